@@ -1,0 +1,57 @@
+"""benchkit: a plugin-based benchmark harness for sequential recommendation with language models.
+
+What a plugin author needs is importable from here; everything is loaded at first use, so that
+`import benchkit` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchkit.bench import Bench as Bench
+    from benchkit.contracts.catalog import Catalog as Catalog
+    from benchkit.contracts.config import Choice as Choice
+    from benchkit.contracts.config import Config as Config
+    from benchkit.contracts.config import Float as Float
+    from benchkit.contracts.config import Int as Int
+    from benchkit.contracts.config import param as param
+    from benchkit.contracts.dataset import Dataset as Dataset
+    from benchkit.contracts.dataset import DatasetConfig as DatasetConfig
+    from benchkit.contracts.dataset import RawFile as RawFile
+    from benchkit.contracts.dataset import RawTables as RawTables
+    from benchkit.contracts.embedder import Embedder as Embedder
+    from benchkit.contracts.metric import Metric as Metric
+    from benchkit.contracts.metric import RankedLists as RankedLists
+    from benchkit.contracts.recommender import ExcludeSeen as ExcludeSeen
+    from benchkit.contracts.recommender import Recommendations as Recommendations
+    from benchkit.contracts.recommender import Recommender as Recommender
+    from benchkit.contracts.reducer import Reducer as Reducer
+    from benchkit.contracts.sessions import Sessions as Sessions
+    from benchkit.errors import BenchkitError as BenchkitError
+    from benchkit.errors import DataError as DataError
+    from benchkit.errors import UnavailableError as UnavailableError
+    from benchkit.hookspecs import hookimpl as hookimpl
+
+_HOMES = {
+    "bench": ("Bench",),
+    "contracts.catalog": ("Catalog",),
+    "contracts.config": ("Choice", "Config", "Float", "Int", "param"),
+    "contracts.dataset": ("Dataset", "DatasetConfig", "RawFile", "RawTables"),
+    "contracts.embedder": ("Embedder",),
+    "contracts.metric": ("Metric", "RankedLists"),
+    "contracts.recommender": ("ExcludeSeen", "Recommendations", "Recommender"),
+    "contracts.reducer": ("Reducer",),
+    "contracts.sessions": ("Sessions",),
+    "errors": ("BenchkitError", "DataError", "UnavailableError"),
+    "hookspecs": ("hookimpl",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605 - the names above, listed once
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'benchkit' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"benchkit.{_HOME_OF[name]}"), name)

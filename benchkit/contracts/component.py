@@ -1,0 +1,50 @@
+"""What every component has: a name, a headline, a source and a configuration."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC
+from collections.abc import Mapping
+from typing import ClassVar
+
+from benchkit.contracts import config as configuration
+from benchkit.contracts.config import Value
+
+KINDS = ("dataset", "embedder", "reducer", "recommender", "metric")
+
+
+class Component(ABC):
+    """Base of everything a plugin provides.
+
+    The first line of the class's docstring is its headline in `benchkit list`.
+
+    Attributes:
+        name: name on the command line, in kebab-case.
+        source: where it is described, e.g. ``"paper 5.1"``.
+        kind: one of `KINDS`; set by the base class of the kind.
+        Config: class of the configuration.
+        presets: the best known values for a dataset family, ``{"beauty": {"k": 200}}``.
+    """
+
+    name: ClassVar[str]
+    source: ClassVar[str] = ""
+    kind: ClassVar[str]
+    Config: ClassVar[type[configuration.Config]] = configuration.Config
+    presets: ClassVar[Mapping[str, Mapping[str, Value]]] = {}
+
+    def __init__(self, config: configuration.Config | None = None) -> None:
+        self.config = config if config is not None else self.Config()
+
+    @classmethod
+    def headline(cls) -> str:
+        """Return the first line of the docstring."""
+        return (inspect.getdoc(cls) or "").partition("\n")[0]
+
+    @classmethod
+    def unavailable(cls) -> str | None:
+        """Return why the component cannot run here (a missing extra or key), or None.
+
+        Called before a run, so that what cannot run is listed with its reason. It must be quick:
+        look for a module or a variable, import nothing heavy and open no connection.
+        """
+        return None

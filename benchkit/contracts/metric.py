@@ -1,0 +1,146 @@
+"""Metrics: from ranked lists to one value a prompt and one summary."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from benchkit.contracts.catalog import Catalog
+from benchkit.contracts.component import Component
+from benchkit.contracts.sessions import Int32, Int64
+
+Float64 = npt.NDArray[np.float64]
+Places = npt.NDArray[np.unsignedinteger[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class RankedLists:
+    """What metrics measure: lists without duplicates beside the ground truth.
+
+    `benchkit.stages.measure` lays `items` out place by place (Fortran order), so that `items.T`
+    is contiguous and arithmetic over it handles thousands of prompts at once. Read-only.
+
+    Attributes:
+        items: item codes best first, ``int32[prompts, depth]``, -1 behind the end.
+        truth: the withheld item of each prompt, ``int32[prompts]``; -1 where nobody can hit it.
+        item_counts: how often each item occurs in the data that the protocol counts,
+            ``int64[items]``; 0 for an item that does not occur there.
+        catalog: the items.
+    """
+
+    items: Int32
+    truth: Int32
+    item_counts: Int64
+    catalog: Catalog
+    # Sums over the first places, so that a larger cutoff goes on where a smaller one ended.
+    _sums: dict[bytes, tuple[int, Float64]] = field(default_factory=dict, init=False, repr=False)
+
+    @cached_property
+    def ranks(self) -> Int32:
+        """Rank of the truth in each list, from 1; 0 where it is missing, ``int32[prompts]``."""
+        depth = self.items.shape[1]
+        wanted: Int32 = np.where(self.truth >= 0, self.truth, -2)  # -1 would equal the empty places
+        passed = np.zeros(len(wanted), dtype=np.min_scalar_type(depth))
+        missing = np.ones(len(wanted), dtype=bool)
+        for codes in self.items.T:
+            missing &= codes != wanted
+            passed += missing.view(np.uint8)
+        ranks = passed.astype(np.int32) + 1
+        ranks[missing] = 0
+        return ranks
+
+    @cached_property
+    def lengths(self) -> Int32:
+        """Number of items in each list, ``int32[prompts]``."""
+        depth = self.items.shape[1]
+        if depth and len(self.items) and self.items[:, -1].min() >= 0:
+            return np.full(len(self.items), depth, dtype=np.int32)
+        lengths: Int32 = np.count_nonzero(self.items >= 0, axis=1).astype(np.int32)
+        return lengths
+
+    @cached_property
+    def by_popularity(self) -> Int64:
+        """Item codes, most frequent first, ties by code, ``int64[items]``."""
+        return np.argsort(-self.item_counts, kind="stable")
+
+    @cached_property
+    def first_places(self) -> Places:
+        """Best place, from 0, that each item takes in any list; `depth` where it takes none.
+
+        Unsigned ``[items]``: an item is recommended at cutoff `k` when its place is below `k`.
+        """
+        depth = self.items.shape[1]
+        places = np.full(len(self.item_counts) + 1, depth, dtype=np.min_scalar_type(depth))
+        for place in range(depth - 1, -1, -1):
+            places[self.items[:, place].astype(np.intp)] = place
+        return places[:-1]  # the last one is that of the empty places, -1
+
+    def by_rank(self, gains: Float64) -> Float64:
+        """Return ``gains[rank - 1]`` for each prompt, 0 where the truth ranks below or nowhere.
+
+        Args:
+            gains: worth of each rank up to the cutoff, ``float64[k]``.
+        """
+        depth = self.items.shape[1]
+        table = np.zeros(depth + 1)
+        table[1 : len(gains) + 1] = gains[:depth]
+        return table.take(self.ranks, mode="wrap")
+
+    def mean_of(self, worth: Float64, k: int) -> Float64:
+        """Return the mean of `worth` over each list's first `k` items, 0 for an empty list.
+
+        Args:
+            worth: value of each item, ``float64[items]``.
+            k: cutoff.
+        """
+        table = np.append(worth, 0.0)  # what the empty places, -1, read
+        key = worth.tobytes()
+        begun, total = self._sums.get(key, (0, np.zeros(len(self.items))))
+        if begun > k:
+            begun, total = 0, np.zeros(len(self.items))
+        total = total.copy()
+        for place in self.items.T[begun:k]:
+            total += table.take(place, mode="wrap")  # no bounds to check, so half the time
+        self._sums[key] = (k, total)
+        return total / np.clip(self.lengths, 1, k)
+
+
+class Metric(Component):
+    """Base of every metric.
+
+    Attributes:
+        higher_is_better: direction; None where neither end is good in itself.
+        bounds: smallest and largest possible summary.
+        formula: the definition, in one line.
+        ours: whether it is an addition of benchkit's that the paper does not report.
+        column: place among a table's columns; the metric with the smallest sorts the table.
+    """
+
+    kind: ClassVar[str] = "metric"
+    higher_is_better: ClassVar[bool | None]
+    bounds: ClassVar[tuple[float, float]]
+    formula: ClassVar[str]
+    ours: ClassVar[bool] = False
+    column: ClassVar[int] = 100
+
+    @abstractmethod
+    def values(self, lists: RankedLists, k: int) -> Float64 | None:
+        """Return one value a prompt at cutoff `k`, ``float64[prompts]``.
+
+        None where the metric is defined over all prompts together only. Empty lists count.
+        """
+
+    def summary(self, lists: RankedLists, k: int, values: Float64 | None) -> float:  # noqa: ARG002
+        """Return the metric at cutoff `k` over all prompts: by default the mean of `values`.
+
+        Raises:
+            ValueError: it is undefined where no list has an item; the message says why.
+        """
+        if values is None:
+            raise NotImplementedError(f"{self.name} has neither values nor a summary of its own")
+        return float(values.mean()) if len(values) else 0.0

@@ -1,0 +1,43 @@
+"""Errors that a user can cause: one root, one clear sentence each, exit code 2."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BenchkitError(Exception):
+    """Root of every error a user can cause.
+
+    The message is one sentence for a person: what was given, what is possible, what to do.
+    The command line prints it without a traceback and exits with code 2.
+    """
+
+
+class ConfigError(BenchkitError):
+    """A parameter is unknown, ill-typed or out of bounds."""
+
+
+class DataError(BenchkitError):
+    """A data file is missing, damaged or holds what it must not."""
+
+
+class PluginError(BenchkitError):
+    """A plugin is unknown, broken, or claims a name that is taken."""
+
+
+class UnavailableError(BenchkitError):
+    """A component cannot run here: a missing extra, key, model or accelerator."""
+
+
+class StorageError(BenchkitError):
+    """A file of ours cannot be read or written: permission, full disk, damage."""
+
+
+def unknown_name(what: str, given: str, known: Iterable[str]) -> str:
+    """Return the sentence for an unknown name: the nearest spellings, else all there are."""
+    names = sorted(known)
+    near = difflib.get_close_matches(given, names, n=3, cutoff=0.6)
+    if near:
+        return f"unknown {what} {given!r}; did you mean {' or '.join(near)}?"
+    return f"unknown {what} {given!r}; there are: {', '.join(names) or 'none'}"

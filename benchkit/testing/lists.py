@@ -1,0 +1,58 @@
+"""Verdicts on recommended lists: whether they are well formed, whether two sets agree."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchkit.contracts.recommender import Recommendations
+from benchkit.testing import samples
+from benchkit.testing.checks import require, require_array
+
+
+def require_lists(lists: Recommendations, prompts: int, k: int) -> None:
+    """Fail unless lists are as `Recommendations` says."""
+    require_array("items", lists.items, np.int32, (prompts, k))
+    require_array("scores", lists.scores, np.float32, (prompts, k))
+    for row, (items, scores) in enumerate(zip(lists.items, lists.scores, strict=True)):
+        kept = items >= 0
+        length = int(kept.sum())
+        require(kept[:length].all(), f"prompt {row}: -1 stands only behind the end of a list")
+        require((items >= -1).all(), f"prompt {row}: items below -1")
+        require((items < samples.ITEMS).all(), f"prompt {row}: items beyond the catalog")
+        require(len(set(items[kept].tolist())) == length, f"prompt {row}: an item occurs twice")
+        require(np.isneginf(scores[length:]).all(), f"prompt {row}: padding must score -inf")
+        require(np.isfinite(scores[:length]).all(), f"prompt {row}: scores must be finite")
+        require((np.diff(scores[:length]) <= 0).all(), f"prompt {row}: scores must descend")
+
+
+def require_same_lists(what: str, one: Recommendations, other: Recommendations) -> None:
+    """Fail unless two sets of whole lists agree.
+
+    Items may change places only where rounding decides: their scores are close, but not exactly
+    equal in both sets (the order among exact ties must not depend on anything else).
+    """
+    require(one.items.shape == other.items.shape, f"{what}: the lists have different shapes")
+    for prompt in range(len(one.items)):
+        left = _scores(one, prompt)
+        right = _scores(other, prompt)
+        require(set(left) == set(right), f"{what}: prompt {prompt} gets other items")
+        for item, score in left.items():
+            require(
+                np.isclose(score, right[item], rtol=1e-4, atol=1e-6),
+                f"{what}: prompt {prompt} scores item {item} {score:.6g}, then {right[item]:.6g}",
+            )
+        for a, b in zip(left, right, strict=True):
+            tied = left[a] == left[b] and right[a] == right[b]
+            require(
+                a == b or not tied,
+                f"{what}: prompt {prompt} ranks items {a} and {b}, equal in score, the other way "
+                "round; order ties by something fixed, such as benchkit.ranking.tie_order",
+            )
+
+
+def _scores(lists: Recommendations, prompt: int) -> dict[int, float]:
+    """Return the items of one list with their scores, best first."""
+    kept = lists.items[prompt] >= 0
+    return dict(
+        zip(lists.items[prompt][kept].tolist(), lists.scores[prompt][kept].tolist(), strict=True)
+    )

@@ -1,0 +1,131 @@
+"""Who may know whom: the core names no plugin, plugins do not know each other."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parent.parent
+CORE = sorted((ROOT / "benchkit").rglob("*.py"))
+PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
+ENTRY_POINTS: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))[
+    "project"
+]["entry-points"]["benchkit"]
+NAMES = {name.partition("-")[2] for name in ENTRY_POINTS}
+HEAVY = {"torch", "sklearn", "openai", "optuna", "polars"}
+UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Yield the full names of what is imported anywhere."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def docstrings(tree: ast.AST) -> set[int]:
+    """Return the ids of the nodes that are documentation."""
+    return {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT / "plugins").with_suffix("").parts
+    return ".".join(parts)
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_core_knows_no_plugin(path: Path) -> None:
+    tree = parse(path)
+    assert not [name for name in imported(tree) if name.startswith("benchkit_plugins")]
+    documentation = docstrings(tree)
+    named = [
+        f"{node.value!r} in line {node.lineno}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and id(node) not in documentation
+        and (node.value in NAMES or "benchkit_plugins" in str(node.value))
+    ]
+    assert not named
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_plugins_do_not_know_each_other(path: Path) -> None:
+    others = set(ENTRY_POINTS.values()) - {module_of(path)}
+    known = [
+        name
+        for name in imported(parse(path))
+        if name in others or name.rpartition(".")[0] in others
+    ]
+    assert not known, "ask the bench, or share a family module"
+
+
+@pytest.mark.parametrize("path", CORE + PLUGINS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_from_outside_are_data(path: Path) -> None:
+    for node in ast.walk(parse(path)):
+        if isinstance(node, ast.Call):
+            function = node.func
+            name = function.id if isinstance(function, ast.Name) else ""
+            assert name not in {"eval", "exec", "__import__"}, f"line {node.lineno}"
+            unpickles = [
+                word.arg
+                for word in node.keywords
+                if word.arg == "allow_pickle"
+                and not (isinstance(word.value, ast.Constant) and word.value.value is False)
+            ]
+            assert not unpickles, f"line {node.lineno}"
+    used = {name.partition(".")[0] for name in imported(parse(path))}
+    assert not used & UNSAFE_MODULES
+
+
+def loaded_by(*modules: str) -> set[str]:
+    """Return the top-level modules that importing some modules loads in a fresh process."""
+    code = f"import sys, {', '.join(modules)}; print(*{{n.partition('.')[0] for n in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_no_plugin_imports_anything_heavy() -> None:
+    assert not loaded_by(*ENTRY_POINTS.values()) & HEAVY
+
+
+def test_the_command_line_imports_nothing_heavy() -> None:
+    modules = [f"benchkit.cli.{path.stem}" for path in (ROOT / "benchkit" / "cli").glob("*.py")]
+    assert not loaded_by(*(name for name in modules if not name.endswith("__init__"))) & HEAVY
+
+
+def test_importing_the_package_costs_nothing() -> None:
+    assert not loaded_by("benchkit") & (HEAVY | {"numpy", "pluggy", "click"})
+
+
+def test_plugin_authors_find_everything_in_the_package() -> None:
+    import benchkit
+
+    for name in benchkit.__all__:
+        assert getattr(benchkit, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = benchkit.Nothing
+
+
+def test_datasets_is_no_package() -> None:
+    assert not (ROOT / "datasets" / "__init__.py").exists(), "it would shadow Hugging Face's"

@@ -1,0 +1,159 @@
+"""Plugins are found; broken and contested ones are reported by name and left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchkit.errors import PluginError
+from benchkit.registry import Registry, load
+from tests.strangers import RECOMMENDER, declare, entry_points_in, install
+
+BODY = RECOMMENDER.format(name="broken")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder on the path, to install strangers into."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+def found(folder: Path) -> Registry:
+    return load(entry_points_in(folder))
+
+
+def recommenders(registry: Registry) -> list[str]:
+    return sorted(registry.components["recommender"])
+
+
+def test_a_plugin_is_found_with_its_origin(folder: Path) -> None:
+    install(folder, "distribution-a", RECOMMENDER.format(name="alpha"), version="3.4.5")
+    registry = found(folder)
+    entry = registry.get("recommender", "alpha")
+    assert (entry.distribution, entry.version) == ("distribution-a", "3.4.5")
+    assert registry.recommender("alpha") is entry.component
+    assert registry.problems == []
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
+        ("raise RuntimeError('two\\nlines')", "RuntimeError: two lines"),
+        ("raise SystemExit('no licence')", "SystemExit: no licence"),
+        ("this is no Python", "SyntaxError"),
+        ("x = 1", "implements no hook; there are: benchkit_datasets"),
+        (BODY.replace("def benchkit_recommenders", "def benchkit_recomenders"), "unknown hook"),
+        (
+            BODY.replace("def benchkit_recommenders()", "def benchkit_recommenders(x)"),
+            "Argument(s)",
+        ),
+        (BODY.replace("return [Stranger]", "return Stranger"), "must return a list of classes"),
+        (BODY.replace("return [Stranger]", "return None"), "must return a list of classes"),
+        (BODY.replace("return [Stranger]", "return [Stranger()]"), "derived from Recommender"),
+        (BODY.replace("return [Stranger]", "return [int]"), "derived from Recommender"),
+        (BODY.replace("return [Stranger]", "return 1 / 0"), "ZeroDivisionError"),
+        (BODY.replace("benchkit_recommenders", "benchkit_metrics"), "derived from Metric"),
+        (BODY.replace("name = ", "title = "), "Stranger needs a name in kebab-case, not None"),
+        (BODY.replace("'broken'", "'../broken'"), "in kebab-case, not '../broken'"),
+        (BODY.replace("def recommend(", "def advise("), "Stranger lacks recommend"),
+        (BODY.replace("source = ", "Config = "), "Config must derive from benchkit.Config"),
+    ],
+)
+def test_a_broken_plugin_is_reported_and_left_out(folder: Path, source: str, reason: str) -> None:
+    install(folder, "careless", source, version="0.9", entry="oops")
+    install(folder, "zealous", RECOMMENDER.format(name="alpha"))
+    registry = found(folder)
+    assert recommenders(registry) == ["alpha"]
+    (problem,) = registry.problems
+    assert "plugin 'oops' of careless 0.9 is left out" in problem
+    assert reason in problem
+    assert "\n" not in problem
+
+
+def test_a_plugin_with_one_broken_hook_gives_nothing(folder: Path) -> None:
+    broken = "\n@hookimpl\ndef benchkit_metrics():\n    return [Stranger]\n"
+    install(folder, "careless", BODY + broken)
+    registry = found(folder)
+    assert recommenders(registry) == []
+    assert len(registry.problems) == 1
+
+
+def test_an_entry_point_to_nowhere_is_reported(folder: Path) -> None:
+    declare(folder, "hollow", {"nothing": "no_such_module_at_all"})
+    (problem,) = found(folder).problems
+    assert "'nothing' of hollow 1.0" in problem
+
+
+def test_a_module_named_twice_counts_once(folder: Path) -> None:
+    module = install(folder, "single", RECOMMENDER.format(name="alpha"))
+    declare(folder, "double", {"again": module})
+    registry = found(folder)
+    assert recommenders(registry) == ["alpha"]
+    assert len(registry.problems) == 1
+
+
+def test_a_stranger_cannot_replace_a_component_of_benchkits_own(folder: Path) -> None:
+    install(folder, "aaa-thief", RECOMMENDER.format(name="sasrec"), version="6.6")
+    install(folder, "benchkit", RECOMMENDER.format(name="sasrec"), version="0.1.0")
+    registry = found(folder)
+    assert registry.get("recommender", "sasrec").distribution == "benchkit"
+    (problem,) = registry.problems
+    assert "benchkit 0.1.0 and aaa-thief 6.6" in problem
+    assert "that of aaa-thief is left out" in problem
+
+
+def test_a_name_that_strangers_contest_is_nobodys(folder: Path) -> None:
+    for distribution in ("one", "two", "three"):
+        install(folder, distribution, RECOMMENDER.format(name="sasrec"))
+    install(folder, "four", RECOMMENDER.format(name="alpha"))
+    registry = found(folder)
+    assert recommenders(registry) == ["alpha"]
+    assert len(registry.problems) == 2
+    for lookup in (registry.get, lambda kind, name: registry.find(name, kind)):
+        with pytest.raises(
+            PluginError, match=r"one 1\.0 and three 1\.0: neither is used; uninstall"
+        ):
+            lookup("recommender", "sasrec")
+
+
+def test_benchkits_own_plugins_must_work(folder: Path) -> None:
+    install(folder, "benchkit", "import nowhere_to_be_found")
+    with pytest.raises(PluginError, match="nowhere_to_be_found"):
+        found(folder)
+
+
+def test_an_unknown_name_gets_the_nearest(folder: Path) -> None:
+    install(folder, "distribution-a", RECOMMENDER.format(name="alpha"))
+    registry = found(folder)
+    with pytest.raises(PluginError, match="unknown recommender 'alhpa'; did you mean alpha"):
+        registry.get("recommender", "alhpa")
+    with pytest.raises(PluginError, match="unknown component 'alhpa'; did you mean alpha"):
+        registry.find("alhpa")
+    with pytest.raises(PluginError, match="unknown metric 'alpha'; there are: none"):
+        registry.find("alpha", "metric")
+
+
+def test_a_name_may_be_used_by_several_kinds(folder: Path) -> None:
+    reducer = BODY.replace("Recommender", "Reducer").replace(
+        "benchkit_recommenders", "benchkit_reducers"
+    )
+    reducer = reducer.replace("Recommendations, Reducer", "Recommendations, Reducer as Reducer")
+    reducer = reducer.replace("def recommend", "def transform")
+    install(folder, "one", reducer)
+    install(folder, "two", BODY)
+    registry = found(folder)
+    assert registry.problems == []
+    assert {entry.component.kind for entry in registry.find("broken")} == {"recommender", "reducer"}
+    assert [entry.distribution for entry in registry.find("broken", "reducer")] == ["one"]
+
+
+def test_an_edited_plugin_has_another_digest(folder: Path) -> None:
+    module = install(folder, "one", BODY)
+    entry = found(folder).get("recommender", "broken")
+    before = entry.source_digest()
+    (folder / f"{module}.py").write_text(BODY + "# edited\n")
+    assert before != entry.source_digest()
+    assert len(before) == 16

@@ -1,0 +1,1 @@
+"""The conformance kit, tried on right and on deliberately wrong components."""
