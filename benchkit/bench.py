@@ -1,0 +1,123 @@
+"""The bench: what a recommender may ask for while it fits."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from benchkit.contracts.catalog import Catalog
+from benchkit.contracts.config import Value
+from benchkit.contracts.recommender import Float32, Recommender
+from benchkit.contracts.sessions import Int64, Sessions
+from benchkit.stages.embed import embed_catalog
+from benchkit.stages.reduce import reduce_items
+from benchkit.stages.spending import Spending
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """Everything around the training sessions; it holds nothing of the test set.
+
+    Attributes:
+        catalog: all items of the prepared data, those never trained on included.
+        train: the training sessions that `fit` is given.
+        item_counts: popularity of the items as the protocol counts it, ``int64[items]``.
+        session_counts: sessions that contain each item, of the same data, ``int64[items]``; None
+            where they equal `item_counts`, for no session repeats an item.
+        seed: seed of everything random; derive generators by `rng`.
+        family: dataset family, whose presets apply.
+        exclude_prompt: whether the protocol keeps the whole prompt out of every list.
+        only_trained: whether everything fitted must come from training items alone.
+        values: the user's values, by component.
+        workspace: folder that holds the embedding store.
+        spending: what paid calls have used up, and their cap.
+        checkpoints: folder for what a fit needs to go on after it was killed; None keeps nothing.
+        report: told one line at a time how a long fit is going.
+    """
+
+    catalog: Catalog
+    train: Sessions
+    item_counts: Int64
+    seed: int = 0
+    family: str = ""
+    exclude_prompt: bool = False
+    only_trained: bool = False
+    values: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    workspace: Path = Path()
+    spending: Spending = field(default_factory=Spending)
+    checkpoints: Path | None = None
+    session_counts: Int64 | None = None
+    report: Callable[[str], None] = field(default=lambda line: None, repr=False)
+    _fitted: dict[str, Recommender] = field(default_factory=dict, init=False, repr=False)
+
+    def rng(self, purpose: str) -> np.random.Generator:
+        """Return a generator of its own for each purpose: one more never disturbs another."""
+        digest = hashlib.sha256(f"{self.seed}/{purpose}".encode()).digest()
+        return np.random.default_rng(np.frombuffer(digest, dtype=np.uint32))
+
+    def embeddings(
+        self,
+        name: str,
+        reducer: str | None = None,
+        dim: int | None = None,
+        fit_on: Literal["catalog", "train"] = "catalog",
+    ) -> Float32:
+        """Return a vector for each item, ``float32[items, dim]``; zero for an item without text.
+
+        Args:
+            name: the embedder.
+            reducer: the reducer; None for the vectors as they are.
+            dim: dimensions wanted of the reducer; None for as many as there are.
+            fit_on: which items the reducer learns from; the strict protocol permits trained ones
+                alone.
+
+        Raises:
+            PluginError: nothing of that name is installed, or the vectors are wrong.
+            UnavailableError: texts are missing from the store and the embedder cannot run here.
+        """
+        vectors = embed_catalog(self.catalog, name, self.values, self.workspace, self.spending)
+        if reducer is None:
+            return vectors
+        learn = np.ones(len(self.catalog), dtype=bool)
+        if fit_on == "train" or self.only_trained:
+            learn = np.bincount(self.train.items, minlength=len(self.catalog)) > 0
+        return reduce_items(
+            vectors,
+            reducer,
+            vectors.shape[1] if dim is None else dim,
+            self.values.get(reducer, {}),
+            self.catalog.classes,
+            learn,
+            self.seed,
+            self.workspace,
+        )
+
+    def recommender(self, name: str, values: Mapping[str, Value] | None = None) -> Recommender:
+        """Return another recommender, fitted on the same training sessions.
+
+        Args:
+            name: its name; the same name and values are fitted once a bench.
+            values: parameters; what they leave out comes from the user, then from its preset.
+
+        Raises:
+            PluginError: nothing of that name is installed.
+            ConfigError: a value does not fit.
+        """
+        from benchkit.configure import configure
+
+        recommender = configure(
+            name,
+            {**self.values.get(name, {}), **(values or {})},
+            family=self.family,
+            exclude_prompt=self.exclude_prompt,
+        )
+        key = f"{name} {recommender.config.as_dict()}"
+        if key not in self._fitted:
+            recommender.fit(self.train, self)
+            self._fitted[key] = recommender
+        return self._fitted[key]

@@ -1,0 +1,118 @@
+"""Writing files whole or not at all: a temporary name beside the target, then a rename."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchkit.errors import StorageError
+
+_REASONS = {
+    errno.ENOSPC: "no space is left on the disk",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "permission is denied",
+    errno.EROFS: "the file system is read-only",
+    errno.ENOTDIR: "a part of its path is a file, not a folder",
+    errno.EISDIR: "a folder has that name",
+}
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Write a file so that at any moment its old or its new content stands there, whole.
+
+    Missing folders are made. Text is written as UTF-8 with its line endings as they are.
+
+    Raises:
+        StorageError: the file cannot be written; nothing is left behind, the old content stays.
+    """
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    with _replacing(path) as temporary:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+@contextmanager
+def folder_atomically(path: Path) -> Iterator[Path]:
+    """Give an empty folder to fill; on leaving without error it becomes `path`, whole.
+
+    Whatever stood at `path` is replaced. Two writers at once: the later one wins.
+
+    Raises:
+        StorageError: the folder cannot be written; nothing is left behind.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _beside(path)
+        temporary.mkdir()
+    except OSError as error:
+        raise storage_error(path, error) from error
+    try:
+        yield temporary
+        _replace_folder(temporary, path)
+    except OSError as error:
+        raise storage_error(path, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def storage_error(path: Path, error: OSError, doing: str = "write") -> StorageError:
+    """Return the one sentence for a file that cannot be written or read."""
+    reason = _REASONS.get(error.errno or 0) or (error.strerror or str(error)).lower()
+    return StorageError(f"cannot {doing} {path}: {reason}")
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    temporary = _beside(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise storage_error(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):  # gone already, or never made
+            temporary.unlink()
+
+
+def _replace_folder(new: Path, path: Path) -> None:
+    """Rename `new` to `path`; a folder that stands there is moved out of the way first."""
+    for _ in range(5):
+        try:
+            new.replace(path)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            old = _beside(path)
+            with contextlib.suppress(FileNotFoundError):  # another writer was faster
+                path.replace(old)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            _sync_folder(path.parent)
+            return
+    raise OSError(errno.EBUSY, "other writers keep replacing it")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut, where the system can sync folders."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _beside(path: Path) -> Path:
+    """Return a fresh hidden name in the same folder: renaming works within one file system only."""
+    return path.with_name(f".{path.name}-{secrets.token_hex(6)}.tmp")

@@ -1,0 +1,74 @@
+"""The evaluation protocol (paper 7.1): what decides whether two results may be compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from benchkit.errors import ConfigError
+
+ProtocolName = Literal["paper", "strict"]
+Ties = int | str
+
+# Raised whenever the meaning of a protocol changes: old rows then leave the tables.
+REVISION = 1
+FOLDS = 3
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How data are ordered, split and counted.
+
+    Attributes:
+        name: ``paper`` does as the paper's authors do. ``strict`` withholds each test session's
+            real last item, counts popularity in training sessions alone, and keeps the whole
+            prompt out of every list.
+        ties: seed that orders interactions of equal time, or ``"file"`` for the file's order.
+        test_share: share of the sessions, the latest ones, that are tested.
+    """
+
+    name: ProtocolName = "paper"
+    ties: Ties = 0
+    test_share: float = 0.2
+
+    @property
+    def strict(self) -> bool:
+        """Whether this is the strict protocol."""
+        return self.name == "strict"
+
+    def rules(self) -> str:
+        """Return a digest of everything but the ties: equal for rows that may share a table."""
+        return _digest({**asdict(self), "ties": None})
+
+    def fingerprint(self, file_order: str) -> str:
+        """Return a digest of everything that shapes the comparison.
+
+        Args:
+            file_order: digest of the order among ties in the file; it enters only where that
+                order is used.
+        """
+        return _digest({**asdict(self), "order": file_order if self.ties == "file" else ""})
+
+
+def _digest(content: dict[str, object]) -> str:
+    text = json.dumps({**content, "revision": REVISION}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def parse_ties(text: str) -> tuple[Ties, ...]:
+    """Read the value of ``--ties``: ``file``, or seeds separated by commas.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    if text.strip() == "file":
+        return ("file",)
+    try:
+        seeds = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        seeds = ()
+    if not seeds or min(seeds) < 0:
+        raise ConfigError(f"--ties takes seeds such as 0 or 0,1,2, or the word file; not {text!r}")
+    return seeds

@@ -1,0 +1,202 @@
+"""Embedding the catalog: what the store holds is read, the rest is asked for, checked and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchkit.contracts.catalog import Catalog
+from benchkit.contracts.embedder import Embedder, Estimate
+from benchkit.contracts.recommender import Float32
+from benchkit.errors import ConfigError, PluginError, UnavailableError
+from benchkit.registry import registry
+from benchkit.stages.embedding_check import check_rows, check_vectors
+from benchkit.stages.embedding_store import EmbeddingStore
+from benchkit.stages.spending import Spending
+
+# Told how many texts of how many are embedded.
+Progress = Callable[[int, int], None]
+# Values of components, by name and parameter.
+Settings = Mapping[str, Mapping[str, object]]
+
+
+def embedder(name: str, values: Mapping[str, object]) -> Embedder:
+    """Return a configured embedder.
+
+    Raises:
+        PluginError: nothing of that name is installed.
+        ConfigError: a value does not fit.
+    """
+    kind = registry().get("embedder", name).component
+    made = kind(kind.Config.create(values, name))
+    assert isinstance(made, Embedder)
+    return made
+
+
+def default_embedder() -> str:
+    """Return the embedder to use where nobody names one.
+
+    Raises:
+        UnavailableError: none that costs nothing can run here.
+    """
+    ranked = sorted(
+        (-kind.preference, name)
+        for name, entry in registry().components["embedder"].items()
+        if issubclass(kind := entry.component, Embedder)
+        and kind.preference > 0
+        and not kind.paid
+        and kind.unavailable() is None
+    )
+    if not ranked:
+        raise UnavailableError("no embedder can run here; `benchkit list embedders` says why")
+    return ranked[0][1]
+
+
+def to_embed(catalog: Catalog) -> list[str]:
+    """Return the distinct non-empty texts of a catalog, in order of appearance."""
+    return list(dict.fromkeys(text for text in catalog.texts if text))
+
+
+def missing(
+    name: str, settings: Settings, texts: Sequence[str], workspace: Path
+) -> tuple[list[str], Estimate]:
+    """Return the texts to ask for, and what asking would take; nothing is asked.
+
+    For an embedder that depends on all texts together, it is what those that it asks lack.
+
+    Args:
+        name: the embedder's name.
+        settings: values of embedders, by name.
+        texts: distinct, non-empty.
+        workspace: folder that holds the store.
+
+    Raises:
+        UnavailableError: nobody knows the price.
+    """
+    return _missing((name,), settings, texts, workspace)
+
+
+def _missing(
+    asking: tuple[str, ...], settings: Settings, texts: Sequence[str], workspace: Path
+) -> tuple[list[str], Estimate]:
+    asked = embedder(asking[-1], settings.get(asking[-1], {}))
+    if not asked.of_corpus:
+        known = EmbeddingStore(workspace, asking[-1], asked.identity()).known(texts)
+        lacking = [text for text, here in zip(texts, known, strict=True) if not here]
+        return lacking, asked.estimate(lacking)
+    lacking, total = [], Estimate(0)
+    for other in asked.asks():
+        more, estimate = _missing(_further(asking, other), settings, texts, workspace)
+        lacking += more
+        total = Estimate(
+            total.texts + estimate.texts,
+            total.tokens + estimate.tokens,
+            total.dollars + estimate.dollars,
+        )
+    return lacking, total
+
+
+def _further(asking: tuple[str, ...], other: str) -> tuple[str, ...]:
+    """Return the chain of who asks whom with one more at its end.
+
+    Raises:
+        ConfigError: it would be a circle.
+    """
+    if other in asking:
+        raise ConfigError(f"{' asks '.join([*asking, other])}: an endless circle")
+    return (*asking, other)
+
+
+def embed_catalog(
+    catalog: Catalog,
+    name: str,
+    settings: Settings,
+    workspace: Path,
+    spending: Spending,
+    progress: Progress | None = None,
+) -> Float32:
+    """Return a vector for each item, ``float32[items, dim]``; zero for an item without text.
+
+    Args:
+        catalog: the items.
+        name: the embedder's name.
+        settings: values of embedders, by name.
+        workspace: folder that holds the store.
+        spending: counts and caps what paid calls take.
+        progress: told how many texts are embedded.
+
+    Raises:
+        UnavailableError: texts are missing from the store and the embedder cannot run here.
+        PluginError: the embedder returned vectors that are wrong; none of them is kept.
+        BenchkitError: the cap would be exceeded.
+    """
+    texts = to_embed(catalog)
+    if not texts:
+        raise UnavailableError("no item of this dataset has a text to embed")
+    vectors = _Embedding(settings, workspace, spending, progress).of(texts, (name,))
+    place = {text: row for row, text in enumerate(texts)}
+    items = np.zeros((len(catalog), vectors.shape[1]), dtype=np.float32)
+    titled = [code for code, text in enumerate(catalog.texts) if text]
+    items[titled] = vectors[[place[catalog.texts[code]] for code in titled]]
+    return items
+
+
+@dataclass
+class _Embedding:
+    """One call of `embed_catalog`; embedders may ask for others within it."""
+
+    settings: Settings
+    workspace: Path
+    spending: Spending
+    progress: Progress | None
+
+    def of(self, texts: Sequence[str], asking: tuple[str, ...]) -> Float32:
+        """Return the vectors of some texts by the last of a chain of who asks whom."""
+        name = asking[-1]
+        asked = embedder(name, self.settings.get(name, {}))
+        if asked.of_corpus:
+            _require(asked)
+            vectors = asked.embed_corpus(
+                texts, lambda other: self.of(texts, _further(asking, other))
+            )
+            check_vectors(name, vectors, len(texts), None)
+            return vectors
+        store = EmbeddingStore(self.workspace, name, asked.identity())
+        if not store.known(texts).all():
+            with store.filling():
+                # another process may have filled it meanwhile
+                known = store.known(texts)
+                self._fill(asked, store, [t for t, k in zip(texts, known, strict=True) if not k])
+        return store.get(texts)[0]
+
+    def _fill(self, asked: Embedder, store: EmbeddingStore, lacking: Sequence[str]) -> None:
+        if not lacking:
+            return
+        _require(asked)
+        arrived, dim = np.zeros(len(lacking), dtype=bool), store.dim
+        batches = asked.batches(lacking, self.spending.allow)
+        try:
+            for batch in batches:
+                self.spending.note(batch)  # paid for, whatever it is worth
+                check_vectors(asked.name, batch.vectors, len(batch.rows), dim)
+                check_rows(asked.name, batch, arrived)
+                dim = batch.vectors.shape[1]
+                store.put([lacking[row] for row in batch.rows], batch.vectors)
+                arrived[batch.rows] = True
+                if self.progress is not None:
+                    self.progress(int(arrived.sum()), len(lacking))
+        finally:
+            if isinstance(batches, Generator):
+                batches.close()  # now, not when the traceback is gone: calls may be under way
+        if not arrived.all():
+            raise PluginError(
+                f"{asked.name} returned {int(arrived.sum())} vectors for {len(lacking)} texts"
+            )
+
+
+def _require(asked: Embedder) -> None:
+    if (reason := asked.obstacle()) is not None:
+        raise UnavailableError(f"{asked.name} cannot run here: {reason}")

@@ -1,0 +1,110 @@
+"""The stage that measures: recommendations and ground truth in, metrics out (paper 7.1.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from benchkit.contracts.catalog import Catalog
+from benchkit.contracts.metric import Float64, Metric, RankedLists
+from benchkit.contracts.sessions import Int32, Int64
+from benchkit.distinct import distinct
+from benchkit.errors import DataError
+
+
+@dataclass
+class Measured:
+    """What the metrics say about one recommender; keys are ``"ndcg@20"``.
+
+    Attributes:
+        summaries: one number a metric and cutoff.
+        values: ``float64[prompts]``, of the metrics that have a value for every prompt.
+        failed: what could not be computed, and why.
+    """
+
+    summaries: dict[str, float] = field(default_factory=dict)
+    values: dict[str, Float64] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def measure(
+    recommendations: Int32,
+    truth: Int32,
+    item_counts: Int64,
+    catalog: Catalog,
+    cutoffs: Sequence[int],
+    metrics: Mapping[str, Metric],
+) -> Measured:
+    """Return every metric at every cutoff, over lists that may be anybody's.
+
+    Lists are de-duplicated first and cut then: a repeated item does not use up a place.
+
+    Args:
+        recommendations: item codes best first, ``int32[prompts, depth]``, -1 for no item;
+            may repeat items and hold gaps.
+        truth: withheld items, ``int32[prompts]``; -1 where nobody can hit it.
+        item_counts: popularity as the protocol counts it, ``int64[items]``.
+        catalog: all items of the prepared data.
+        cutoffs: lengths at which lists are cut, each at least 1.
+        metrics: metrics by name.
+
+    Raises:
+        DataError: lists and truth do not fit together, or an item is not in the catalog.
+    """
+    lists = ranked_lists(recommendations, truth, item_counts, catalog)
+    return measure_lists(lists, cutoffs, metrics)
+
+
+def ranked_lists(
+    recommendations: Int32, truth: Int32, item_counts: Int64, catalog: Catalog
+) -> RankedLists:
+    """Return lists that metrics can rely on: checked, without duplicates and gaps, read-only.
+
+    Arguments and errors are those of `measure`.
+    """
+    _check(recommendations, truth, len(item_counts))
+    items = distinct(recommendations)
+    items.flags.writeable = False
+    return RankedLists(items, truth, item_counts, catalog)
+
+
+def measure_lists(
+    lists: RankedLists, cutoffs: Sequence[int], metrics: Mapping[str, Metric]
+) -> Measured:
+    """Return every metric at every cutoff; one that raises is noted and the others go on."""
+    measured = Measured()
+    for name, metric in metrics.items():
+        for k in cutoffs:
+            _measure_one(measured, f"{name}@{k}", metric, lists, k)
+    return measured
+
+
+def _measure_one(measured: Measured, key: str, metric: Metric, lists: RankedLists, k: int) -> None:
+    try:
+        values = metric.values(lists, k)
+        if values is not None and values.shape != lists.truth.shape:
+            raise ValueError(f"{values.shape} values for {len(lists.truth)} prompts")
+        summary = float(metric.summary(lists, k, values))
+        if not np.isfinite(summary):
+            raise ValueError(f"the summary is {summary}")
+    except Exception as error:
+        measured.failed[key] = " ".join(str(error).split()) or type(error).__name__
+        return
+    measured.summaries[key] = summary
+    if values is not None:
+        measured.values[key] = values
+
+
+def _check(recommendations: Int32, truth: Int32, items: int) -> None:
+    if recommendations.ndim != 2 or len(recommendations) != len(truth):
+        raise DataError(
+            f"recommendations of shape {recommendations.shape} do not fit {len(truth)} prompts"
+        )
+    for what, codes in (("recommendations", recommendations), ("ground truth", truth)):
+        if codes.size and not -1 <= codes.min() <= codes.max() < items:
+            raise DataError(
+                f"{what} hold item codes from {codes.min()} to {codes.max()}; "
+                f"the catalog has 0 to {items - 1}, and -1 stands for no item"
+            )

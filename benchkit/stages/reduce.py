@@ -1,0 +1,94 @@
+"""Reducing embeddings to fewer dimensions; fitted reductions are kept by content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchkit.contracts.config import Value
+from benchkit.contracts.recommender import Float32
+from benchkit.contracts.reducer import Reducer
+from benchkit.contracts.sessions import Bool
+from benchkit.files import write_atomically
+from benchkit.registry import registry
+from benchkit.stages.embedding_store import FOLDER, digest_of
+
+
+def reduce_items(
+    vectors: Float32,
+    name: str,
+    dim: int,
+    values: Mapping[str, Value],
+    classes: Sequence[str],
+    fit_on: Bool,
+    seed: int,
+    workspace: Path,
+) -> Float32:
+    """Return the items' vectors in fewer dimensions, ``float32[items, at most dim]``.
+
+    An item without text (a zero vector) is never learnt from and stays zero.
+
+    Args:
+        vectors: ``float32[items, input dim]``.
+        name: the reducer's name.
+        dim: dimensions wanted.
+        values: the reducer's values.
+        classes: class of each item, "" where it has none.
+        fit_on: which items to learn from, ``bool[items]``.
+        seed: of everything random.
+        workspace: folder that holds the kept reductions.
+
+    Raises:
+        PluginError: nothing of that name is installed.
+        ConfigError: a value does not fit.
+    """
+    found = registry().get("reducer", name)
+    reducer = found.component(found.component.Config.create(values, name))
+    assert isinstance(reducer, Reducer)
+    titled = vectors.any(axis=1)
+    learnt = fit_on & titled
+    about = {
+        "reducer": name,
+        "source": found.source_digest(),
+        "config": reducer.config.as_dict(),
+        "dim": dim,
+        "seed": seed,
+        "classes": hashlib.sha256("\n".join(classes).encode()).hexdigest(),
+        "vectors": hashlib.sha256(np.ascontiguousarray(vectors).data).hexdigest(),
+        "learnt": hashlib.sha256(learnt.data).hexdigest(),
+    }
+    path = workspace / FOLDER / "reduced" / f"{name}-{digest_of(about)}.npy"
+    kept = _read(path, len(vectors))
+    if kept is not None:
+        return kept
+    reducer.fit(vectors[learnt], class_codes(classes)[learnt], dim, seed)
+    reduced = reducer.transform(vectors[titled])
+    items = np.zeros((len(vectors), reduced.shape[1]), dtype=np.float32)
+    items[titled] = reduced
+    write_atomically(path, _npy(items))
+    return items
+
+
+def class_codes(classes: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+    """Return a code for each item's class, by ascending class, -1 where it has none."""
+    names = {name: code for code, name in enumerate(sorted(set(classes) - {""}))}
+    return np.array([names.get(name, -1) for name in classes], dtype=np.int32)
+
+
+def _read(path: Path, items: int) -> Float32 | None:
+    try:
+        kept: Float32 = np.load(path, allow_pickle=False)
+    except (OSError, ValueError):
+        return None
+    return kept if kept.dtype == np.float32 and kept.ndim == 2 and len(kept) == items else None
+
+
+def _npy(array: Float32) -> bytes:
+    from io import BytesIO
+
+    buffer = BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()

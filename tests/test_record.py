@@ -1,0 +1,141 @@
+"""Records: whole or not at all, and read back as they were written."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchkit.contracts.recommender import Recommendations
+from benchkit.errors import StorageError
+from benchkit.stages import record as records
+from benchkit.stages.record import Failure, Identity, Record
+
+IDENTITY = Identity(
+    dataset={"name": "made", "family": "made", "fingerprint": "f" * 64},
+    protocol={"name": "paper", "ties": 0, "fingerprint": "p", "rules": "r"},
+    recommender={"name": "sknn", "distribution": "benchkit", "version": "1", "source": "s"},
+    config={"k": 100},
+    seed=0,
+    depth=3,
+)
+RECORD = Record(
+    identity=IDENTITY,
+    preset="paper",
+    overrides={},
+    metrics={"ndcg@3": 0.1234567890123456},
+    failed_metrics={"gini@3": "no reason"},
+    prompts=2,
+    seconds={"fit": 0.5, "recommend": 0.25},
+    peak_memory=1 << 20,
+    split={"prompts": 2},
+    environment={"python": "3"},
+    created="2026-01-01T00:00:00.000+00:00",
+)
+LISTS = Recommendations(
+    np.array([[4, 2, -1], [1, 0, 3]], dtype=np.int32),
+    np.array([[0.5, 0.25, -np.inf], [3, 2, 1]], dtype=np.float32),
+)
+SESSIONS, TRUTH = np.array([7, 9], dtype=np.int32), np.array([2, 8], dtype=np.int32)
+VALUES = {"ndcg@3": np.array([0.1, 0.2])}
+
+
+def write(out: Path, record: Record = RECORD) -> Path:
+    return records.write(out, record, LISTS, SESSIONS, TRUTH, VALUES)
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    assert records.find(tmp_path, IDENTITY) == RECORD
+    lists, sessions, truth = records.read_lists(folder)
+    np.testing.assert_array_equal(lists.items, LISTS.items)
+    np.testing.assert_array_equal(lists.scores, LISTS.scores)
+    assert (list(sessions), list(truth)) == ([7, 9], [2, 8])
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "lists.parquet",
+        "record.json",
+        "values.parquet",
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 1},
+        {"depth": 4},
+        {"config": {"k": 101}},
+        {"protocol": {**IDENTITY.protocol, "ties": 1}},
+        {"dataset": {**IDENTITY.dataset, "fingerprint": "0"}},
+        {"recommender": {**IDENTITY.recommender, "source": "edited"}},
+    ],
+)
+def test_another_identity_is_another_record(tmp_path: Path, change: dict[str, object]) -> None:
+    write(tmp_path)
+    assert records.find(tmp_path, replace(IDENTITY, **change)) is None  # type: ignore[arg-type]
+
+
+def test_a_success_removes_the_failure_before_it(tmp_path: Path) -> None:
+    failure = Failure(IDENTITY, "paper", {}, "ValueError: no", "Traceback", "2026")
+    records.write_failure(tmp_path, failure)
+    assert list(records.failures(tmp_path, "made")) == [failure]
+    write(tmp_path)
+    assert list(records.failures(tmp_path)) == []
+
+
+def test_metrics_are_replaced_and_lists_stay(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    lists = (folder / "lists.parquet").read_bytes()
+    renewed = replace(RECORD, metrics={"hr@3": 0.5}, failed_metrics={})
+    records.rewrite_metrics(folder, renewed, {"hr@3": np.array([0.0, 1.0])})
+    assert records.find(tmp_path, IDENTITY) == renewed
+    assert (folder / "lists.parquet").read_bytes() == lists
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"format": 99}'])
+def test_a_damaged_record_is_one_clear_sentence(tmp_path: Path, text: str) -> None:
+    folder = write(tmp_path)
+    (folder / "record.json").write_text(text)
+    with pytest.raises(StorageError, match=r"cannot read the record .* remove the folder"):
+        records.find(tmp_path, IDENTITY)
+
+
+def test_damaged_lists_are_one_clear_sentence(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    (folder / "lists.parquet").write_bytes(b"PAR1 but not really")
+    with pytest.raises(StorageError, match="cannot read the lists"):
+        records.read_lists(folder)
+
+
+def test_a_record_holds_no_path_and_is_plain_json(tmp_path: Path) -> None:
+    text = (write(tmp_path) / "record.json").read_text()
+    assert str(tmp_path) not in text
+    assert json.loads(text)["metrics"]["ndcg@3"] == 0.1234567890123456
+
+
+def _write_for_ever(out: Path) -> None:
+    seed = 0
+    while True:
+        seed += 1
+        write(out, replace(RECORD, identity=replace(IDENTITY, seed=seed)))
+
+
+def test_kill_9_while_writing_leaves_only_whole_records(tmp_path: Path) -> None:
+    process = multiprocessing.get_context("spawn").Process(target=_write_for_ever, args=(tmp_path,))
+    process.start()
+    deadline = time.monotonic() + 30
+    while len(list(tmp_path.glob("records/made/sknn-*"))) < 20:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    for record in records.records(tmp_path):
+        records.read_lists(record.identity.folder(tmp_path))
+    assert len(list(records.records(tmp_path))) >= 20
