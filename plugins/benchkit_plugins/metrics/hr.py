@@ -1,0 +1,31 @@
+"""Hit rate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchkit import Metric, RankedLists, hookimpl
+from benchkit.contracts.metric import Float64
+
+
+class HitRate(Metric):
+    """Share of prompts whose truth is in the list."""
+
+    name = "hr"
+    column = 2
+    source = "paper 7.1.2"
+    higher_is_better = True
+    bounds = (0.0, 1.0)
+    formula = "mean over prompts of [truth in the top k]"
+
+    def values(self, lists: RankedLists, k: int) -> Float64:
+        """Return 1 for a hit and 0 for a miss, ``float64[prompts]``."""
+        return lists.by_rank(np.ones(k))
+
+
+@hookimpl
+def benchkit_metrics() -> Sequence[type[Metric]]:
+    """Return the metric of this file."""
+    return [HitRate]

@@ -1,0 +1,31 @@
+"""Mean reciprocal rank."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchkit import Metric, RankedLists, hookimpl
+from benchkit.contracts.metric import Float64
+
+
+class MRR(Metric):
+    """How high the truth stands in the list, as the reciprocal of its rank."""
+
+    name = "mrr"
+    column = 3
+    source = "paper 7.1.2"
+    higher_is_better = True
+    bounds = (0.0, 1.0)
+    formula = "mean over prompts of 1 / rank, 0 where the truth is not in the top k"
+
+    def values(self, lists: RankedLists, k: int) -> Float64:
+        """Return the reciprocal rank of each prompt's truth, ``float64[prompts]``."""
+        return lists.by_rank(1.0 / np.arange(1, k + 1))
+
+
+@hookimpl
+def benchkit_metrics() -> Sequence[type[Metric]]:
+    """Return the metric of this file."""
+    return [MRR]
