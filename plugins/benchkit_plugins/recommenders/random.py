@@ -1,0 +1,73 @@
+"""Random: trained items drawn by lot, the floor under every leaderboard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchkit import Config, ExcludeSeen, Recommendations, Recommender, hookimpl, param
+from benchkit.keys import mix
+from benchkit.ranking import excluded, tie_order, top_k
+from benchkit_plugins.recommenders.seeding import prompt_hashes
+
+if TYPE_CHECKING:
+    from benchkit import Bench, Sessions
+    from benchkit.contracts.recommender import Float32
+
+_BATCH = 1 << 21  # scores held at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomConfig(Config):
+    """What Random leaves to choose."""
+
+    exclude_seen: ExcludeSeen = param(
+        "none", "prompt items to keep out of the list; read: those the model reads, here all"
+    )
+
+
+class Random(Recommender):
+    """Trained items in random order, another one for every prompt.
+
+    Every order is equally likely. It depends on the seed and the prompt's items alone: equal
+    prompts get equal lists. The score is a uniform draw from [0, 1).
+    """
+
+    name = "random"
+    source = "ours"
+    Config = RandomConfig
+    config: RandomConfig
+
+    def fit(self, train: Sessions, bench: Bench) -> None:
+        """Remember which items were trained on."""
+        items = len(bench.catalog)
+        self._ties = tie_order(train, items)
+        self._trained = np.unique(train.items)
+        self._seed = int(bench.rng(self.name).integers(1 << 63))
+
+    def recommend(self, prompts: Sessions, k: int) -> Recommendations:
+        """Return random lists, less the items that `exclude_seen` keeps out."""
+        lists = Recommendations.empty(len(prompts), k)
+        exclude = excluded(prompts, prompts, self.config.exclude_seen)
+        rows = max(1, _BATCH // max(1, len(self._ties)))
+        for start in range(0, len(prompts), rows):
+            stop = min(start + rows, len(prompts))
+            scores = self._draw(prompts.between(start, stop))
+            part = top_k(scores, k, self._ties, exclude.between(start, stop))
+            lists.items[start:stop], lists.scores[start:stop] = part.items, part.scores
+        return lists
+
+    def _draw(self, prompts: Sessions) -> Float32:
+        scores = np.full((len(prompts), len(self._ties)), -np.inf, dtype=np.float32)
+        hashes = prompt_hashes(prompts, self._seed)[:, None]
+        draws = mix(hashes ^ mix(self._trained.astype(np.uint64)))
+        scores[:, self._trained] = (draws >> np.uint64(40)).astype(np.float32) * np.float32(2**-24)
+        return scores
+
+
+@hookimpl
+def benchkit_recommenders() -> list[type[Recommender]]:
+    """Provide Random."""
+    return [Random]

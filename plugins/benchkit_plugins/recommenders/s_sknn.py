@@ -1,0 +1,56 @@
+"""S-SKNN: SKNN whose neighbours count by how late in the prompt they share an item."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+from benchkit import Recommender, Sessions, hookimpl
+from benchkit_plugins.recommenders.neighbour_index import Neighbours
+from benchkit_plugins.recommenders.neighbourhood import Neighbourhood, latest_shared
+
+
+class SSKNN(Neighbourhood):
+    """SKNN in which neighbours that share a late item of the prompt count more.
+
+    A neighbour's similarity is multiplied by x / L: x is the place, from 1, of the latest prompt
+    item that it contains, L the number of items read of the prompt (distinct and trained).
+    """
+
+    name = "s-sknn"
+    source = "paper 5.1"
+    presets: ClassVar = {
+        "beauty": {
+            "k": 130,
+            "sample_size": 1920,
+            "sampling": "random",
+            "similarity": "cosine",
+            "idf_weighting": False,
+        },
+        "delivery-hero": {
+            "k": 500,
+            "sample_size": 1960,
+            "sampling": "random",
+            "similarity": "cosine",
+            "idf_weighting": True,
+        },
+        "steam": {
+            "k": 490,
+            "sample_size": 1960,
+            "sampling": "random",
+            "similarity": "cosine",
+            "idf_weighting": True,
+        },
+    }
+
+    def neighbours(self, read: Sessions) -> Neighbours:
+        """Return the most similar sessions, their similarities multiplied by x / L."""
+        found = super().neighbours(read)
+        weights = latest_shared(self.index, read, found) / read.lengths[found.owners]
+        return replace(found, similarities=found.similarities * weights)
+
+
+@hookimpl
+def benchkit_recommenders() -> list[type[Recommender]]:
+    """Provide S-SKNN."""
+    return [SSKNN]

@@ -1,0 +1,77 @@
+"""SF-SKNN: SKNN that recommends only what has directly followed the prompt's last item."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from benchkit import Recommender, Sessions, hookimpl
+from benchkit.contracts.sessions import offsets_of
+from benchkit_plugins.recommenders.neighbour_index import binary
+from benchkit_plugins.recommenders.neighbourhood import Neighbourhood
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+    from benchkit import Bench
+
+
+class SFSKNN(Neighbourhood):
+    """SKNN that recommends only direct successors of the prompt's last item.
+
+    An item qualifies when it came immediately after the last item that is read of the prompt in
+    some training session, a neighbour or not. Nothing fills up: lists are often short or empty.
+    """
+
+    name = "sf-sknn"
+    source = "paper 5.1"
+    presets: ClassVar = {
+        "beauty": {
+            "k": 290,
+            "sample_size": 560,
+            "sampling": "recent",
+            "similarity": "cosine",
+            "idf_weighting": False,
+        },
+        "delivery-hero": {
+            "k": 440,
+            "sample_size": 2000,
+            "sampling": "random",
+            "similarity": "cosine",
+            "idf_weighting": True,
+        },
+        "steam": {
+            "k": 500,
+            "sample_size": 1530,
+            "sampling": "recent",
+            "similarity": "cosine",
+            "idf_weighting": True,
+        },
+    }
+
+    def fit(self, train: Sessions, bench: Bench) -> None:
+        """Index the training sessions and what follows what in them."""
+        super().fit(train, bench)
+        self._followers = followers(train, len(bench.catalog))
+
+    def scores(self, read: Sessions) -> csr_array[np.float64]:
+        """Return the scores of the last items' successors, ``[prompts, items]``."""
+        filled = np.flatnonzero(read.lengths)
+        last = np.zeros(len(read), dtype=np.int32)
+        last[filled] = read.items[read.offsets[filled + 1] - 1]
+        return (super().scores(read) * self._followers[last]).tocsr()
+
+
+def followers(train: Sessions, items: int) -> csr_array[np.float64]:
+    """Return which items came immediately after each item, ``[items, items]``."""
+    inner = train.distances > 1
+    before, after = train.items[inner], train.items[1:][inner[:-1]]
+    order = np.argsort(before, kind="stable")
+    return binary(after[order], offsets_of(np.bincount(before, minlength=items)), items)
+
+
+@hookimpl
+def benchkit_recommenders() -> list[type[Recommender]]:
+    """Provide SF-SKNN."""
+    return [SFSKNN]
