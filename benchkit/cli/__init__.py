@@ -1,0 +1,96 @@
+"""The command line: one file a command, each imported only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from benchkit.errors import BenchkitError
+
+# Command: (module, attribute, one line of help). Help needs no import of any of them.
+_COMMANDS = {
+    "run": ("run", "run", "Evaluate recommenders on a dataset and write its leaderboard."),
+    "leaderboard": ("leaderboard", "leaderboard", "Show a dataset's leaderboard."),
+    "evaluate": ("evaluate", "evaluate", "Compute metrics anew from the kept lists."),
+    "data": ("data", "data", "Fetch, describe and generate datasets."),
+    "list": ("list", "list_", "List the installed components."),
+    "show": ("show", "show", "Explain a component and its parameters."),
+    "plugin": ("plugin", "plugin", "Write a new plugin."),
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute, _ = _COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(f"benchkit.cli.{module}"), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            from benchkit.errors import unknown_name
+
+            raise click.UsageError(unknown_name("command", args[0], _COMMANDS), ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help) for name, (_, _, help) in _COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="benchkit")
+def cli() -> None:
+    """Benchmark sequential recommendation with language models.
+
+    \b
+    benchkit run --all --dataset steam    evaluate everything on a dataset
+    benchkit leaderboard                  look at the tables
+    benchkit plugin new NAME              write a plugin of your own
+    """
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends in one sentence and exit code 2."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("Interrupted.", err=True)
+        code = 130
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        code = 2
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except BenchkitError as error:
+        click.echo(f"Error: {error}", err=True)
+        code = 2
+    except BrokenPipeError:
+        # Whoever read our output (head, say) has gone; nothing is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    except OSError as error:
+        if error.filename is None and error.errno is None:
+            raise
+        click.echo(f"Error: {_sentence(error)}", err=True)
+        code = 2
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _sentence(error: OSError) -> str:
+    from pathlib import Path
+
+    from benchkit.files import storage_error
+
+    return str(storage_error(Path(str(error.filename or "the output")), error, "use"))

@@ -1,0 +1,70 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from benchkit.errors import ConfigError
+from benchkit.workspace import leaderboards
+
+
+def _cutoffs(context: click.Context, parameter: click.Parameter, text: str) -> tuple[int, ...]:
+    try:
+        cutoffs = tuple(sorted({int(part) for part in text.split(",")}))
+    except ValueError:
+        cutoffs = (0,)
+    if cutoffs[0] < 1:
+        raise click.BadParameter(
+            f"takes whole numbers from 1, such as 10,20; not {text!r}", context, parameter
+        )
+    return cutoffs
+
+
+cutoffs_option = click.option(
+    "--k",
+    "cutoffs",
+    default="10,20",
+    show_default=True,
+    metavar="K[,K...]",
+    callback=_cutoffs,
+    help="Cutoffs of the metrics.",
+)
+protocol_option = click.option(
+    "--protocol",
+    type=click.Choice(["paper", "strict"]),
+    default="paper",
+    show_default=True,
+    help="Evaluation protocol.",
+)
+out_option = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    callback=lambda _context, _parameter, value: leaderboards(value),
+    help="Folder of the leaderboards.  [default: leaderboards]",
+)
+set_option = click.option(
+    "--set", "assignments", multiple=True, metavar="NAME.PARAM=VALUE", help="Set a parameter."
+)
+raw_option = click.option(
+    "--raw",
+    type=click.Path(path_type=Path),
+    help="Folder of the raw files.  [default: datasets/NAME/raw, else a generated sample]",
+)
+
+
+def read_assignments(texts: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Read ``NAME.PARAM=VALUE`` texts into values by name.
+
+    Raises:
+        ConfigError: a text is none.
+    """
+    values: dict[str, dict[str, str]] = {}
+    for text in texts:
+        target, equals, value = text.partition("=")
+        name, dot, parameter = target.rpartition(".")
+        if not (equals and dot and name and parameter):
+            raise ConfigError(f"--set takes NAME.PARAM=VALUE, such as sknn.k=200; not {text!r}")
+        values.setdefault(name, {})[parameter] = value
+    return values

@@ -1,0 +1,212 @@
+"""`benchkit run`: evaluate recommenders on a dataset and write its leaderboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from benchkit.cli.options import cutoffs_option, out_option, protocol_option
+from benchkit.errors import BenchkitError, ConfigError
+
+if TYPE_CHECKING:
+    from benchkit.contracts.dataset import PreparedDataset
+    from benchkit.pipeline import Settings, Task
+    from benchkit.runs import Outcome
+
+
+@click.command()
+@click.option("--all", "every", is_flag=True, help="Every recommender that can run here.")
+@click.option("-r", "--recommender", "names", multiple=True, metavar="NAME", help="One more.")
+@click.argument("more", nargs=-1, metavar="")
+@click.option("--dataset", required=True, metavar="NAME|TOML", help="Dataset, or a file of yours.")
+@click.option(
+    "--raw",
+    type=click.Path(path_type=Path),
+    help="Folder of the raw files.  [default: datasets/NAME/raw, else a generated sample]",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(["paper", "default"]),
+    default="paper",
+    show_default=True,
+    help="Start from the paper's best values for the dataset, or from the defaults.",
+)
+@click.option(
+    "--set", "assignments", multiple=True, metavar="NAME.PARAM=VALUE", help="Set a parameter."
+)
+@click.option(
+    "--ties",
+    default="0",
+    show_default=True,
+    metavar="SEED[,SEED...]|file",
+    help="Order of interactions at equal times.",
+)
+@cutoffs_option
+@protocol_option
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Random seed.")
+@click.option(
+    "--jobs", default=1, show_default=True, type=click.IntRange(1), help="Recommenders at a time."
+)
+@out_option
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.pass_context
+def run(
+    context: click.Context,
+    every: bool,
+    names: tuple[str, ...],
+    more: tuple[str, ...],
+    dataset: str,
+    raw: Path | None,
+    preset: str,
+    assignments: tuple[str, ...],
+    ties: str,
+    cutoffs: tuple[int, ...],
+    protocol: str,
+    seed: int,
+    jobs: int,
+    out: Path,
+    dry_run: bool,
+) -> None:
+    """Evaluate recommenders on a dataset and write its leaderboard.
+
+    Killed or interrupted, the same command goes on where it was: what is finished is kept.
+
+    \b
+    benchkit run --all --dataset steam
+    benchkit run -r v-sknn -r sknn --dataset beauty --ties 0,1,2 --set sknn.k=200
+    """
+    from benchkit.pipeline import Settings
+    from benchkit.protocol import Protocol, parse_ties
+    from benchkit.registry import registry
+    from benchkit.stages.prepare import open_dataset
+    from benchkit.workspace import workspace
+
+    if every == bool(names):
+        raise click.UsageError("say which: --all, or -r NAME once or more", context)
+    if more and not names:
+        raise click.UsageError(f"unexpected: {' '.join(more)}", context)
+    chosen, left_out = _choose(names + more)
+    tie_orders = parse_ties(ties)
+    values = _assignments(assignments)
+    dataset_values = values.pop(Path(dataset).stem, {})
+    for name in values:
+        registry().get("recommender", name)
+    for problem in registry().problems:
+        click.echo(f"Warning: {problem}", err=True)
+    prepared = open_dataset(dataset, workspace(), raw, dataset_values)
+    if prepared.synthetic:
+        _announce_sample(prepared)
+    settings = [
+        Settings(
+            protocol=Protocol(name=protocol, ties=order),  # type: ignore[arg-type]
+            preset=preset,
+            overrides=values,
+            cutoffs=cutoffs,
+            seed=seed,
+            workspace=workspace(),
+            out=out,
+        )
+        for order in tie_orders
+    ]
+    context.exit(_run(prepared, chosen, left_out, settings, jobs, dry_run))
+
+
+def _run(
+    prepared: PreparedDataset,
+    chosen: list[str],
+    left_out: dict[str, str],
+    settings: list[Settings],
+    jobs: int,
+    dry_run: bool,
+) -> int:
+    from benchkit.pipeline import plan
+    from benchkit.runs import run_all
+
+    tasks = [plan(prepared, name, each) for each in settings for name in chosen]
+    if dry_run:
+        _dry_run(tasks, left_out)
+        return 0
+    outcome = run_all(prepared.name, tasks, jobs)
+    _finish(prepared.name, settings[0].out, outcome, left_out)
+    if outcome.interrupted:
+        return 130
+    return 1 if outcome.failed else 0
+
+
+def _choose(names: tuple[str, ...]) -> tuple[list[str], dict[str, str]]:
+    """Return the recommenders to run, and those left out with the reason.
+
+    Without names it is all of them. One that is named but cannot run here is an error.
+    """
+    from benchkit.registry import registry
+
+    found = registry()
+    if not names:
+        reasons = {
+            name: reason
+            for name, entry in sorted(found.components["recommender"].items())
+            if (reason := entry.component.unavailable())
+        }
+        return [n for n in sorted(found.components["recommender"]) if n not in reasons], reasons
+    for name in names:
+        if reason := found.recommender(name).unavailable():
+            raise BenchkitError(f"{name} cannot run here: {reason}")
+    return list(dict.fromkeys(names)), {}
+
+
+def _assignments(texts: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Read ``NAME.PARAM=VALUE`` texts into values by name."""
+    values: dict[str, dict[str, str]] = {}
+    for text in texts:
+        target, equals, value = text.partition("=")
+        name, dot, parameter = target.rpartition(".")
+        if not (equals and dot and name and parameter):
+            raise ConfigError(f"--set takes NAME.PARAM=VALUE, such as sknn.k=200; not {text!r}")
+        values.setdefault(name, {})[parameter] = value
+    return values
+
+
+def _announce_sample(prepared: PreparedDataset) -> None:
+    click.secho(
+        f"No raw files of {prepared.family}: using {prepared.name}, a GENERATED SAMPLE with "
+        "fictional items.\nIts figures say nothing about the real data. "
+        f"`benchkit data fetch {prepared.family}` gets those;\n--raw DIR takes files you have.",
+        fg="yellow",
+        err=True,
+    )
+
+
+def _dry_run(tasks: list[Task], left_out: dict[str, str]) -> None:
+    from benchkit.contracts.config import show_value
+
+    for task in tasks:
+        state = "finished" if task.finished() else "to run"
+        config = " ".join(f"{key}={show_value(v)}" for key, v in task.identity.config.items())
+        click.echo(
+            f"{state:8}  {task.recommender}  ties {task.settings.protocol.ties}  {config}".rstrip()
+        )
+    for name, reason in left_out.items():
+        click.echo(f"left out  {name}: {reason}")
+
+
+def _finish(dataset: str, out: Path, outcome: Outcome, left_out: dict[str, str]) -> None:
+    """Print the leaderboard, then what went wrong and where things are."""
+    if outcome.done:
+        from benchkit.cli.leaderboard import print_leaderboard
+
+        click.echo()
+        print_leaderboard(out, dataset)
+        click.echo(f"\nWritten: {out / f'{dataset}.md'} and {out / f'{dataset}.json'}")
+    for warning in outcome.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    for name, reason in left_out.items():
+        click.echo(f"Left out: {name}: {reason}", err=True)
+    for event in outcome.failed:
+        click.secho(f"Failed: {event.task.recommender}: {event.text}", fg="red", err=True)
+        if event.details:
+            path = event.task.identity.folder(out)
+            click.echo(f"  traceback in {path.with_name(path.name + '.failed.json')}", err=True)
+    if outcome.interrupted:
+        click.echo("Interrupted. The same command goes on; what is finished is kept.", err=True)

@@ -1,0 +1,132 @@
+"""Tasks in processes of their own: one that crashes or eats all memory takes no other along.
+
+A fresh process a task also makes its peak memory its own.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Literal
+
+from benchkit.errors import BenchkitError
+from benchkit.pipeline import Task, execute
+from benchkit.stages.record import Record
+
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+)
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened to a task.
+
+    Attributes:
+        task: the task.
+        kind: ``start``; ``stage`` (its name in `text`); ``done`` (its `record`); ``failed`` (one
+            line in `text`, the traceback in `details`).
+    """
+
+    task: Task
+    kind: Literal["start", "stage", "done", "failed"]
+    text: str = ""
+    details: str = ""
+    record: Record | None = None
+
+
+def run(tasks: Sequence[Task], jobs: int) -> Generator[Event, None, None]:
+    """Run tasks, at most `jobs` at a time, and yield what happens as it happens.
+
+    Closing the iterator, or an exception at the caller's, ends the running processes.
+    """
+    context = multiprocessing.get_context("spawn")
+    waiting, running = deque(tasks), dict[Connection, tuple[SpawnProcess, Task]]()
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                task = waiting.popleft()
+                receiver, sender = context.Pipe(duplex=False)
+                process = context.Process(target=_child, args=(sender, task), daemon=True)
+                with _threads_for(jobs):
+                    process.start()
+                sender.close()
+                running[receiver] = process, task
+                yield Event(task, "start")
+            for ready in wait(list(running)):
+                assert isinstance(ready, Connection)
+                process, task = running[ready]
+                event = _receive(ready, process, task)
+                if event.kind in ("done", "failed"):
+                    del running[ready]
+                    ready.close()
+                    process.join()
+                yield event
+    finally:
+        for process, _ in running.values():
+            process.terminate()
+        for process, _ in running.values():
+            process.join()
+
+
+def _receive(connection: Connection, process: SpawnProcess, task: Task) -> Event:
+    try:
+        event = connection.recv()
+    except EOFError:
+        process.join()
+        code = process.exitcode or 0
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+        hint = "; was memory short?" if code == -signal.SIGKILL else ""
+        return Event(task, "failed", f"its process {how}{hint}")
+    assert isinstance(event, Event)
+    return event
+
+
+def _child(sender: Connection, task: Task) -> None:
+    # Ctrl-C reaches the whole group; the parent decides what becomes of the children.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    try:
+        record = execute(task, lambda stage: sender.send(Event(task, "stage", stage)))
+        sender.send(Event(task, "done", record=record))
+    except BenchkitError as error:
+        sender.send(Event(task, "failed", str(error)))
+    except MemoryError:
+        sender.send(Event(task, "failed", "memory was not enough", traceback.format_exc()))
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".strip(": ")
+        sender.send(Event(task, "failed", " ".join(reason.split()), traceback.format_exc()))
+
+
+def _exit_with_parent() -> None:
+    """End this process when its parent is killed: nobody would read what it computes."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+@contextmanager
+def _threads_for(jobs: int) -> Iterator[None]:
+    """Divide the cores among the processes started within, unless the user has decided."""
+    share = str(max(1, (os.cpu_count() or 1) // jobs))
+    ours = [name for name in _THREAD_VARIABLES if name not in os.environ]
+    os.environ.update(dict.fromkeys(ours, share))
+    try:
+        yield
+    finally:
+        for name in ours:
+            with suppress(KeyError):
+                del os.environ[name]

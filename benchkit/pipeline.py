@@ -1,0 +1,240 @@
+"""One way through: split, fit, recommend, measure, record, in that order, for one recommender."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+
+from benchkit.bench import Bench
+from benchkit.configure import configure
+from benchkit.contracts.dataset import PreparedDataset
+from benchkit.contracts.metric import Metric
+from benchkit.contracts.recommender import Recommendations
+from benchkit.environment import environment, peak_memory
+from benchkit.errors import StorageError
+from benchkit.protocol import Protocol
+from benchkit.registry import registry
+from benchkit.stages import record as records
+from benchkit.stages.measure import Measured, measure
+from benchkit.stages.prepare import load_prepared
+from benchkit.stages.recommend import fit, recommend
+from benchkit.stages.record import Identity, Record
+from benchkit.stages.split import Split, temporal_split
+
+# Told what is going on: "fit", then "recommend", then "measure".
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `benchkit run` was asked for, beside the recommenders.
+
+    Attributes:
+        protocol: name and ties; a run over several ties has one `Settings` each.
+        preset: ``paper`` or ``default``.
+        overrides: the user's values, by recommender.
+        cutoffs: where lists are cut for the metrics, ascending.
+        seed: of everything random.
+        workspace: folder that holds ``datasets``.
+        out: folder that leaderboards and records are written to.
+    """
+
+    protocol: Protocol
+    preset: str
+    overrides: Mapping[str, Mapping[str, str]]
+    cutoffs: Sequence[int]
+    seed: int
+    workspace: Path
+    out: Path
+
+
+@dataclass(frozen=True)
+class Task:
+    """One recommender to evaluate: small, so that another process can be told."""
+
+    identity: Identity
+    settings: Settings
+
+    @property
+    def recommender(self) -> str:
+        """Name of the recommender."""
+        return self.identity.recommender["name"]
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """The values that the user set, as the configuration has them."""
+        given = self.settings.overrides.get(self.recommender, {})
+        return {name: self.identity.config[name] for name in given}
+
+    def finished(self) -> Record | None:
+        """Return the record of an earlier run with the same identity and all the cutoffs."""
+        found = records.find(self.settings.out, self.identity)
+        if found is None or self.missing(found):
+            return None
+        return found
+
+    def missing(self, record: Record) -> set[str]:
+        """Return the metrics that a record lacks, of those that are installed now."""
+        wanted = {f"{name}@{k}" for name in registry().metrics() for k in self.settings.cutoffs}
+        return wanted - set(record.metrics) - set(record.failed_metrics)
+
+
+def plan(prepared: PreparedDataset, name: str, settings: Settings) -> Task:
+    """Return the task of evaluating one recommender.
+
+    Raises:
+        PluginError: nothing of that name is installed.
+        ConfigError: a value does not fit.
+    """
+    found = registry().get("recommender", name)
+    protocol = settings.protocol
+    recommender = configure(
+        name,
+        settings.overrides.get(name, {}),
+        family=prepared.family,
+        preset=settings.preset,
+        exclude_prompt=protocol.strict,
+    )
+    identity = Identity(
+        dataset={
+            "name": prepared.name,
+            "family": prepared.family,
+            "synthetic": prepared.synthetic,
+            "config": dict(prepared.config),
+            "fingerprint": prepared.fingerprint,
+        },
+        protocol={
+            **asdict(protocol),
+            "fingerprint": protocol.fingerprint(prepared.file_order),
+            "rules": protocol.rules(),
+        },
+        recommender={
+            "name": name,
+            "distribution": found.distribution,
+            "version": found.version,
+            "source": found.source_digest(),
+        },
+        config=recommender.config.as_dict(),
+        seed=settings.seed,
+        depth=max(settings.cutoffs),
+    )
+    return Task(identity, settings)
+
+
+def execute(task: Task, progress: Progress) -> Record:
+    """Evaluate one recommender and return its record, from an earlier run where there is one.
+
+    Two processes with the same task do the work once: the second waits for the first.
+
+    Raises:
+        BenchkitError: whatever the user can mend; any other exception is the recommender's.
+    """
+    settings, identity = task.settings, task.identity
+    folder = identity.folder(settings.out)
+    lock = settings.out / records.RECORDS / ".locks" / f"{identity.key}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):
+        if (finished := task.finished()) is not None:
+            return finished
+        prepared = load_prepared(
+            settings.workspace, identity.dataset["name"], identity.dataset["fingerprint"]
+        )
+        split = temporal_split(prepared, settings.protocol)
+        kept = records.find(settings.out, identity)
+        if kept is not None:
+            return remeasure(folder, kept, prepared, split, settings.cutoffs)
+        return _evaluate(task, prepared, split, progress)
+
+
+def _evaluate(task: Task, prepared: PreparedDataset, split: Split, progress: Progress) -> Record:
+    settings, identity = task.settings, task.identity
+    bench = Bench(
+        catalog=prepared.catalog,
+        train=split.train,
+        item_counts=split.item_counts(prepared),
+        seed=settings.seed,
+        family=prepared.family,
+        exclude_prompt=settings.protocol.strict,
+        only_trained=settings.protocol.strict,
+        values=settings.overrides,
+        workspace=settings.workspace,
+    )
+    recommender = configure(
+        task.recommender,
+        task.overrides,
+        family=prepared.family,
+        preset=settings.preset,
+        exclude_prompt=settings.protocol.strict,
+    )
+    progress("fit")
+    fit_seconds = fit(recommender, bench)
+    progress("recommend")
+    lists, recommend_seconds = recommend(recommender, split.test.prompts, identity.depth, bench)
+    progress("measure")
+    measured = _measure(lists, split, prepared, settings.cutoffs)
+    finished = Record(
+        identity=identity,
+        preset=settings.preset,
+        overrides=task.overrides,
+        metrics=measured.summaries,
+        failed_metrics=measured.failed,
+        prompts=len(split.test.truth),
+        seconds={"fit": fit_seconds, "recommend": recommend_seconds},
+        peak_memory=peak_memory(),
+        split=asdict(split.card),
+        environment=environment(),
+        created=now(),
+    )
+    records.write(
+        settings.out, finished, lists, split.test.prompts.ids, split.test.truth, measured.values
+    )
+    return finished
+
+
+def remeasure(
+    folder: Path,
+    record: Record,
+    prepared: PreparedDataset,
+    split: Split,
+    cutoffs: Sequence[int],
+) -> Record:
+    """Compute all installed metrics anew from a record's kept lists and return the new record.
+
+    Raises:
+        StorageError: the lists cannot be read, or the record not be written.
+    """
+    lists, _, truth = records.read_lists(folder)
+    if not np.array_equal(truth, split.test.truth):
+        raise StorageError(
+            f"{folder} holds the lists of other prompts; remove the folder and run again"
+        )
+    known = {int(name.rpartition("@")[2]) for name in record.metrics}
+    measured = _measure(lists, split, prepared, sorted(known.union(cutoffs)))
+    renewed = replace(record, metrics=measured.summaries, failed_metrics=measured.failed)
+    records.rewrite_metrics(folder, renewed, measured.values)
+    return renewed
+
+
+def _measure(
+    lists: Recommendations, split: Split, prepared: PreparedDataset, cutoffs: Sequence[int]
+) -> Measured:
+    metrics: dict[str, Metric] = {name: kind() for name, kind in registry().metrics().items()}
+    return measure(
+        lists.items,
+        split.test.truth,
+        split.item_counts(prepared),
+        prepared.catalog,
+        cutoffs,
+        metrics,
+    )
+
+
+def now() -> str:
+    """Return the time as records keep it, ISO 8601 in UTC."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

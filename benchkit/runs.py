@@ -1,0 +1,215 @@
+"""A whole run: tasks to their ends, the leaderboard after each, and what is going on meanwhile."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol as Interface
+
+from benchkit import jobs
+from benchkit.jobs import Event
+from benchkit.pipeline import Task, now
+from benchkit.stages import record as records
+from benchkit.stages.record import Failure
+from benchkit.stages.tables import write_leaderboard
+
+
+@dataclass
+class Outcome:
+    """How a run ended: finished tasks, failed ones, and whether somebody interrupted it.
+
+    `warnings` are about damaged records that the leaderboard had to leave out.
+    """
+
+    done: list[Event] = field(default_factory=list)
+    failed: list[Event] = field(default_factory=list)
+    warnings: Sequence[str] = ()
+    interrupted: bool = False
+
+
+def run_all(dataset: str, tasks: Sequence[Task], jobs_at_once: int) -> Outcome:
+    """Run the tasks that no earlier run has finished, and write the leaderboard after each.
+
+    Raises:
+        StorageError: the output folder cannot be written; finished records stay.
+    """
+    outcome = Outcome()
+    out = tasks[0].settings.out
+    _check_writable(out)
+    todo = []
+    for task in tasks:
+        record = task.finished()
+        if record is None:
+            todo.append(task)
+        else:
+            outcome.done.append(Event(task, "done", record=record))
+    with _watcher(len(tasks)) as watcher:
+        for event in outcome.done:
+            watcher.kept(event)
+        if outcome.done:
+            outcome.warnings = write_leaderboard(out, dataset)
+        try:
+            with closing(jobs.run(todo, jobs_at_once)) as events:
+                for event in events:
+                    _note(event, outcome, out, dataset)
+                    watcher.tell(event)
+        except KeyboardInterrupt:
+            outcome.interrupted = True
+            outcome.warnings = write_leaderboard(out, dataset)
+    return outcome
+
+
+def _note(event: Event, outcome: Outcome, out: Path, dataset: str) -> None:
+    if event.kind == "done":
+        outcome.done.append(event)
+    elif event.kind == "failed":
+        outcome.failed.append(event)
+        task = event.task
+        records.write_failure(
+            out,
+            Failure(
+                task.identity,
+                task.settings.preset,
+                task.overrides,
+                event.text,
+                event.details,
+                now(),
+            ),
+        )
+    else:
+        return
+    outcome.warnings = write_leaderboard(out, dataset)
+
+
+def _check_writable(out: Path) -> None:
+    """Find out before hours of work, not after them."""
+    from benchkit.files import write_atomically
+
+    probe = out / records.RECORDS / ".writable"
+    write_atomically(probe, "")
+    probe.unlink(missing_ok=True)
+
+
+class _Watcher(Interface):
+    """Whoever shows what is going on."""
+
+    def __enter__(self) -> _Watcher: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+    def kept(self, event: Event) -> None: ...
+    def tell(self, event: Event) -> None: ...
+
+
+def _watcher(tasks: int) -> _Watcher:
+    return _Live(tasks) if sys.stderr.isatty() else _Lines(tasks)
+
+
+def _label(task: Task) -> str:
+    return f"{task.recommender} (ties {task.settings.protocol.ties})"
+
+
+def _result(event: Event) -> str:
+    if event.kind == "failed":
+        return f"failed: {event.text}"
+    assert event.record is not None
+    seconds = event.record.seconds
+    best = [name for name in event.record.metrics if name.startswith("ndcg@")][-1:]
+    figures = [f"{name} {event.record.metrics[name]:.4f}" for name in best]
+    times = f"fit {seconds['fit']:.1f} s, recommend {seconds['recommend']:.1f} s"
+    return ", ".join([*figures, times])
+
+
+class _Lines:
+    """Plain lines, for output that is no terminal."""
+
+    def __init__(self, tasks: int) -> None:
+        self.total, self.ended = tasks, 0
+
+    def __enter__(self) -> _Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def kept(self, event: Event) -> None:
+        self._end(event, "kept from an earlier run, ")
+
+    def tell(self, event: Event) -> None:
+        if event.kind == "start":
+            self._print(f"{_label(event.task)}: started")
+        elif event.kind != "stage":
+            self._end(event)
+
+    def _end(self, event: Event, remark: str = "") -> None:
+        self.ended += 1
+        self._print(f"[{self.ended}/{self.total}] {_label(event.task)}: {remark}{_result(event)}")
+
+    def _print(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+
+class _Live:
+    """A progress bar with what runs, what is left and for how long."""
+
+    def __init__(self, tasks: int) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            SpinnerColumn,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        self.running: dict[str, str] = {}
+        self.progress = Progress(
+            SpinnerColumn(),
+            BarColumn(bar_width=16),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=Console(stderr=True),
+        )
+        self.bar = self.progress.add_task("", total=tasks)
+
+    def __enter__(self) -> _Live:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def kept(self, event: Event) -> None:
+        self._end(event, "kept from an earlier run, ")
+
+    def tell(self, event: Event) -> None:
+        label = _label(event.task)
+        if event.kind in ("start", "stage"):
+            self.running[label] = event.text or "start"
+        else:
+            self.running.pop(label, None)
+            self._end(event)
+        described = ", ".join(f"{name}: {stage}" for name, stage in self.running.items())
+        self.progress.update(self.bar, description=described)
+
+    def _end(self, event: Event, remark: str = "") -> None:
+        style = "red" if event.kind == "failed" else None
+        self.progress.console.print(
+            f"{_label(event.task)}: {remark}{_result(event)}",
+            style=style,
+            markup=False,
+            highlight=False,
+        )
+        self.progress.advance(self.bar)

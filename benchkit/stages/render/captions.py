@@ -1,0 +1,82 @@
+"""The words around a table: what was measured, on what, under which rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from benchkit.stages.published import Comparison
+from benchkit.stages.tables import Table
+
+MARKS = "Best figure bold, second underlined, decided on full precision."
+GENERATED = (
+    "GENERATED SAMPLE: {name} is made up, in the shape of {family}. "
+    "Its figures say nothing about the real data."
+)
+
+
+def alarm(table: Table) -> str:
+    """Return what must not be overlooked: that the data are generated."""
+    if not table.data["synthetic"]:
+        return ""
+    return GENERATED.format(name=table.dataset, family=table.data["family"])
+
+
+def caption(table: Table, comparison: Comparison | None = None) -> list[str]:
+    """Return the sentences below a table; the marks are for each format to explain."""
+    sentences = [
+        f"Protocol {table.protocol['name']} ({table.protocol['rules'][:8]}), "
+        f"ties {_ties(table)}, {_seeds(table)}{_prompts(table)}.",
+        f"Data {table.data['fingerprint'][:12]}{_size(table)}.",
+    ]
+    if any(row.runs > 1 for row in table.rows):
+        sentences.append("Mean ± sample standard deviation over the runs of each row.")
+    if comparison is not None:
+        sentences += comparison.sentences()
+    return sentences
+
+
+def heading(table: Table) -> str:
+    """Return what tells a table from others of its dataset."""
+    return f"{table.protocol['name'].capitalize()} protocol, ties {_ties(table)}"
+
+
+def _ties(table: Table) -> str:
+    if table.ties == ["file"]:
+        return "in the file's order"
+    return _listed(map(str, table.ties))
+
+
+def _seeds(table: Table) -> str:
+    if not table.rows:
+        return "no runs"
+    sets = {tuple(row.seeds) for row in table.rows}
+    every = sorted({seed for seeds in sets for seed in seeds})
+    word = "seed" if len(every) == 1 else "seeds"
+    differing = " (not all in every row: --columns +seeds)" if len(sets) > 1 else ""
+    return f"{word} {_listed(map(str, every))}{differing}"
+
+
+def _prompts(table: Table) -> str:
+    numbers = sorted({number for row in table.rows for number in row.prompts})
+    if not numbers:
+        return ""
+    span = f"{numbers[0]:,}" if len(numbers) == 1 else f"{numbers[0]:,} to {numbers[-1]:,}"
+    return f", {span} prompts"
+
+
+def _size(table: Table) -> str:
+    parts = [
+        f"{table.split[name]:,} {name}"
+        for name in ("sessions", "items", "interactions")
+        if isinstance(table.split.get(name), int)
+    ]
+    return f": {', '.join(parts)}" if parts else ""
+
+
+def _listed(parts: Iterable[str]) -> str:
+    return ", ".join(parts)
+
+
+def failures(table: Table) -> list[str]:
+    """Return a line for each recommender that has no row."""
+    return [f"{row.label}: {row.reason}" for row in table.failures]

@@ -1,0 +1,187 @@
+"""The columns of a table: which there are, what they show, how they sort."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from benchkit.contracts.metric import Metric
+from benchkit.errors import ConfigError, unknown_name
+from benchkit.registry import registry
+from benchkit.stages.render.text import visible
+from benchkit.stages.rows import Row
+from benchkit.stages.tables import Table
+
+Value = float | str | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        key: ``ndcg@20``, or a name such as ``fit-seconds``.
+        heading: as printed; each word may stand on a line of its own.
+        group: columns of a group stand under one heading, ``Top@20``; "" for none.
+        value: what a row has there, at full precision; None where it has nothing.
+        show: how a number is printed.
+        better: 1 where more is better, -1 where less is, 0 where neither.
+        order: place among the columns of its group.
+        extra: whether it shows only when asked for.
+    """
+
+    key: str
+    heading: str
+    group: str
+    value: Callable[[Row], Value]
+    show: Callable[[float], str]
+    better: int = 0
+    order: tuple[int, str] = (0, "")
+    extra: bool = False
+
+    @property
+    def is_metric(self) -> bool:
+        """Whether it holds a metric, which can have a spread and fail."""
+        return "@" in self.key
+
+
+def short(value: float) -> str:
+    """Return four decimals, without the zero before the point: the field prints ``.0365``."""
+    text = f"{value:.4f}"
+    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
+
+
+def long(value: float) -> str:
+    """Return three decimals, for metrics that are not bounded by one."""
+    return f"{value:.3f}"
+
+
+def available(table: Table) -> list[Column]:
+    """Return every column that a table can show: metrics by cutoff, then the facts of the runs."""
+    kinds = registry().metrics()
+    keys = {key for row in table.rows for key in (*row.metrics, *row.failed_metrics)}
+    found = [_metric(key, kinds.get(key.rpartition("@")[0])) for key in keys if "@" in key]
+    return [*sorted(found, key=lambda column: (_cutoff(column), column.order)), *_extras()]
+
+
+def _metric(key: str, kind: type[Metric] | None) -> Column:
+    name, _, cutoff = key.rpartition("@")
+    # A stranger's metric may lack what the contract asks for; its figures are shown all the same.
+    better = getattr(kind, "higher_is_better", None)
+    bounds = getattr(kind, "bounds", (0.0, 1.0))
+    place = kind.column if kind else 100
+    return Column(
+        key=key,
+        heading=_heading(name),
+        group=f"Top@{visible(cutoff)}",
+        value=lambda row: row.metrics.get(key),
+        show=short if bounds[1] <= 1 else long,
+        better=0 if better is None else 1 if better else -1,
+        order=(place, name),
+        extra=bool(kind and kind.ours),
+    )
+
+
+def _heading(name: str) -> str:
+    """Return a metric's name as a heading: NDCG, HR, MAP, but Gini and Average popularity."""
+    abbreviated = len(name) <= 3 or not set(name) & set("aeiouy")
+    return visible(name.upper() if abbreviated else name.capitalize().replace("-", " "))
+
+
+def _cutoff(column: Column) -> tuple[int, str]:
+    text = column.key.rpartition("@")[2]
+    return (int(text) if text.isdecimal() else 0, text)
+
+
+def _extras() -> list[Column]:
+    def seconds(part: str) -> Callable[[Row], Value]:
+        return lambda row: row.seconds.get(part)
+
+    def extra(key: str, heading: str, value: Callable[[Row], Value], decimals: int = 0) -> Column:
+        def show(number: float) -> str:
+            return f"{number:.{decimals}f}"
+
+        return Column(key, heading, "", value, show, better=-1, extra=True)
+
+    return [
+        extra("fit-seconds", "Fit s", seconds("fit"), 1),
+        extra("recommend-seconds", "Recommend s", seconds("recommend"), 1),
+        extra("memory", "Memory MiB", lambda row: row.peak_memory / 2**20),
+        extra("cost", "Cost US$", lambda row: row.api.get("cost", 0.0), 2),
+        extra("version", "Version", lambda row: f"{row.distribution} {row.version}"),
+        extra("ties", "Ties", lambda row: ", ".join(map(str, row.ties))),
+        extra("seeds", "Seeds", lambda row: ", ".join(map(str, row.seeds))),
+    ]
+
+
+def pick(columns: Sequence[Column], wanted: str | None) -> list[Column]:
+    """Return the columns that ``--columns`` asks for, by default the metrics of the paper.
+
+    Args:
+        columns: all there are.
+        wanted: names separated by commas; a metric without a cutoff stands for all its cutoffs,
+            ``seconds`` for both times; a leading ``+`` adds to the default.
+
+    Raises:
+        ConfigError: there is no such column.
+    """
+    usual = [column for column in columns if not column.extra]
+    if wanted is None:
+        return usual
+    names = [name.strip() for name in wanted.lstrip("+").split(",") if name.strip()]
+    chosen = [column for name in names for column in named(columns, name)]
+    start = usual if wanted.startswith("+") else []
+    return _grouped(dict.fromkeys((*start, *chosen)))
+
+
+def _grouped(columns: Iterable[Column]) -> list[Column]:
+    """Return columns with those of one group together, groups by first appearance."""
+    found = list(columns)
+    groups = list(dict.fromkeys(column.group for column in found))
+    return sorted(found, key=lambda column: (column.group == "", groups.index(column.group)))
+
+
+def named(columns: Sequence[Column], name: str) -> list[Column]:
+    """Return the columns that a name stands for.
+
+    Raises:
+        ConfigError: it stands for none; the message has the nearest names.
+    """
+    found = [c for c in columns if name in (c.key, _base(c))]
+    if found:
+        return found
+    known = dict.fromkeys((*(_base(column) for column in columns), *(c.key for c in columns)))
+    if "@" not in name:
+        known = dict.fromkeys(_base(column) for column in columns)
+    raise ConfigError(unknown_name("column", name, known))
+
+
+def _base(column: Column) -> str:
+    if column.is_metric:
+        return column.key.rpartition("@")[0]
+    return "seconds" if column.key.endswith("-seconds") else column.key
+
+
+def default_sort(columns: Sequence[Column]) -> Column | None:
+    """Return the first usual metric at its largest cutoff; None in a table without metrics."""
+    metrics = [column for column in columns if column.is_metric and not column.extra]
+    first = min(metrics, key=lambda column: column.order, default=None)
+    return next((c for c in reversed(metrics) if first and c.order == first.order), None)
+
+
+def sort_rows(rows: Sequence[Row], column: Column | None) -> list[Row]:
+    """Return rows best first; rows without a value last, equal ones by label.
+
+    Where neither direction is better the largest value comes first; words go by the alphabet.
+    """
+    if column is None:
+        return sorted(rows, key=lambda row: row.label)
+    sign = -1 if column.better >= 0 else 1
+
+    def place(row: Row) -> tuple[bool, float, str, str]:
+        value = column.value(row)
+        words = value if isinstance(value, str) else ""
+        number = sign * value if isinstance(value, (int, float)) else 0.0
+        return value is None, number, words, row.label
+
+    return sorted(rows, key=place)

@@ -1,0 +1,202 @@
+"""One row of a leaderboard: the runs of one recommender and configuration, averaged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+from benchkit.contracts.config import show_value
+from benchkit.protocol import Ties
+from benchkit.stages.record import Failure, Record
+
+# Recommender, distribution, preset, overrides: what a reader takes for one thing.
+Key = tuple[str, str, str, str]
+USUAL_PRESET = "paper"
+
+
+@dataclass(frozen=True)
+class Row:
+    """The mean over one recommender's runs.
+
+    Attributes:
+        recommender: its name.
+        label: the name, with what tells the row from others in its table.
+        metrics: mean of each metric, those that every run has.
+        spread: sample standard deviation of each; None over a single run.
+        failed_metrics: metrics that a run lacks, with the reason.
+        runs: how many were averaged.
+        ties: orders of equal timestamps among them.
+        seeds: seeds among them.
+        seconds: mean wall time of ``fit`` and ``recommend``.
+        peak_memory: bytes, the largest of them.
+        api: mean ``tokens`` and ``cost`` (US dollars) a run.
+        prompts: numbers of prompts among them, ascending.
+        records: keys of their records.
+        created: when the newest of them ended.
+    """
+
+    recommender: str
+    label: str
+    metrics: Mapping[str, float]
+    spread: Mapping[str, float | None]
+    failed_metrics: Mapping[str, str]
+    runs: int
+    ties: Sequence[Ties]
+    seeds: Sequence[int]
+    distribution: str
+    version: str
+    source: str
+    config: Mapping[str, Any]
+    preset: str
+    overrides: Mapping[str, Any]
+    seconds: Mapping[str, float]
+    peak_memory: int
+    api: Mapping[str, float]
+    prompts: Sequence[int]
+    records: Sequence[str]
+    created: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return asdict(self)
+
+
+def key_of(run: Record | Failure) -> Key:
+    """Return the identity of the row that a run belongs to.
+
+    A failure keeps overrides as the user typed them, a record as values; the configuration has
+    the values of both.
+    """
+    recommender = run.identity.recommender
+    overrides = json.dumps(overrides_of(run), sort_keys=True)
+    return recommender["name"], recommender["distribution"], run.preset, overrides
+
+
+def overrides_of(run: Record | Failure) -> dict[str, Any]:
+    """Return the values that the user set, as values."""
+    return {name: run.identity.config.get(name, value) for name, value in run.overrides.items()}
+
+
+def code_of(run: Record | Failure) -> str:
+    """Return what decides a result besides data, protocol and seed: version, source, values."""
+    recommender = run.identity.recommender
+    parts = [recommender["version"], recommender["source"], run.identity.config]
+    return json.dumps(parts, sort_keys=True)
+
+
+def ties_of(run: Record | Failure) -> Ties:
+    """Return the order of equal timestamps that a run was made with."""
+    ties: Ties = run.identity.protocol["ties"]
+    return ties
+
+
+def ties_order(ties: Ties) -> tuple[bool, int, str]:
+    """Return what sorts tie orders: seeds by number, then words."""
+    return (False, ties, "") if isinstance(ties, int) else (True, 0, ties)
+
+
+def current(records: Iterable[Record]) -> dict[Key, list[Record]]:
+    """Return the runs that count, by row: of the newest code, one for each ties and seed.
+
+    Runs of older versions are superseded as soon as one of a newer is there: a mean over two
+    versions is a figure of neither. Among runs of the same code the newest wins, unless an older
+    one only keeps longer lists and so has more cutoffs.
+    """
+    rows: dict[Key, list[Record]] = {}
+    for record in sorted(records, key=lambda record: record.created):
+        rows.setdefault(key_of(record), []).append(record)
+    return {key: _of_newest_code(found) for key, found in rows.items()}
+
+
+def _of_newest_code(records: Sequence[Record]) -> list[Record]:
+    code = code_of(records[-1])
+    kept: dict[tuple[str, int], Record] = {}
+    for record in records:
+        if code_of(record) != code:
+            continue
+        place = str(ties_of(record)), record.identity.seed
+        known = kept.get(place)
+        if known is None or record.identity.depth >= known.identity.depth:
+            kept[place] = record
+    return list(kept.values())
+
+
+def average(runs: Sequence[Record]) -> Row:
+    """Return the row of runs that share key and code; its label is the recommender's name."""
+    runs = sorted(runs, key=lambda run: (ties_order(ties_of(run)), run.created))
+    newest = max(runs, key=lambda run: run.created)
+    about = newest.identity.recommender
+    metrics, failed = _metrics(runs)
+    return Row(
+        recommender=about["name"],
+        label=about["name"],
+        metrics={name: fmean(values) for name, values in metrics.items()},
+        spread={name: _spread(values) for name, values in metrics.items()},
+        failed_metrics=failed,
+        runs=len(runs),
+        ties=list(dict.fromkeys(map(ties_of, runs))),
+        seeds=sorted({run.identity.seed for run in runs}),
+        distribution=about["distribution"],
+        version=about["version"],
+        source=about["source"],
+        config=newest.identity.config,
+        preset=newest.preset,
+        overrides=overrides_of(newest),
+        seconds=_means([run.seconds for run in runs]),
+        peak_memory=max(run.peak_memory for run in runs),
+        api=_means([run.api for run in runs]),
+        prompts=sorted({run.prompts for run in runs}),
+        records=[run.identity.key for run in runs],
+        created=newest.created,
+    )
+
+
+def _metrics(runs: Sequence[Record]) -> tuple[dict[str, list[float]], dict[str, str]]:
+    """Return the values of each metric that every run has, and why the others are missing."""
+    values, failed = {}, {}
+    for name in dict.fromkeys(n for run in runs for n in (*run.metrics, *run.failed_metrics)):
+        found = [run.metrics[name] for run in runs if name in run.metrics]
+        if len(found) == len(runs):
+            values[name] = found
+        else:
+            reasons = (run.failed_metrics[name] for run in runs if name in run.failed_metrics)
+            failed[name] = next(
+                reasons,
+                f"measured in {len(found)} of {len(runs)} runs; "
+                "`benchkit evaluate` measures the others",
+            )
+    return values, failed
+
+
+def _spread(values: Sequence[float]) -> float | None:
+    return stdev(values) if len(values) > 1 else None
+
+
+def _means(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {name: fmean(part.get(name, 0.0) for part in parts) for name in names}
+
+
+def labels(known: Mapping[Key, Mapping[str, Any]]) -> dict[Key, str]:
+    """Return a label a row: the name, and what tells it from the other rows of its table.
+
+    The user's values always show, a preset other than the usual where the same row stands there
+    with the usual one, a distribution where rows would be called alike.
+
+    Args:
+        known: overrides of each row, by key.
+    """
+    named = {key: _label(key, overrides, known) for key, overrides in known.items()}
+    twice = [label for label in named.values() if list(named.values()).count(label) > 1]
+    return {k: f"{v} from {k[1]}" if v in twice else v for k, v in named.items()}
+
+
+def _label(key: Key, overrides: Mapping[str, Any], known: Iterable[Key]) -> str:
+    name, distribution, preset, values = key
+    shown = ", ".join(f"{k}={show_value(v)}" for k, v in sorted(overrides.items()))
+    label = f"{name} ({shown})" if shown else name
+    usual = (name, distribution, USUAL_PRESET, values)
+    return f"{label} [{preset}]" if preset != USUAL_PRESET and usual in known else label

@@ -1,0 +1,165 @@
+"""From records to tables: rows of different data or protocol never share one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from benchkit.files import storage_error, write_atomically
+from benchkit.protocol import Ties
+from benchkit.stages.collect import collect
+from benchkit.stages.failed import FailedRow, failed_row, missing
+from benchkit.stages.record import Failure, Identity, Record
+from benchkit.stages.rows import (
+    Key,
+    Row,
+    average,
+    current,
+    labels,
+    overrides_of,
+    ties_of,
+    ties_order,
+)
+
+# Fields of a protocol that differ between the runs of one table.
+_PER_TIES = ("ties", "fingerprint")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows that may stand side by side: same data, same rules, same orders of equal timestamps.
+
+    Attributes:
+        dataset: name.
+        protocol: name, test share, ``rules``, ties and the ``fingerprints`` by ties.
+        rows: by label; whoever shows them sorts them.
+        failures: recommenders without a row.
+        data: fingerprint, whether synthetic, family and configuration of the dataset.
+        prompts: number of prompts of the newest run; each row has its own.
+        split: what the split of the newest run did.
+        created: when the newest run ended.
+    """
+
+    dataset: str
+    protocol: Mapping[str, Any]
+    rows: Sequence[Row]
+    failures: Sequence[FailedRow]
+    data: Mapping[str, Any]
+    prompts: int
+    split: Mapping[str, Any]
+    created: str
+
+    @property
+    def ties(self) -> list[Ties]:
+        """Orders of equal timestamps that every row was run with."""
+        return list(self.protocol["ties"])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        return asdict(self)
+
+
+def tables(records: Iterable[Record], failures: Iterable[Failure] = ()) -> list[Table]:
+    """Return all tables, newest first; those without a single row last.
+
+    There is one for each set of tie orders that some row was run with, holding every row that
+    was run with all of them.
+    """
+    groups: dict[tuple[str, ...], tuple[list[Record], list[Failure]]] = {}
+    for record in records:
+        groups.setdefault(_group(record.identity), ([], []))[0].append(record)
+    for failure in failures:
+        groups.setdefault(_group(failure.identity), ([], []))[1].append(failure)
+    found = [table for group in groups.values() for table in _tables_of(*group)]
+    return sorted(found, key=lambda t: (bool(t.rows), t.created, len(t.ties)), reverse=True)
+
+
+def _group(identity: Identity) -> tuple[str, ...]:
+    data = identity.dataset
+    return data["name"], data["fingerprint"], identity.protocol["rules"]
+
+
+def _tables_of(records: Sequence[Record], failures: Sequence[Failure]) -> list[Table]:
+    rows = current(records)
+    sets = {frozenset(ties_of(run) for run in runs) for runs in rows.values()}
+    lost = frozenset(ties_of(run) for run in failures).difference(*sets)
+    return [_table(rows, failures, ties) for ties in (*sets, *([lost] if lost else []))]
+
+
+def _table(
+    rows: Mapping[Key, Sequence[Record]], failures: Sequence[Failure], ties: frozenset[Ties]
+) -> Table:
+    chosen = {
+        key: [run for run in runs if ties_of(run) in ties]
+        for key, runs in rows.items()
+        if ties <= {ties_of(run) for run in runs}
+    }
+    lost = missing(chosen, [failure for failure in failures if ties_of(failure) in ties])
+    overrides = {key: overrides_of(found[-1]) for key, found in lost.items()}
+    names = labels({**overrides, **{key: overrides_of(runs[-1]) for key, runs in chosen.items()}})
+    averaged = [replace(average(runs), label=names[key]) for key, runs in chosen.items()]
+    failed = [failed_row(names[key], found) for key, found in lost.items()]
+    runs: list[Record | Failure] = [run for part in chosen.values() for run in part]
+    runs += [failure for part in lost.values() for failure in part]
+    return _assemble(runs, ties, averaged, failed)
+
+
+def _assemble(
+    runs: Sequence[Record | Failure],
+    ties: frozenset[Ties],
+    rows: Sequence[Row],
+    failed: Sequence[FailedRow],
+) -> Table:
+    newest = max(runs, key=lambda run: (isinstance(run, Record), run.created))
+    data = newest.identity.dataset
+    protocol = {k: v for k, v in newest.identity.protocol.items() if k not in _PER_TIES}
+    prints = {str(ties_of(run)): run.identity.protocol["fingerprint"] for run in runs}
+    return Table(
+        dataset=data["name"],
+        protocol={
+            **protocol,
+            "ties": sorted(ties, key=ties_order),
+            "fingerprints": dict(sorted(prints.items())),
+        },
+        rows=sorted(rows, key=lambda row: row.label),
+        failures=sorted(failed, key=lambda row: row.label),
+        data={name: value for name, value in data.items() if name != "name"},
+        prompts=newest.prompts if isinstance(newest, Record) else 0,
+        split=newest.split if isinstance(newest, Record) else {},
+        created=newest.created,
+    )
+
+
+def write_leaderboard(out: Path, dataset: str) -> list[str]:
+    """Rebuild ``<dataset>.json`` and ``<dataset>.md`` under `out` from all records there.
+
+    The lock makes whoever writes last see every record written before. Nothing is written while
+    there is neither a record nor a failure.
+
+    Returns:
+        One sentence for each record or failure that could not be read.
+
+    Raises:
+        StorageError: the files cannot be written; the old ones stay.
+    """
+    from benchkit.stages.render import sorted_tables
+    from benchkit.stages.render.markdown import document
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with FileLock(out / f".{dataset}.lock"):
+            found = collect(out, dataset)
+            ranked = sorted_tables(tables(found.records, found.failures))
+            if ranked:
+                first, *others = (table.as_dict() for table in ranked)
+                content = {**first, "other_tables": others}
+                write_atomically(out / f"{dataset}.json", json.dumps(content, indent=1) + "\n")
+                write_atomically(out / f"{dataset}.md", document(dataset, ranked))
+    except OSError as error:
+        raise storage_error(out / f"{dataset}.json", error) from error
+    return found.warnings

@@ -1,0 +1,197 @@
+"""Records, failures, metrics and a dataset made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import count
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from benchkit.contracts.component import Component
+from benchkit.contracts.dataset import Dataset, RawTables
+from benchkit.contracts.metric import Float64, Metric, RankedLists
+from benchkit.contracts.recommender import Recommendations
+from benchkit.files import write_atomically
+from benchkit.protocol import Protocol
+from benchkit.registry import Registered, Registry
+from benchkit.stages import record as store
+from benchkit.stages.record import Failure, Identity, Record
+
+_clock = count()
+COUNTS = {"sessions": 1000, "items": 100, "interactions": 9000}
+
+
+def now() -> str:
+    """Return a time later than all before."""
+    minutes, seconds = divmod(next(_clock), 60)
+    return f"2026-01-01T{minutes // 60:02}:{minutes % 60:02}:{seconds:02}.000+00:00"
+
+
+def identity(
+    name: str = "sknn",
+    *,
+    ties: int | str = 0,
+    seed: int = 0,
+    protocol: str = "paper",
+    dataset: str = "beauty",
+    data: str = "d" * 16,
+    config: Mapping[str, Any] | None = None,
+    distribution: str = "benchkit",
+    version: str = "0.1.0",
+    depth: int = 20,
+) -> Identity:
+    rules = Protocol(name=protocol, ties=ties)  # type: ignore[arg-type]
+    return Identity(
+        dataset={
+            "name": dataset,
+            "family": dataset.removesuffix("-sample"),
+            "synthetic": dataset.endswith("-sample"),
+            "config": {"p_core": 5},
+            "fingerprint": data,
+        },
+        protocol={
+            "name": protocol,
+            "ties": ties,
+            "test_share": 0.2,
+            "fingerprint": rules.fingerprint("f"),
+            "rules": rules.rules(),
+        },
+        recommender={
+            "name": name,
+            "distribution": distribution,
+            "version": version,
+            "source": f"source of {version}",
+        },
+        config={"k": 50, **(config or {})},
+        seed=seed,
+        depth=depth,
+    )
+
+
+def record(
+    name: str = "sknn",
+    metrics: Mapping[str, float] | float = 0.5,
+    *,
+    preset: str = "paper",
+    overrides: Mapping[str, Any] | None = None,
+    failed: Mapping[str, str] | None = None,
+    prompts: int = 200,
+    created: str | None = None,
+    **about: Any,
+) -> Record:
+    """Return a record; a single figure is its ``ndcg@20``."""
+    return Record(
+        identity=identity(name, config=overrides, **about),
+        preset=preset,
+        overrides=overrides or {},
+        metrics=metrics if isinstance(metrics, Mapping) else {"ndcg@20": metrics},
+        failed_metrics=failed or {},
+        prompts=prompts,
+        seconds={"fit": 1.0, "recommend": 2.0},
+        peak_memory=512 * 2**20,
+        split=COUNTS,
+        environment={"commit": "c0ffee"},
+        created=created or now(),
+    )
+
+
+def failure(name: str = "sknn", reason: str = "memory was not enough", **about: Any) -> Failure:
+    overrides = about.pop("overrides", {})
+    preset = about.pop("preset", "paper")
+    values = {key: int(value) for key, value in overrides.items()}
+    return Failure(
+        identity(name, config=values, **about), preset, overrides, reason, "a traceback", now()
+    )
+
+
+def keep(out: Path, runs: Iterable[Record | Failure]) -> None:
+    """Write records and failures as a run does, the lists left out."""
+    for run in runs:
+        if isinstance(run, Failure):
+            store.write_failure(out, run)
+        else:
+            write_atomically(run.identity.folder(out) / "record.json", run.to_json())
+
+
+def keep_whole(out: Path, run: Record) -> Path:
+    """Write one record with everything that belongs to it."""
+    lists = Recommendations.empty(1, 2)
+    one = np.zeros(1, dtype=np.int32)
+    return store.write(out, run, lists, one, one, {"ndcg@20": np.zeros(1)})
+
+
+class _Made(Metric):
+    column: ClassVar[int]
+    higher_is_better = True
+    bounds = (0.0, 1.0)
+    formula = "made"
+
+    def values(self, lists: RankedLists, k: int) -> Float64 | None:
+        raise NotImplementedError
+
+
+def metric(name: str, column: int, **facts: Any) -> type[Metric]:
+    return type(name, (_Made,), {"name": name, "column": column, **facts})
+
+
+METRICS: list[type[Component]] = [
+    metric("ndcg", 1),
+    metric("hr", 2),
+    metric("mrr", 3),
+    metric("coverage", 4),
+    metric("serendipity", 5),
+    metric("novelty", 6, bounds=(0.0, float("inf"))),
+    metric("gini", 7, higher_is_better=False, ours=True),
+    metric("average-popularity", 8, higher_is_better=None, ours=True),
+]
+
+
+class Beauty(Dataset):
+    """A dataset of which the paper prints something."""
+
+    name = "beauty"
+    published = MappingProxyType({"sessions": 1001, "items": 100, "interactions": 9010})
+    published_results: ClassVar[Mapping[str, Mapping[str, float]]] = {
+        "sknn": {"ndcg@20": 0.04, "hr@20": 0.1},
+        "llm2sasrec": {"ndcg@20": 0.054},
+    }
+    published_source = "Table 4 of the paper"
+
+    def read(self, raw: Path) -> RawTables:
+        raise NotImplementedError
+
+
+class Plain(Beauty):
+    """A dataset of which the paper prints nothing."""
+
+    name = "plain"
+    published_results: ClassVar[Mapping[str, Mapping[str, float]]] = {}
+
+
+def registry() -> Registry:
+    found = Registry()
+    components: list[type[Component]] = [*METRICS, Beauty, Plain]
+    for component in components:
+        found.add(Registered(component, "benchkit", "0.1.0"))
+    return found
+
+
+def full(scale: float) -> dict[str, float]:
+    """Return all metrics of the paper at 10 and 20, and those of ours."""
+    return {
+        f"{name}@{k}": value * scale * (1 + k / 40)
+        for k in (10, 20)
+        for name, value in {
+            "average-popularity": 31.0,
+            "coverage": 0.61,
+            "gini": 0.7,
+            "hr": 0.0712,
+            "mrr": 0.0291,
+            "ndcg": 0.0365,
+            "novelty": 9.187,
+            "serendipity": 0.0688,
+        }.items()
+    }

@@ -1,0 +1,101 @@
+"""Rows: means and spreads worked by hand, what supersedes what, labels."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchkit.stages.rows import average, current, labels, overrides_of
+from benchkit.stages.tables import Table, tables
+from tests.leaderboard.samples import failure, record
+
+
+def only(found: list[Table]) -> Table:
+    assert len(found) == 1
+    return found[0]
+
+
+def test_a_row_is_mean_and_sample_standard_deviation_over_its_runs() -> None:
+    row = average([record(metrics=value, ties=ties) for ties, value in enumerate((0.1, 0.2, 0.6))])
+    assert row.metrics == {"ndcg@20": pytest.approx(0.3)}
+    # Deviations -0.2, -0.1, 0.3: squares sum to 0.14, over two that is 0.07.
+    assert row.spread == {"ndcg@20": pytest.approx(0.07**0.5)}
+    assert (row.runs, row.ties, row.seeds) == (3, [0, 1, 2], [0])
+
+
+def test_seeds_are_runs_too() -> None:
+    runs = [record(metrics=0.1, seed=1), record(metrics=0.3, seed=0)]
+    row = average(runs)
+    assert row.metrics["ndcg@20"] == pytest.approx(0.2)
+    assert (row.runs, row.ties, row.seeds) == (2, [0], [0, 1])
+
+
+def test_a_single_run_has_no_spread() -> None:
+    row = average([record(metrics=0.25)])
+    assert row.metrics == {"ndcg@20": 0.25}
+    assert row.spread == {"ndcg@20": None}
+
+
+def test_a_metric_that_one_run_lacks_is_no_mean_of_the_others() -> None:
+    whole = record(metrics={"hr@20": 0.5, "mrr@20": 0.3, "gini@20": 0.1}, ties=0)
+    torn = record(metrics={"hr@20": 0.7}, failed={"mrr@20": "division by zero"}, ties=1)
+    row = average([whole, torn])
+    assert row.metrics == {"hr@20": pytest.approx(0.6)}
+    assert row.failed_metrics["mrr@20"] == "division by zero"
+    assert "1 of 2 runs" in row.failed_metrics["gini@20"]
+
+
+def test_of_runs_alike_the_newest_counts() -> None:
+    old, new = record(metrics=0.1), record(metrics=0.2)
+    (runs,) = current([new, old]).values()
+    assert runs == [new]
+
+
+def test_newer_code_supersedes_every_run_of_the_older() -> None:
+    old = [record(metrics=0.1, ties=ties) for ties in (0, 1)]
+    new = record(metrics=0.4, ties=0, version="0.2.0")
+    row = only(tables([*old, new])).rows[0]
+    assert (row.metrics["ndcg@20"], row.ties, row.version) == (0.4, [0], "0.2.0")
+
+
+def test_longer_lists_of_the_same_run_keep_their_cutoffs() -> None:
+    deep = record(metrics={"hr@10": 0.1, "hr@20": 0.2}, depth=20)
+    shallow = record(metrics={"hr@10": 0.1}, depth=10)
+    (runs,) = current([deep, shallow]).values()
+    assert runs == [deep]
+
+
+def test_preset_overrides_and_distribution_make_other_rows() -> None:
+    runs = [
+        record(),
+        record(preset="default"),
+        record(overrides={"k": 100}),
+        record(distribution="strangers"),
+    ]
+    assert len(current(runs)) == 4
+
+
+def test_labels_tell_rows_apart() -> None:
+    runs = [
+        record("sknn"),
+        record("sknn", preset="default"),
+        record("sknn", overrides={"k": 100}),
+        record("random", preset="default"),
+        record("mine", distribution="a"),
+        record("mine", distribution="b"),
+    ]
+    names = labels({key: overrides_of(found[0]) for key, found in current(runs).items()})
+    assert list(names.values()) == [
+        "sknn",
+        "sknn [default]",
+        "sknn (k=100)",
+        "random",  # nothing to confuse it with
+        "mine from a",
+        "mine from b",
+    ]
+
+
+def test_overrides_as_typed_and_as_values_are_the_same_row() -> None:
+    lost = failure("sknn", overrides={"k": "100"})
+    table = only(tables([record("sknn", overrides={"k": 100})], [lost]))
+    assert [row.label for row in table.rows] == ["sknn (k=100)"]
+    assert table.failures == []

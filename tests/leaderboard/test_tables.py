@@ -1,0 +1,114 @@
+"""Tables: what shares one, which ties it is over, what failed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from benchkit.errors import ConfigError
+from benchkit.stages.selection import Wanted, select, shortest
+from benchkit.stages.tables import Table, tables
+from tests.leaderboard.samples import failure, full, record
+
+
+def shape(table: Table) -> tuple[list[object], list[str]]:
+    return list(table.ties), [row.label for row in table.rows]
+
+
+def test_other_data_or_rules_never_share_a_table() -> None:
+    runs = [record("a"), record("b", data="e" * 16), record("c", protocol="strict")]
+    found = tables(runs)
+    assert [shape(table) for table in found] == [([0], ["c"]), ([0], ["b"]), ([0], ["a"])]
+
+
+def test_there_is_a_table_for_each_set_of_ties_with_all_rows_that_have_them() -> None:
+    runs = [record("a", ties=ties) for ties in (0, 1, 2)] + [record("b", ties=0)]
+    runs += [record("c", ties=ties) for ties in (0, 1)]
+    found = {tuple(table.ties): table for table in tables(runs)}
+    assert {ties: shape(table)[1] for ties, table in found.items()} == {
+        (0, 1, 2): ["a"],
+        (0, 1): ["a", "c"],
+        (0,): ["a", "b", "c"],
+    }
+    assert {row.runs for row in found[0, 1].rows} == {2}
+
+
+def test_only_the_tables_ties_are_averaged() -> None:
+    runs = [record("a", 0.1, ties=0), record("a", 0.3, ties=1), record("b", 0.2, ties=0)]
+    by_ties = {tuple(table.ties): table.rows[0] for table in tables(runs)}
+    assert by_ties[0,].metrics["ndcg@20"] == 0.1
+    assert by_ties[0, 1].metrics["ndcg@20"] == 0.2
+
+
+def test_the_files_order_is_a_tie_order_like_another() -> None:
+    assert tables([record(ties="file"), record(ties=3)])[0].ties == [3, "file"]
+
+
+def test_the_newest_table_comes_first() -> None:
+    runs = [record("a", ties=1), record("b", protocol="strict")]
+    assert tables(runs)[0].protocol["name"] == "strict"
+    assert tables([*runs, record("a", ties=1)])[0].protocol["name"] == "paper"
+
+
+def test_failures_without_a_row_are_listed_with_their_reason() -> None:
+    lost = [failure("b", ties=0), failure("b", "no key", ties=1), failure("a", ties=0, seed=3)]
+    (table,) = tables([record("a", ties=0), record("a", ties=1)], lost)
+    assert [(row.label, row.reason, row.ties) for row in table.failures] == [
+        ("b", "no key", [0, 1])
+    ]
+
+
+def test_a_failure_of_newer_code_is_listed_beside_the_older_row() -> None:
+    run = record("a")
+    lost = failure("a", "broken", version="0.2.0")
+    (table,) = tables([run], [lost])
+    assert [row.reason for row in table.failures] == ["broken"]
+    (table,) = tables([run, record("a", version="0.3.0")], [lost])
+    assert table.failures == []
+
+
+def test_a_table_of_failures_alone_comes_last() -> None:
+    found = tables([record("a", ties=0)], [failure("b", ties=5)])
+    assert [shape(table) for table in found] == [([0], ["a"]), ([5], [])]
+    assert [row.recommender for row in found[1].failures] == ["b"]
+    assert found[1].prompts == 0
+
+
+def test_plain_data_hold_what_the_issue_names() -> None:
+    (table,) = tables([record("a", full(1.0), overrides={"k": 7})], [failure("b")])
+    content = json.loads(json.dumps(table.as_dict()))
+    assert content["dataset"] == "beauty"
+    assert content["protocol"]["name"] == "paper"
+    assert content["protocol"]["ties"] == [0]
+    assert list(content["protocol"]["fingerprints"]) == ["0"]
+    assert content["data"]["fingerprint"] == "d" * 16
+    assert content["prompts"] == 200
+    (row,) = content["rows"]
+    assert row["recommender"] == "a"
+    assert row["metrics"] == full(1.0)
+    assert row["overrides"] == {"k": 7}
+    assert row["seconds"] == {"fit": 1.0, "recommend": 2.0}
+    assert len(row["records"]) == 1
+    assert "a traceback" not in json.dumps(content)
+
+
+def test_the_fewest_options_lead_to_each_table() -> None:
+    runs = [
+        record("a", ties=0),
+        record("a", ties=1),
+        record("b", ties=0),
+        record("c", data="e" * 16),
+        record("d", protocol="strict"),
+    ]
+    found = tables(runs)
+    options = [str(shortest(found, table)) for table in found]
+    assert options[0] == ""
+    assert len(set(options)) == len(found)
+    for table in found:
+        assert select(found, shortest(found, table)) is table
+
+
+def test_a_table_that_is_not_there_is_an_error_that_says_what_is() -> None:
+    with pytest.raises(ConfigError, match=r"fits --ties 7; there are: --protocol paper --ties 0"):
+        select(tables([record("a")]), Wanted(ties="7"))
