@@ -31,6 +31,7 @@ class Bench:
             where they equal `item_counts`, for no session repeats an item.
         seed: seed of everything random; derive generators by `rng`.
         family: dataset family, whose presets apply.
+        preset: where the values of other recommenders come from, as in `configure`.
         exclude_prompt: whether the protocol keeps the whole prompt out of every list.
         only_trained: whether everything fitted must come from training items alone.
         values: the user's values, by component.
@@ -45,6 +46,7 @@ class Bench:
     item_counts: Int64
     seed: int = 0
     family: str = ""
+    preset: str = "paper"
     exclude_prompt: bool = False
     only_trained: bool = False
     values: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
@@ -52,7 +54,7 @@ class Bench:
     spending: Spending = field(default_factory=Spending)
     checkpoints: Path | None = None
     session_counts: Int64 | None = None
-    report: Callable[[str], None] = field(default=lambda line: None, repr=False)
+    report: Callable[[str], None] = field(default=lambda _line: None, repr=False)
     _fitted: dict[str, Recommender] = field(default_factory=dict, init=False, repr=False)
 
     def rng(self, purpose: str) -> np.random.Generator:
@@ -114,6 +116,7 @@ class Bench:
             name,
             {**self.values.get(name, {}), **(values or {})},
             family=self.family,
+            preset=self.preset,
             exclude_prompt=self.exclude_prompt,
         )
         key = f"{name} {recommender.config.as_dict()}"

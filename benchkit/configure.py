@@ -1,9 +1,10 @@
-"""From a name, a preset and a user's values to a configured recommender."""
+"""From names, a preset and a user's values to configured components."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+from benchkit.contracts.component import Component
 from benchkit.contracts.recommender import Recommender
 from benchkit.registry import registry
 
@@ -36,3 +37,42 @@ def configure(
     if exclude_prompt and any(field.name == "exclude_seen" for field in plugin.Config.fields()):
         merged["exclude_seen"] = "prompt"
     return plugin(plugin.Config.create(merged, name))
+
+
+def foundations(
+    component: Component,
+    values: Mapping[str, Mapping[str, object]],
+    *,
+    family: str,
+    preset: str = "paper",
+    exclude_prompt: bool = False,
+) -> Iterator[Component]:
+    """Yield everything that a component stands on, configured, the nearest first, each once.
+
+    Args:
+        component: a configured component.
+        values: the user's values, by component.
+        family: dataset family, whose presets apply.
+        preset: as in `configure`.
+        exclude_prompt: as in `configure`.
+
+    Raises:
+        PluginError: something of it is not installed.
+        ConfigError: a value does not fit.
+    """
+    waiting, seen = component.asks_for(), set()
+    while waiting:
+        kind, name = waiting.pop(0)
+        if (kind, name) in seen:
+            continue
+        seen.add((kind, name))
+        given = values.get(name, {})
+        if kind == "recommender":
+            found: Component = configure(
+                name, given, family=family, preset=preset, exclude_prompt=exclude_prompt
+            )
+        else:
+            plugin = registry().get(kind, name).component
+            found = plugin(plugin.Config.create(given, name))
+        yield found
+        waiting += found.asks_for()

@@ -36,12 +36,12 @@ class Event:
 
     Attributes:
         task: the task.
-        kind: ``start``; ``stage`` (its name in `text`); ``done`` (its `record`); ``failed`` (one
-            line in `text`, the traceback in `details`).
+        kind: ``start``; ``stage`` (its name in `text`); ``report`` (a line about a long fit);
+            ``done`` (its `record`); ``failed`` (one line in `text`, the traceback in `details`).
     """
 
     task: Task
-    kind: Literal["start", "stage", "done", "failed"]
+    kind: Literal["start", "stage", "report", "done", "failed"]
     text: str = ""
     details: str = ""
     record: Record | None = None
@@ -99,7 +99,11 @@ def _child(sender: Connection, task: Task) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     try:
-        record = execute(task, lambda stage: sender.send(Event(task, "stage", stage)))
+        record = execute(
+            task,
+            lambda stage: sender.send(Event(task, "stage", stage)),
+            lambda line: sender.send(Event(task, "report", line)),
+        )
         sender.send(Event(task, "done", record=record))
     except BenchkitError as error:
         sender.send(Event(task, "failed", str(error)))

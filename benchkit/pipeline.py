@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
@@ -12,7 +13,8 @@ import numpy as np
 from filelock import FileLock
 
 from benchkit.bench import Bench
-from benchkit.configure import configure
+from benchkit.configure import configure, foundations
+from benchkit.contracts.component import Component
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.metric import Metric
 from benchkit.contracts.recommender import Recommendations
@@ -25,9 +27,10 @@ from benchkit.stages.measure import Measured, measure
 from benchkit.stages.prepare import load_prepared
 from benchkit.stages.recommend import fit, recommend
 from benchkit.stages.record import Identity, Record
+from benchkit.stages.spending import Spending
 from benchkit.stages.split import Split, temporal_split
 
-# Told what is going on: "fit", then "recommend", then "measure".
+# Told what is going on, one line at a time.
 Progress = Callable[[str], None]
 
 
@@ -43,6 +46,7 @@ class Settings:
         seed: of everything random.
         workspace: folder that holds ``datasets``.
         out: folder that leaderboards and records are written to.
+        max_cost: US dollars that paid calls of one recommender must not exceed; None for no cap.
     """
 
     protocol: Protocol
@@ -52,6 +56,7 @@ class Settings:
     seed: int
     workspace: Path
     out: Path
+    max_cost: float | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,6 @@ def plan(prepared: PreparedDataset, name: str, settings: Settings) -> Task:
         PluginError: nothing of that name is installed.
         ConfigError: a value does not fit.
     """
-    found = registry().get("recommender", name)
     protocol = settings.protocol
     recommender = configure(
         name,
@@ -114,23 +118,38 @@ def plan(prepared: PreparedDataset, name: str, settings: Settings) -> Task:
             "fingerprint": protocol.fingerprint(prepared.file_order),
             "rules": protocol.rules(),
         },
-        recommender={
-            "name": name,
-            "distribution": found.distribution,
-            "version": found.version,
-            "source": found.source_digest(),
-        },
+        recommender={"name": name, **registry().get("recommender", name).origin()},
         config=recommender.config.as_dict(),
         seed=settings.seed,
         depth=max(settings.cutoffs),
+        builds_on={
+            f"{each.kind}:{each.name}": _about(each)
+            for each in foundations(
+                recommender,
+                settings.overrides,
+                family=prepared.family,
+                preset=settings.preset,
+                exclude_prompt=protocol.strict,
+            )
+        },
     )
     return Task(identity, settings)
 
 
-def execute(task: Task, progress: Progress) -> Record:
+def _about(component: Component) -> dict[str, Any]:
+    origin = registry().get(component.kind, component.name).origin()
+    return {**origin, "config": component.config.as_dict()}
+
+
+def execute(task: Task, progress: Progress, report: Progress) -> Record:
     """Evaluate one recommender and return its record, from an earlier run where there is one.
 
     Two processes with the same task do the work once: the second waits for the first.
+
+    Args:
+        task: what to evaluate.
+        progress: told the name of each stage as it begins.
+        report: told a line at a time how a long fit is going.
 
     Raises:
         BenchkitError: whatever the user can mend; any other exception is the recommender's.
@@ -149,10 +168,12 @@ def execute(task: Task, progress: Progress) -> Record:
         kept = records.find(settings.out, identity)
         if kept is not None:
             return remeasure(folder, kept, prepared, split, settings.cutoffs)
-        return _evaluate(task, prepared, split, progress)
+        return _evaluate(task, prepared, split, progress, report)
 
 
-def _evaluate(task: Task, prepared: PreparedDataset, split: Split, progress: Progress) -> Record:
+def _evaluate(
+    task: Task, prepared: PreparedDataset, split: Split, progress: Progress, report: Progress
+) -> Record:
     settings, identity = task.settings, task.identity
     bench = Bench(
         catalog=prepared.catalog,
@@ -160,10 +181,15 @@ def _evaluate(task: Task, prepared: PreparedDataset, split: Split, progress: Pro
         item_counts=split.item_counts(prepared),
         seed=settings.seed,
         family=prepared.family,
+        preset=settings.preset,
         exclude_prompt=settings.protocol.strict,
         only_trained=settings.protocol.strict,
         values=settings.overrides,
         workspace=settings.workspace,
+        spending=Spending(cap=settings.max_cost),
+        checkpoints=settings.out / records.RECORDS / ".checkpoints" / identity.key,
+        session_counts=split.session_counts(prepared),
+        report=report,
     )
     recommender = configure(
         task.recommender,
@@ -190,10 +216,13 @@ def _evaluate(task: Task, prepared: PreparedDataset, split: Split, progress: Pro
         split=asdict(split.card),
         environment=environment(),
         created=now(),
+        api={"tokens": bench.spending.tokens, "cost": bench.spending.dollars},
     )
     records.write(
         settings.out, finished, lists, split.test.prompts.ids, split.test.truth, measured.values
     )
+    if bench.checkpoints is not None:
+        shutil.rmtree(bench.checkpoints, ignore_errors=True)
     return finished
 
 

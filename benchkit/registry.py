@@ -55,6 +55,14 @@ class Registered:
     distribution: str
     version: str
 
+    def origin(self) -> dict[str, str]:
+        """Return what a record says about where the component comes from."""
+        return {
+            "distribution": self.distribution,
+            "version": self.version,
+            "source": self.source_digest(),
+        }
+
     def source_digest(self) -> str:
         """Return a digest of the component's source file: an edited plugin is another plugin."""
         try:

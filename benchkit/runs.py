@@ -145,6 +145,8 @@ class _Lines:
     def tell(self, event: Event) -> None:
         if event.kind == "start":
             self._print(f"{_label(event.task)}: started")
+        elif event.kind == "report":
+            self._print(f"{_label(event.task)}: {event.text}")
         elif event.kind != "stage":
             self._end(event)
 
@@ -196,7 +198,7 @@ class _Live:
 
     def tell(self, event: Event) -> None:
         label = _label(event.task)
-        if event.kind in ("start", "stage"):
+        if event.kind in ("start", "stage", "report"):
             self.running[label] = event.text or "start"
         else:
             self.running.pop(label, None)

@@ -16,6 +16,8 @@ _COMMANDS = {
     "leaderboard": ("leaderboard", "leaderboard", "Show a dataset's leaderboard."),
     "evaluate": ("evaluate", "evaluate", "Compute metrics anew from the kept lists."),
     "data": ("data", "data", "Fetch, describe and generate datasets."),
+    "embed": ("embed", "embed", "Embed a dataset's texts, and say beforehand what it costs."),
+    "neighbours": ("neighbours", "neighbours", "Print the items nearest to a title."),
     "list": ("list", "list_", "List the installed components."),
     "show": ("show", "show", "Explain a component and its parameters."),
     "plugin": ("plugin", "plugin", "Write a new plugin."),

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchkit.cli.options import cutoffs_option, out_option, protocol_option
-from benchkit.errors import BenchkitError, ConfigError
+from benchkit.cli.options import (
+    cutoffs_option,
+    out_option,
+    protocol_option,
+    raw_option,
+    read_assignments,
+    set_option,
+)
+from benchkit.errors import BenchkitError
 
 if TYPE_CHECKING:
     from benchkit.contracts.dataset import PreparedDataset
@@ -21,11 +28,7 @@ if TYPE_CHECKING:
 @click.option("-r", "--recommender", "names", multiple=True, metavar="NAME", help="One more.")
 @click.argument("more", nargs=-1, metavar="")
 @click.option("--dataset", required=True, metavar="NAME|TOML", help="Dataset, or a file of yours.")
-@click.option(
-    "--raw",
-    type=click.Path(path_type=Path),
-    help="Folder of the raw files.  [default: datasets/NAME/raw, else a generated sample]",
-)
+@raw_option
 @click.option(
     "--preset",
     type=click.Choice(["paper", "default"]),
@@ -33,9 +36,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Start from the paper's best values for the dataset, or from the defaults.",
 )
-@click.option(
-    "--set", "assignments", multiple=True, metavar="NAME.PARAM=VALUE", help="Set a parameter."
-)
+@set_option
 @click.option(
     "--ties",
     default="0",
@@ -45,6 +46,17 @@ if TYPE_CHECKING:
 )
 @cutoffs_option
 @protocol_option
+@click.option(
+    "--embedder",
+    metavar="NAME",
+    help="Embedder of every recommender that needs one.  [default: each one's own, offline]",
+)
+@click.option(
+    "--max-cost",
+    type=click.FloatRange(min=0),
+    metavar="DOLLARS",
+    help="Cap on the paid calls of each recommender.  [default: no cap]",
+)
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Random seed.")
 @click.option(
     "--jobs", default=1, show_default=True, type=click.IntRange(1), help="Recommenders at a time."
@@ -64,6 +76,8 @@ def run(
     ties: str,
     cutoffs: tuple[int, ...],
     protocol: str,
+    embedder: str | None,
+    max_cost: float | None,
     seed: int,
     jobs: int,
     out: Path,
@@ -77,6 +91,7 @@ def run(
     benchkit run --all --dataset steam
     benchkit run -r v-sknn -r sknn --dataset beauty --ties 0,1,2 --set sknn.k=200
     """
+    from benchkit.availability import with_embedder
     from benchkit.pipeline import Settings
     from benchkit.protocol import Protocol, parse_ties
     from benchkit.registry import registry
@@ -87,12 +102,15 @@ def run(
         raise click.UsageError("say which: --all, or -r NAME once or more", context)
     if more and not names:
         raise click.UsageError(f"unexpected: {' '.join(more)}", context)
-    chosen, left_out = _choose(names + more)
+    for name in names + more:
+        registry().get("recommender", name)
     tie_orders = parse_ties(ties)
-    values = _assignments(assignments)
+    values = read_assignments(assignments)
     dataset_values = values.pop(Path(dataset).stem, {})
     for name in values:
-        registry().get("recommender", name)
+        _known_component(name)
+    if embedder is not None:
+        values = with_embedder(values, embedder)
     for problem in registry().problems:
         click.echo(f"Warning: {problem}", err=True)
     prepared = open_dataset(dataset, workspace(), raw, dataset_values)
@@ -107,9 +125,11 @@ def run(
             seed=seed,
             workspace=workspace(),
             out=out,
+            max_cost=max_cost,
         )
         for order in tie_orders
     ]
+    chosen, left_out = _choose(names + more, prepared, settings[0])
     context.exit(_run(prepared, chosen, left_out, settings, jobs, dry_run))
 
 
@@ -135,37 +155,32 @@ def _run(
     return 1 if outcome.failed else 0
 
 
-def _choose(names: tuple[str, ...]) -> tuple[list[str], dict[str, str]]:
+def _known_component(name: str) -> None:
+    """Raise PluginError unless a recommender, embedder or reducer has that name."""
+    from benchkit.registry import registry
+
+    kinds = ("recommender", "embedder", "reducer")
+    if not any(name in registry().components[kind] for kind in kinds):
+        registry().get("recommender", name)
+
+
+def _choose(
+    names: tuple[str, ...], prepared: PreparedDataset, settings: Settings
+) -> tuple[list[str], dict[str, str]]:
     """Return the recommenders to run, and those left out with the reason.
 
     Without names it is all of them. One that is named but cannot run here is an error.
     """
+    from benchkit.availability import reason_against
     from benchkit.registry import registry
 
-    found = registry()
-    if not names:
-        reasons = {
-            name: reason
-            for name, entry in sorted(found.components["recommender"].items())
-            if (reason := entry.component.unavailable())
-        }
-        return [n for n in sorted(found.components["recommender"]) if n not in reasons], reasons
-    for name in names:
-        if reason := found.recommender(name).unavailable():
-            raise BenchkitError(f"{name} cannot run here: {reason}")
-    return list(dict.fromkeys(names)), {}
-
-
-def _assignments(texts: tuple[str, ...]) -> dict[str, dict[str, str]]:
-    """Read ``NAME.PARAM=VALUE`` texts into values by name."""
-    values: dict[str, dict[str, str]] = {}
-    for text in texts:
-        target, equals, value = text.partition("=")
-        name, dot, parameter = target.rpartition(".")
-        if not (equals and dot and name and parameter):
-            raise ConfigError(f"--set takes NAME.PARAM=VALUE, such as sknn.k=200; not {text!r}")
-        values.setdefault(name, {})[parameter] = value
-    return values
+    chosen = list(dict.fromkeys(names or sorted(registry().components["recommender"])))
+    reasons = {
+        name: reason for name in chosen if (reason := reason_against(name, prepared, settings))
+    }
+    for name, reason in reasons.items() if names else ():
+        raise BenchkitError(f"{name} cannot run here: {reason}")
+    return [name for name in chosen if name not in reasons], reasons
 
 
 def _announce_sample(prepared: PreparedDataset) -> None:

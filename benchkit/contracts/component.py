@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from benchkit.contracts import config as configuration
@@ -24,6 +24,8 @@ class Component(ABC):
         kind: one of `KINDS`; set by the base class of the kind.
         Config: class of the configuration.
         presets: the best known values for a dataset family, ``{"beauty": {"k": 200}}``.
+        builds_on: other components that it always asks for, as (kind, name); those that a
+            parameter names (`param(names=...)`) need not be listed.
     """
 
     name: ClassVar[str]
@@ -31,9 +33,19 @@ class Component(ABC):
     kind: ClassVar[str]
     Config: ClassVar[type[configuration.Config]] = configuration.Config
     presets: ClassVar[Mapping[str, Mapping[str, Value]]] = {}
+    builds_on: ClassVar[Sequence[tuple[str, str]]] = ()
 
     def __init__(self, config: configuration.Config | None = None) -> None:
         self.config = config if config is not None else self.Config()
+
+    def asks_for(self) -> list[tuple[str, str]]:
+        """Return the components that this one asks for, as (kind, name)."""
+        named = [
+            (field.param.names, str(value))
+            for field in self.config.fields()
+            if field.param.names and (value := getattr(self.config, field.name)) is not None
+        ]
+        return [*self.builds_on, *named]
 
     @classmethod
     def headline(cls) -> str:

@@ -76,6 +76,7 @@ class Param:
     at_least: float | None = None
     at_most: float | None = None
     when: Condition = dataclasses.field(default_factory=dict)
+    names: str | None = None
 
 
 def param(
@@ -87,6 +88,7 @@ def param(
     at_least: float | None = None,
     at_most: float | None = None,
     when: Condition | None = None,
+    names: str | None = None,
 ) -> Any:
     """Declare a field of a `Config`.
 
@@ -98,8 +100,10 @@ def param(
         at_least: smallest permitted value (numbers only).
         at_most: largest permitted value (numbers only).
         when: values of other fields under which this one matters at all; a tuple lists several.
+        names: kind of the component that the value names, such as ``embedder``: what it is and how
+            it is set then belongs to what makes a result.
     """
-    meta = Param(help, search, unit, at_least, at_most, when or {})
+    meta = Param(help, search, unit, at_least, at_most, when or {}, names)
     return dataclasses.field(default=default, metadata={"param": meta})
 
 

@@ -37,6 +37,8 @@ class Identity:
             the ties, equal for rows that may stand side by side once ties are averaged.
         recommender: name, distribution, version and digest of the source.
         config: the recommender's whole configuration.
+        builds_on: everything else that shapes the result (embedder, reducer, other recommenders):
+            distribution, version, source and configuration, by ``kind:name``.
         seed: of everything random.
         depth: length of the lists.
     """
@@ -47,6 +49,7 @@ class Identity:
     config: Mapping[str, Any]
     seed: int
     depth: int
+    builds_on: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def key(self) -> str:

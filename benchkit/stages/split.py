@@ -136,6 +136,12 @@ class Split:
             return prepared.item_counts()
         return np.bincount(self.train.items, minlength=len(prepared.catalog))
 
+    def session_counts(self, prepared: PreparedDataset) -> Int64:
+        """Return how many sessions contain each item, of the data that `item_counts` counts."""
+        counted = self.train if self.protocol.strict else prepared.sessions
+        pairs = np.unique(counted.owners * len(prepared.catalog) + counted.items)
+        return np.bincount(pairs % len(prepared.catalog), minlength=len(prepared.catalog))
+
 
 def temporal_split(prepared: PreparedDataset, protocol: Protocol) -> Split:
     """Split prepared data: the latest sessions, by their last timestamp, are the test set.

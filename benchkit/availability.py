@@ -1,0 +1,60 @@
+"""What can run here: extras, keys, and vectors that the store already holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from benchkit.configure import configure, foundations
+from benchkit.contracts.component import Component
+from benchkit.contracts.dataset import PreparedDataset
+from benchkit.pipeline import Settings
+from benchkit.registry import registry
+from benchkit.stages.embed import missing, to_embed
+
+
+def reason_against(name: str, prepared: PreparedDataset, settings: Settings) -> str | None:
+    """Return why a recommender cannot run on a dataset here, or None.
+
+    An embedder that cannot run is no hindrance where the store holds all its vectors.
+
+    Raises:
+        PluginError: something that it stands on is not installed.
+        ConfigError: a value does not fit.
+    """
+    recommender = configure(
+        name, settings.overrides.get(name, {}), family=prepared.family, preset=settings.preset
+    )
+    if (reason := recommender.unavailable()) is not None:
+        return reason
+    for each in foundations(
+        recommender, settings.overrides, family=prepared.family, preset=settings.preset
+    ):
+        if (reason := each.unavailable()) is not None and not _stored(each, prepared, settings):
+            return f"its {each.kind} {each.name}: {reason}"
+    return None
+
+
+def _stored(component: Component, prepared: PreparedDataset, settings: Settings) -> bool:
+    if component.kind != "embedder":
+        return False
+    texts = to_embed(prepared.catalog)
+    lacking, _ = missing(component.name, settings.overrides, texts, settings.workspace)
+    return not lacking
+
+
+def with_embedder(
+    values: Mapping[str, Mapping[str, str]], embedder: str
+) -> dict[str, dict[str, str]]:
+    """Return the user's values with `embedder` for every recommender that has that parameter.
+
+    What the user set for a single recommender stays.
+
+    Raises:
+        PluginError: no embedder of that name is installed.
+    """
+    registry().get("embedder", embedder)
+    merged = {name: dict(given) for name, given in values.items()}
+    for name, entry in registry().components["recommender"].items():
+        if any(field.name == "embedder" for field in entry.component.Config.fields()):
+            merged[name] = {"embedder": embedder, **merged.get(name, {})}
+    return merged

@@ -1,0 +1,26 @@
+"""What tests of several rooms need."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REAL_DATA = "BENCHKIT_TEST_DATA"
+
+
+def find_real_data() -> Path | None:
+    """Return the folder of the real data: ``$BENCHKIT_TEST_DATA``, or ``../shared/data``."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get(REAL_DATA) or beside)
+    return folder if (folder / "beauty" / "reviews_Beauty.json.gz").exists() else None
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder with ``beauty/`` and ``steam-100k/``; the test is skipped where they are not."""
+    folder = find_real_data()
+    if folder is None:
+        pytest.skip(f"the real data are not here; ${REAL_DATA} names their folder")
+    return folder
