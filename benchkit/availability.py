@@ -24,12 +24,12 @@ def reason_against(name: str, prepared: PreparedDataset, settings: Settings) -> 
     recommender = configure(
         name, settings.overrides.get(name, {}), family=prepared.family, preset=settings.preset
     )
-    if (reason := recommender.unavailable()) is not None:
+    if (reason := recommender.obstacle()) is not None:
         return reason
     for each in foundations(
         recommender, settings.overrides, family=prepared.family, preset=settings.preset
     ):
-        if (reason := each.unavailable()) is not None and not _stored(each, prepared, settings):
+        if (reason := each.obstacle()) is not None and not _stored(each, prepared, settings):
             return f"its {each.kind} {each.name}: {reason}"
     return None
 

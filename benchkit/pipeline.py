@@ -138,7 +138,7 @@ def plan(prepared: PreparedDataset, name: str, settings: Settings) -> Task:
 
 def _about(component: Component) -> dict[str, Any]:
     origin = registry().get(component.kind, component.name).origin()
-    return {**origin, "config": component.config.as_dict()}
+    return {**origin, "config": component.identity()}
 
 
 def execute(task: Task, progress: Progress, report: Progress) -> Record:

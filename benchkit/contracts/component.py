@@ -47,6 +47,14 @@ class Component(ABC):
         ]
         return [*self.builds_on, *named]
 
+    def identity(self) -> dict[str, Value]:
+        """Return what of the configuration shapes results; by default all of it."""
+        return self.config.as_dict()
+
+    def obstacle(self) -> str | None:
+        """Return why this configuration cannot run here, or None; by default `unavailable`."""
+        return self.unavailable()
+
     @classmethod
     def headline(cls) -> str:
         """Return the first line of the docstring."""

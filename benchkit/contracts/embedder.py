@@ -73,17 +73,6 @@ class Embedder(Component):
     batch_size: ClassVar[int] = 512
     preference: ClassVar[int] = 0
 
-    def obstacle(self) -> str | None:
-        """Return why this configuration cannot run here, or None; by default `unavailable`.
-
-        As quick as that. What is in the store is used all the same.
-        """
-        return self.unavailable()
-
-    def asks(self) -> Sequence[str]:
-        """Return the names of the embedders that `embed_corpus` asks; by default none."""
-        return ()
-
     def identity(self) -> dict[str, Value]:
         """Return what decides the vectors: equal identity and text, equal vector.
 

@@ -88,7 +88,7 @@ def _missing(
         lacking = [text for text, here in zip(texts, known, strict=True) if not here]
         return lacking, asked.estimate(lacking)
     lacking, total = [], Estimate(0)
-    for other in asked.asks():
+    for other in (name for kind, name in asked.asks_for() if kind == "embedder"):
         more, estimate = _missing(_further(asking, other), settings, texts, workspace)
         lacking += more
         total = Estimate(

@@ -54,6 +54,10 @@ class EmbedderConformance(ComponentConformance):
     def test_a_row_does_not_depend_on_its_neighbours(self) -> None:
         """A text alone gets the vector that it gets among others."""
         embedder = self.build()
+        if embedder.of_corpus:
+            import pytest
+
+            pytest.skip("its vectors depend on all texts together, as it declares")
         together = embedder.embed(samples.TEXTS)
         alone = np.concatenate([embedder.embed([text]) for text in samples.TEXTS])
         require_close("texts alone and together", together, alone)

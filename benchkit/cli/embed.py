@@ -1,0 +1,136 @@
+"""`benchkit embed`: fill the embedding store, and say beforehand what it costs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from benchkit.cli.options import raw_option, read_assignments, set_option
+
+if TYPE_CHECKING:
+    from benchkit.contracts.dataset import PreparedDataset
+    from benchkit.contracts.embedder import Estimate
+    from benchkit.stages.embed import Progress
+
+
+@click.command()
+@click.argument("dataset", metavar="DATASET|TOML")
+@click.option("-e", "--embedder", "name", required=True, metavar="NAME", help="Embedder to ask.")
+@raw_option
+@set_option
+@click.option(
+    "--max-cost",
+    type=click.FloatRange(min=0),
+    metavar="DOLLARS",
+    help="Stop before paid calls cost more.  [default: no cap]",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be asked and what it costs.")
+def embed(
+    dataset: str,
+    name: str,
+    raw: Path | None,
+    assignments: tuple[str, ...],
+    max_cost: float | None,
+    dry_run: bool,
+) -> None:
+    """Embed the texts of DATASET's items and keep the vectors.
+
+    Only texts that the store lacks are asked for. Killed or interrupted, the same command goes on
+    where it was.
+
+    \b
+    benchkit embed beauty --embedder openai --dry-run
+    benchkit embed beauty --embedder openai --max-cost 0.05
+    """
+    from benchkit.registry import registry
+    from benchkit.stages.embed import embed_catalog, missing, to_embed
+    from benchkit.stages.prepare import open_dataset
+    from benchkit.stages.spending import Spending
+    from benchkit.workspace import workspace
+
+    values = read_assignments(assignments)
+    prepared = open_dataset(dataset, workspace(), raw, values.pop(Path(dataset).stem, {}))
+    for each in (name, *values):
+        registry().get("embedder", each)
+    texts = to_embed(prepared.catalog)
+    lacking, estimate = missing(name, values, texts, workspace())
+    _announce(prepared, name, len(texts), len(lacking), estimate)
+    if dry_run or not lacking:
+        return
+    spending, start = Spending(cap=max_cost), time.perf_counter()
+    try:
+        with embedding_progress(name) as progress:
+            vectors = embed_catalog(prepared.catalog, name, values, workspace(), spending, progress)
+    finally:
+        if spending.dollars or spending.tokens:
+            click.echo(f"{name}: paid {spending.tokens:,} tokens, {_dollars(spending.dollars)}")
+    seconds = time.perf_counter() - start
+    click.echo(f"{name}: done in {seconds:.1f} s, vectors of {vectors.shape[1]:,} dimensions")
+
+
+@contextmanager
+def embedding_progress(name: str) -> Iterator[Progress]:
+    """Give a function that is told how many texts of how many are embedded.
+
+    It draws a bar on a terminal, and prints a line for every tenth elsewhere.
+    """
+    if not sys.stderr.isatty():
+        yield _lines(name)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("texts"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _lines(name: str) -> Progress:
+    told = 0
+
+    def progress(done: int, total: int) -> None:
+        nonlocal told
+        if 10 * done // total > told:
+            told = 10 * done // total
+            click.echo(f"{name}: {done:,} of {total:,} texts", err=True)
+
+    return progress
+
+
+def _announce(
+    prepared: PreparedDataset, name: str, texts: int, lacking: int, estimate: Estimate
+) -> None:
+    from benchkit.contracts.embedder import Embedder
+    from benchkit.registry import registry
+
+    sample = ", a generated sample" if prepared.synthetic else ""
+    click.echo(
+        f"{prepared.name}{sample}: {len(prepared.catalog):,} items with {texts:,} different texts"
+    )
+    kind = registry().get("embedder", name).component
+    if issubclass(kind, Embedder) and kind.of_corpus:
+        click.echo(f"{name}: made from all texts together whenever it is used; not kept")
+    else:
+        click.echo(f"{name}: {texts - lacking:,} of them in the store")
+    words = f"to ask for: {lacking:,} texts" if lacking else "to ask for: nothing"
+    if estimate.tokens:
+        words += f", about {estimate.tokens:,} tokens, about {_dollars(estimate.dollars)}"
+    click.echo(words)
+
+
+def _dollars(amount: float) -> str:
+    return f"${amount:.2f}" if amount >= 10 else f"${amount:.4f}"

@@ -1,0 +1,76 @@
+"""BERT: token vectors of a pretrained language model, averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from benchkit import Config, Embedder, hookimpl, param
+from benchkit_plugins.embedders import models
+
+if TYPE_CHECKING:
+    from benchkit.contracts.config import Value
+    from benchkit.contracts.embedder import Batch
+    from benchkit.contracts.recommender import Float32
+    from benchkit_plugins.embedders.encoding import Encoder
+
+
+@dataclass(frozen=True, kw_only=True)
+class BERTConfig(Config):
+    """Which model, and how."""
+
+    model: str = param("google-bert/bert-base-uncased", "name at Hugging Face, or a folder")
+    revision: str = param("main", "branch, tag or commit of a named model")
+    max_tokens: int = param(256, "a text's tokens beyond are cut", unit="tokens", at_least=3)
+    device: str = param("auto", "where to compute: auto (CUDA where there is one), cpu, cuda:1")
+
+
+class BERT(Embedder):
+    """A pretrained BERT, by name or folder: the mean of its token vectors.
+
+    For BERT2X (paper 5.1.3), which initialises a sequential model with them. The model is
+    downloaded once, or given as a folder; safetensors only.
+    """
+
+    name = "bert"
+    source = "https://arxiv.org/abs/1810.04805"
+    Config = BERTConfig
+    config: BERTConfig
+
+    @classmethod
+    def unavailable(cls) -> str | None:
+        """Return what is not installed."""
+        return models.not_installed("transformers")
+
+    def obstacle(self) -> str | None:
+        """Return what is not installed, or why the model cannot be used."""
+        return self.unavailable() or models.obstacle(self.config.model)
+
+    def identity(self) -> dict[str, Value]:
+        """Return the model and where texts are cut."""
+        found = models.identity(self.config.model, self.config.revision)
+        return {**found, "max_tokens": self.config.max_tokens}
+
+    def embed(self, texts: Sequence[str]) -> Float32:
+        """Return the means of the token vectors, ``float32[texts, hidden size]``."""
+        return self._encoder(texts)
+
+    def batches(self, texts: Sequence[str], allow: Callable[[float], None]) -> Iterator[Batch]:
+        """Yield vectors of texts of similar length."""
+        allow(0.0)
+        yield from self._encoder.batches(texts)
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        from benchkit_plugins.embedders.encoding import Encoder
+
+        folder = models.folder_of(self.config.model, self.config.revision)
+        return Encoder(folder, self.config.device, self.config.max_tokens, unit=False)
+
+
+@hookimpl
+def benchkit_embedders() -> list[type[Embedder]]:
+    """Provide BERT."""
+    return [BERT]

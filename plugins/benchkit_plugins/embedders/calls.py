@@ -1,0 +1,134 @@
+"""Calls over a network: several at a time, tried again with growing pauses, free of secrets."""
+
+from __future__ import annotations
+
+import math
+import random
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+from benchkit import UnavailableError
+
+BACKOFF = 0.5  # seconds before the second try; doubles with each further one
+LONGEST_WAIT = 120.0  # seconds; a server that asks for more is given up
+Result = TypeVar("Result")
+
+
+def in_parallel(
+    calls: Sequence[Callable[[threading.Event], Result]], workers: int
+) -> Iterator[Result]:
+    """Yield the results of calls, at most `workers` under way, as they arrive.
+
+    After the first failure no further call begins; what is under way still arrives and is yielded,
+    since it is paid for, before the failure is raised. Each call gets an event that tells it to
+    give up waiting.
+    """
+    stop = threading.Event()
+    waiting, running = list(reversed(calls)), set[Future[Result]]()
+    failure: BaseException | None = None
+    pool = ThreadPoolExecutor(workers)
+    try:
+        while running or (waiting and failure is None):
+            while waiting and failure is None and len(running) < workers:
+                running.add(pool.submit(waiting.pop(), stop))
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                if (error := future.exception()) is None:
+                    yield future.result()
+                else:
+                    failure = failure or error
+                    stop.set()
+    finally:
+        stop.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+    if failure is not None:
+        raise failure
+
+
+@dataclass(eq=False)
+class CallError(Exception):
+    """A call failed.
+
+    Attributes:
+        reason: one sentence, free of secrets.
+        again: whether trying again may help.
+        after: seconds that the server wants us to wait, if it says so.
+        billed: whether the call may have been paid for all the same.
+    """
+
+    reason: str
+    again: bool = False
+    after: float | None = None
+    billed: bool = False
+
+
+def persistently(
+    call: Callable[[], Result], allow: Callable[[], None], retries: int, stop: threading.Event
+) -> Result:
+    """Return what a call gives, trying again with growing pauses.
+
+    Args:
+        call: raises `CallError` where it fails.
+        allow: called before a call is sent, again where the one before may have been paid for.
+        retries: how often to try again.
+        stop: set when nobody waits for the result any more.
+
+    Raises:
+        UnavailableError: it kept failing, or trying again cannot help.
+        BenchkitError: the cap would be exceeded.
+    """
+    allow()
+    for tried in range(retries + 1):
+        try:
+            return call()
+        except CallError as error:
+            pause = BACKOFF * 2**tried * random.uniform(0.5, 1.0)  # noqa: S311 - spreads the load
+            if error.after is not None:
+                pause = error.after
+            if not error.again or tried == retries or pause > LONGEST_WAIT:
+                raise UnavailableError(_final(error, tried, pause)) from None
+            if stop.wait(pause):
+                raise UnavailableError(f"{error.reason}; others had failed already") from None
+            if error.billed:
+                allow()
+    raise AssertionError("unreachable")
+
+
+def _final(error: CallError, tried: int, pause: float) -> str:
+    words = error.reason
+    if error.again and pause > LONGEST_WAIT:
+        words += f", and wants us to wait for {pause:.0f} s"
+    elif tried:
+        words += f", after {tried + 1} tries"
+    return f"{words}; what has arrived is kept, and the same command asks for the rest"
+
+
+def retry_after(value: str | None) -> float | None:
+    """Return the seconds of a ``Retry-After`` header, in seconds or as a date."""
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value)) if math.isfinite(float(value)) else None
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    zoned = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return max(0.0, (zoned - datetime.now(timezone.utc)).total_seconds())
+
+
+def scrubbed(text: object, *secrets: str | None) -> str:
+    """Return a server's words in one short line, without secrets."""
+    words = " ".join(str(text).split())
+    for secret in secrets:
+        if secret:
+            words = words.replace(secret, "[secret]")
+    printable = "".join(char if char.isprintable() else "\ufffd" for char in words)
+    return printable[:300]

@@ -1,0 +1,153 @@
+"""Texts to vectors by a transformer: batches of equal length, mean over the tokens.
+
+Shared by the embedders that run a model here. Sorting by length leaves hardly any padding, and a
+batch is as many texts as fit a budget of tokens, so that short titles go through in large batches
+and long descriptions in small ones, in bounded memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchkit import UnavailableError
+from benchkit.contracts.embedder import Batch
+
+if TYPE_CHECKING:
+    import torch
+
+    from benchkit.contracts.recommender import Float32
+    from benchkit.contracts.sessions import Int64
+
+_TOKENS = {"cpu": 1024, "cuda": 65536}  # padded tokens a batch
+_TEXTS = 512  # vectors handed over, and kept, at a time
+
+
+class Encoder:
+    """A pretrained transformer with mean pooling.
+
+    Args:
+        folder: holds ``config.json``, the tokenizer and ``model.safetensors``.
+        device: as `pick_device` takes it.
+        max_tokens: what is longer is cut, special tokens included.
+        unit: scale every vector to length 1.
+
+    Raises:
+        UnavailableError: the folder's model cannot be loaded, or there is no such device.
+    """
+
+    def __init__(self, folder: Path, device: str, max_tokens: int, unit: bool) -> None:
+        import transformers
+
+        transformers.logging.set_verbosity_error()
+        transformers.logging.disable_progress_bar()
+        self._device = pick_device(device)
+        self._unit = unit
+        safe: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+        try:
+            self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **safe)
+            model = transformers.AutoModel.from_pretrained(folder, use_safetensors=True, **safe)
+        except Exception as error:  # a damaged folder fails in many ways
+            reason = " ".join(str(error).split())[:200]
+            raise UnavailableError(
+                f"the model in {folder} cannot be loaded: {type(error).__name__}: {reason}"
+            ) from error
+        self._model = model.float().eval().to(self._device)
+        self._max_tokens = min(max_tokens, self._tokenizer.model_max_length)
+
+    def __call__(self, texts: Sequence[str]) -> Float32:
+        """Return one vector a text, ``float32[texts, dim]``."""
+        vectors = np.zeros((len(texts), self._model.config.hidden_size), dtype=np.float32)
+        for rows, part in self._encode(texts):
+            vectors[rows] = part
+        return vectors
+
+    def batches(self, texts: Sequence[str]) -> Iterator[Batch]:
+        """Yield the vectors of some texts, hundreds at a time, long texts first."""
+        waiting: list[tuple[Int64, Float32]] = []
+        for found in self._encode(texts):
+            waiting.append(found)
+            if sum(len(rows) for rows, _ in waiting) >= _TEXTS:
+                yield _joined(waiting)
+                waiting = []
+        if waiting:
+            yield _joined(waiting)
+
+    def _encode(self, texts: Sequence[str]) -> Iterator[tuple[Int64, Float32]]:
+        """Yield (rows, vectors) of batch after batch."""
+        if not texts:
+            return
+        # lone surrogates are no text to a tokenizer
+        clean = [text.encode("utf-8", "replace").decode() for text in texts]
+        tokens = self._tokenizer(clean, truncation=True, max_length=self._max_tokens)["input_ids"]
+        lengths = np.array([len(ids) for ids in tokens], dtype=np.int64)
+        for rows in batches_by_length(lengths, _TOKENS[self._device.type]):
+            yield rows, self._forward([tokens[row] for row in rows])
+
+    def _forward(self, tokens: list[list[int]]) -> Float32:
+        import torch
+
+        lengths = torch.tensor([len(ids) for ids in tokens])  # [B]
+        longest = int(lengths.max())
+        pad = self._tokenizer.pad_token_id or 0
+        ids = torch.tensor([each + [pad] * (longest - len(each)) for each in tokens])  # [B, T]
+        mask = torch.arange(longest) < lengths[:, None]  # [B, T]
+        ids, mask = ids.to(self._device), mask.to(self._device)
+        with torch.inference_mode():
+            # without padding attention needs no mask, and is quicker
+            given = None if bool((lengths == longest).all()) else mask.long()
+            states = self._model(input_ids=ids, attention_mask=given).last_hidden_state  # [B, T, D]
+            weights = mask.unsqueeze(2).to(states.dtype)  # [B, T, 1]
+            pooled = (states * weights).sum(1) / weights.sum(1).clamp(min=1e-9)  # [B, D]
+            if self._unit:
+                pooled = torch.nn.functional.normalize(pooled, dim=1)
+            vectors: Float32 = pooled.cpu().numpy()
+        return vectors
+
+
+def pick_device(name: str) -> torch.device:
+    """Return a device of PyTorch.
+
+    Args:
+        name: ``auto`` for CUDA where there is one, else the processor; or ``cpu``, ``cuda``,
+            ``cuda:1``.
+
+    Raises:
+        UnavailableError: there is no such device.
+    """
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in _TOKENS:
+        raise UnavailableError(f"device takes auto, cpu, cuda or cuda:NUMBER, not {name!r}")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UnavailableError(f"there is no device {name!r} here; device=auto takes what there is")
+    return device
+
+
+def batches_by_length(lengths: Int64, tokens: int) -> Iterator[Int64]:
+    """Yield rows of similar length, the longest first: memory runs out at once or never.
+
+    Args:
+        lengths: tokens of each text, ``int64[texts]``.
+        tokens: most tokens a batch, padding included; one text at least is in each.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        stop = start + max(1, tokens // max(1, int(lengths[order[start]])))
+        yield order[start:stop]
+        start = stop
+
+
+def _joined(parts: Sequence[tuple[Int64, Float32]]) -> Batch:
+    rows, vectors = zip(*parts, strict=True)
+    return Batch(np.concatenate(rows), np.concatenate(vectors))

@@ -1,0 +1,131 @@
+"""Pretrained models by name or folder: where they lie, what tells them apart, what is refused.
+
+Weights are safetensors; pickled ones are never read, and a model's own code is never run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchkit import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from benchkit.contracts.config import Value
+
+# All that a model needs; no code, no pickles, no weights of other frameworks.
+_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
+_OTHERS = ("onnx/*", "openvino/*")
+EXTRA = "it needs an extra: pip install 'benchkit[local]'"
+
+
+def not_installed(*packages: str) -> str | None:
+    """Return what to install where one of the packages is missing."""
+    return EXTRA if any(find_spec(package) is None for package in packages) else None
+
+
+def obstacle(model: str) -> str | None:
+    """Return why a model cannot be used, as far as that shows without loading it."""
+    path = Path(model).expanduser()
+    if path.is_dir() and not (path / "config.json").is_file():
+        return f"the folder {path} holds no model: config.json is missing"
+    # a name is at most OWNER/NAME
+    if not path.is_dir() and (model.startswith((".", "/", "~")) or model.count("/") > 1):
+        return f"there is no folder {path}"
+    return None
+
+
+def identity(model: str, revision: str) -> dict[str, Value]:
+    """Return what tells a model apart: its name and revision, or a folder's content."""
+    path = Path(model).expanduser()
+    if not path.is_dir():
+        return {"model": model, "revision": revision}
+    files = [path / name for name in _model_files(path)]
+    stamps = tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+    return {"model": f"sha256:{_digest(str(path), stamps)}"}
+
+
+def folder_of(model: str, revision: str) -> Path:
+    """Return the folder that holds a model, downloaded where it must be and can be.
+
+    Args:
+        model: a folder, or a name at Hugging Face.
+        revision: branch, tag or commit of a named model.
+
+    Raises:
+        UnavailableError: it is not here and cannot be fetched, or holds no safetensors.
+    """
+    path = Path(model).expanduser()
+    if not path.is_dir():
+        path = _cached(model, revision) or _download(model, revision)
+    if not any(path.glob("*.safetensors")):
+        raise UnavailableError(
+            f"{model} holds no *.safetensors: pickled weights are not read; convert it with "
+            "save_pretrained of a recent transformers, and give the new folder"
+        )
+    return path
+
+
+def check_modules(path: Path) -> None:
+    """Refuse a stack of sentence-transformers modules that would run code or read pickles.
+
+    Raises:
+        UnavailableError: it would.
+    """
+    listing = path / "modules.json"
+    modules = json.loads(listing.read_text(encoding="utf-8")) if listing.exists() else []
+    for module in modules:
+        folder = path / str(module.get("path", ""))
+        if not str(module.get("type", "")).startswith("sentence_transformers."):
+            raise UnavailableError(f"{path} brings code of its own, {module.get('type')!r}")
+        if any(folder.glob("*.bin")) and not any(folder.glob("*.safetensors")):
+            raise UnavailableError(f"{folder} holds pickled weights; only safetensors are read")
+
+
+def _cached(model: str, revision: str) -> Path | None:
+    from huggingface_hub import snapshot_download
+
+    try:
+        path = Path(snapshot_download(model, revision=revision, local_files_only=True))
+    except (OSError, ValueError):
+        return None
+    return path if (path / "config.json").exists() and any(path.glob("*.safetensors")) else None
+
+
+def _download(model: str, revision: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(
+            snapshot_download(
+                model, revision=revision, allow_patterns=list(_FILES), ignore_patterns=list(_OTHERS)
+            )
+        )
+    except Exception as error:  # many kinds: no network, no such name, no permission, full disk
+        raise UnavailableError(
+            f"the model {model!r} is neither a folder nor downloaded, and cannot be fetched "
+            f"({type(error).__name__}); give a folder with config.json, the tokenizer's files and "
+            "model.safetensors, or run once where huggingface.co can be reached"
+        ) from error
+
+
+def _model_files(path: Path) -> Iterable[str]:
+    found = {file for pattern in _FILES for file in path.rglob(pattern)}
+    return sorted(file.relative_to(path).as_posix() for file in found)
+
+
+@lru_cache(maxsize=8)
+def _digest(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> str:
+    digest = hashlib.sha256()
+    for name, size, _ in stamps:
+        digest.update(f"{Path(name).relative_to(folder).as_posix()} {size}\n".encode())
+        with Path(name).open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()[:32]

@@ -1,0 +1,98 @@
+"""Any model of sentence-transformers, by name or folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchkit import Config, Embedder, UnavailableError, hookimpl, param
+from benchkit_plugins.embedders import models
+
+if TYPE_CHECKING:
+    from benchkit.contracts.config import Value
+    from benchkit.contracts.recommender import Float32
+
+
+@dataclass(frozen=True, kw_only=True)
+class SentenceTransformerConfig(Config):
+    """Which model, and how."""
+
+    model: str | None = param(None, "name at Hugging Face, or a folder; must be given")
+    revision: str = param("main", "branch, tag or commit of a named model")
+    prefix: str = param("", "what the model wants before each text, such as 'passage: '")
+    device: str = param("auto", "where to compute: auto (CUDA where there is one), cpu, cuda:1")
+
+
+class SentenceTransformer(Embedder):
+    """Any model of sentence-transformers, named by sentence-transformer.model.
+
+    Pooling and length are as the model's authors set them. The model is downloaded once, or given
+    as a folder; safetensors only, and a model's own code is refused.
+    """
+
+    name = "sentence-transformer"
+    source = "https://arxiv.org/abs/1908.10084"
+    Config = SentenceTransformerConfig
+    config: SentenceTransformerConfig
+
+    @classmethod
+    def unavailable(cls) -> str | None:
+        """Return what is not installed."""
+        return models.not_installed("sentence_transformers")
+
+    def obstacle(self) -> str | None:
+        """Return what is not installed or not said, or why the model cannot be used."""
+        if self.config.model is None:
+            return (
+                "say which model: --set sentence-transformer.model=NAME (at Hugging Face), "
+                "or the folder of one"
+            )
+        return self.unavailable() or models.obstacle(self.config.model)
+
+    def identity(self) -> dict[str, Value]:
+        """Return the model and the prefix."""
+        found = models.identity(self.config.model or "", self.config.revision)
+        return {**found, "prefix": self.config.prefix}
+
+    def embed(self, texts: Sequence[str]) -> Float32:
+        """Return the model's vectors, ``float32[texts, dim]``."""
+        # lone surrogates are no text to a tokenizer
+        clean = [(self.config.prefix + t).encode("utf-8", "replace").decode() for t in texts]
+        if not clean:
+            return np.zeros((0, self._model.get_sentence_embedding_dimension()), dtype=np.float32)
+        vectors: Float32 = self._model.encode(clean, show_progress_bar=False)
+        return vectors.astype(np.float32, copy=False)
+
+    @cached_property
+    def _model(self) -> Any:
+        import sentence_transformers
+        import transformers
+
+        from benchkit_plugins.embedders.encoding import pick_device
+
+        assert self.config.model is not None, "obstacle() is asked first"
+        transformers.logging.disable_progress_bar()
+        folder = models.folder_of(self.config.model, self.config.revision)
+        models.check_modules(folder)
+        device = str(pick_device(self.config.device))
+        try:
+            return sentence_transformers.SentenceTransformer(
+                str(folder),
+                device=device,
+                local_files_only=True,
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True},
+            )
+        except Exception as error:  # a damaged folder fails in many ways
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            raise UnavailableError(f"the model in {folder} cannot be loaded: {reason}") from error
+
+
+@hookimpl
+def benchkit_embedders() -> list[type[Embedder]]:
+    """Provide sentence-transformers' models."""
+    return [SentenceTransformer]

@@ -1,0 +1,40 @@
+"""How many tokens texts have before a service has counted them, and how they fill requests.
+
+The rule: a third of a text's ASCII characters and half of its other bytes, each rounded up, and one
+more. For titles that errs on the high side.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+
+def estimated_tokens(text: str) -> int:
+    """Return about how many tokens a text has, rather too many."""
+    size = len(text.encode("utf-8", "replace"))
+    ascii_size = sum(char < "\x80" for char in text)
+    return math.ceil(ascii_size / 3) + math.ceil((size - ascii_size) / 2) + 1
+
+
+def sendable(text: str, tokens: int) -> str:
+    """Return a text fit for JSON, cut where it is estimated to exceed `tokens`."""
+    clean = text.encode("utf-8", "replace").decode()
+    while estimated_tokens(clean) > tokens:
+        clean = clean[: max(1, int(len(clean) * tokens / estimated_tokens(clean)) - 1)]
+    return clean
+
+
+def packed(texts: Sequence[str], most_texts: int, most_tokens: int) -> Iterator[list[int]]:
+    """Yield rows of texts, in order, that fit into one request by the estimated tokens."""
+    rows: list[int] = []
+    used = 0
+    for row, text in enumerate(texts):
+        tokens = estimated_tokens(text)
+        if rows and (len(rows) == most_texts or used + tokens > most_tokens):
+            yield rows
+            rows, used = [], 0
+        rows.append(row)
+        used += tokens
+    if rows:
+        yield rows

@@ -1,0 +1,94 @@
+"""`benchkit data`: fetch, info, make."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from benchkit.cli import cli
+from benchkit.errors import BenchkitError
+from benchkit.registry import registry
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    if "steam" not in registry().components["dataset"]:
+        pytest.skip("benchkit is not installed")
+    monkeypatch.setenv("BENCHKIT_HOME", str(tmp_path))
+    return tmp_path
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["data", *arguments], catch_exceptions=True)
+
+
+def test_info_shows_statistics_beside_the_published_ones_and_the_split(home: Path) -> None:
+    result = call("info", "steam")
+    assert result.exit_code == 0, result.output
+    lines = [line.split() for line in result.output.splitlines()]
+    assert lines[0] == ["steam-sample"]
+    assert "GENERATED" in lines[1]
+    assert any(line[0] == "sessions" and line[-1] == "279,290" for line in lines if line)
+    assert any(line[:2] == ["test", "prompts"] for line in lines)
+    assert max(map(len, result.output.splitlines())) <= 80
+    assert call("info", "steam").output == result.output
+
+
+def test_info_speaks_json_and_takes_parameters() -> None:
+    everything = json.loads(call("info", "beauty", "--format", "json").stdout)
+    assert everything["dataset"] == "beauty-sample"
+    assert everything["synthetic"] is True
+    for setting in ("p_core=8", "beauty.p_core=8"):
+        found = json.loads(call("info", "beauty", "--set", setting, "--format", "json").stdout)
+        assert found["statistics"]["items"] < everything["statistics"]["items"]
+
+
+def test_make_writes_raw_files_that_info_reads(home: Path) -> None:
+    result = call("make", "steam", "--sessions", "300", "--seed", "3")
+    assert result.exit_code == 0, result.output
+    folder = home / "datasets" / "steam" / "made" / "300-sessions-seed-3"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "steam_games.json.gz",
+        "steam_reviews.json.gz",
+    ]
+    assert call("info", "steam", "--raw", str(folder)).exit_code == 0
+    again = call("make", "steam", "--sessions", "300", "--seed", "3")
+    assert isinstance(again.exception, BenchkitError)
+    assert "is not empty" in str(again.exception)
+
+
+def test_fetch_explains_what_cannot_be_downloaded() -> None:
+    error = call("fetch", "delivery-hero").exception
+    assert isinstance(error, BenchkitError)
+    assert "proprietary" in str(error)
+    assert "delivery-hero/raw" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("info", "steem"), "did you mean steam"),
+        (("info", "steam", "--set", "p_core"), "--set takes PARAM=VALUE"),
+        (("info", "steam", "--set", "p_corr=1"), "did you mean p_core"),
+        (("info", "steam", "--ties", "x"), "--ties takes seeds"),
+        (("info", "steam", "--raw", "nowhere"), "benchkit data fetch steam"),
+        (("info", "nowhere.toml"), "nowhere.toml is missing"),
+    ],
+)
+def test_mistakes_are_one_sentence(arguments: tuple[str, ...], words: str) -> None:
+    error = call(*arguments).exception
+    assert isinstance(error, BenchkitError)
+    assert words in str(error)
+    assert "\n" not in str(error)
+
+
+def test_half_of_the_files_is_no_sample(home: Path) -> None:
+    raw = home / "datasets" / "steam" / "raw"
+    raw.mkdir(parents=True)
+    (raw / "steam_games.json.gz").write_bytes(b"")
+    error = call("info", "steam").exception
+    assert isinstance(error, BenchkitError)
+    assert "steam_reviews.json.gz is missing in" in str(error)

@@ -1,0 +1,42 @@
+"""Embedding some texts as a run does: through the store, with the installed embedders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from benchkit.contracts.config import Value
+from benchkit.contracts.recommender import Float32
+from benchkit.stages.embed import Progress, embed_catalog, embedder
+from benchkit.stages.embedding_store import EmbeddingStore
+from benchkit.stages.spending import Spending
+from tests.making import catalog
+
+
+def embedded(
+    folder: Path,
+    name: str,
+    texts: Sequence[str],
+    values: Mapping[str, Value] | None = None,
+    *,
+    spending: Spending | None = None,
+    progress: Progress | None = None,
+) -> Float32:
+    """Return the vectors of some texts."""
+    items = replace(catalog(len(texts)), texts=list(texts))
+    return embed_catalog(
+        items, name, {name: values or {}}, folder, spending or Spending(), progress
+    )
+
+
+def store(folder: Path, name: str, values: Mapping[str, Value]) -> EmbeddingStore:
+    """Return the store that an embedder with these values uses."""
+    return EmbeddingStore(folder, name, embedder(name, values).identity())
+
+
+def kept(
+    folder: Path, name: str, texts: Sequence[str], values: Mapping[str, Value] | None = None
+) -> int:
+    """Return how many of some texts the store holds."""
+    return int(store(folder, name, values or {}).known(texts).sum())
