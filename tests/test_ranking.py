@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from benchkit.contracts.recommender import ExcludeSeen, Recommendations
 from benchkit.contracts.sessions import Sessions
-from benchkit.ranking import excluded, kth_largest, tie_order, top_k, top_k_of
+from benchkit.ranking import contenders, excluded, kth_largest, tie_order, top_k, top_k_of
 
 NONE, NOWHERE = -1, -np.inf
 
@@ -71,3 +71,16 @@ def test_what_is_excluded(mode: ExcludeSeen, expected: list[list[int]]) -> None:
 def test_kth_largest_of_ragged_rows() -> None:
     values, offsets = np.array([3, 9, 5, 4, 8, 1]), np.array([0, 3, 3, 4, 6])
     assert kth_largest(values, offsets, 2).tolist() == [5, 0, 4, 1]
+
+
+@pytest.mark.parametrize(("columns", "k"), [(1, 1), (7, 3), (1000, 3), (1001, 20), (50, 60)])
+def test_whatever_reaches_the_kth_best_contends(columns: int, k: int) -> None:
+    scores = np.random.default_rng(columns).integers(0, 30, (9, columns)).astype(np.float32)
+    scores[2], scores[3, k // 2 :] = -np.inf, -np.inf
+    rows, codes = contenders(scores, k, slack=1)
+    found = np.zeros(scores.shape, dtype=bool)
+    found[rows, codes] = True
+    assert found.sum() == len(rows)
+    lowest = np.sort(scores, axis=1)[:, -min(k, columns)][:, None] - 1
+    assert found[(scores >= lowest) & (scores > -np.inf)].all()
+    assert not found[scores == -np.inf].any()

@@ -1,0 +1,96 @@
+"""The items most similar to session embeddings, exactly, without holding more scores than a batch.
+
+One matrix product gives approximate scores; the few items that may be among the best are scored
+once more, pair by pair. So a list depends neither on its batch nor on the order in which the matrix
+product adds, items with equal embeddings score equally, and ties break as everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from benchkit.contracts.recommender import Float32, Recommendations
+from benchkit.contracts.sessions import Bool, Int32, Int64, Sessions
+from benchkit.ranking import contenders, top_k_of
+from benchkit.vectors import normalised
+
+Similarity = Literal["cosine", "dot", "euclidean"]
+_BATCH = 1 << 26  # scores held at once, 4 bytes each
+_CACHED = 1 << 18  # numbers of two operands that are worked on at once
+
+
+class SimilarItems:
+    """A catalog to look up items by an embedding.
+
+    Attributes:
+        vectors: embeddings of length 1, ``float32[items, dim]``; zero for an item without text.
+        present: which items have an embedding, ``bool[items]``; no other is ever found.
+    """
+
+    def __init__(self, vectors: Float32, ties: Int64) -> None:
+        """Prepare the search.
+
+        Args:
+            vectors: embeddings of any length, ``float32[items, dim]``; zero means none.
+            ties: each item's place among equals, ``int64[items]``.
+        """
+        self.vectors = normalised(vectors)
+        self.present: Bool = np.any(self.vectors != 0, axis=1)
+        self._absent = np.flatnonzero(~self.present)
+        self._ties = ties
+        self.batch = max(1, _BATCH // max(1, len(vectors)))
+        # Twice what two float32 sums of `dim` products of unit vectors can differ by.
+        self._slack = 4 * vectors.shape[1] * 2.0**-24
+
+    def best(
+        self, queries: Float32, k: int, exclude: Sessions, similarity: Similarity
+    ) -> Recommendations:
+        """Return the `k` items most similar to each query; none for a zero query.
+
+        Items have length 1, so all three similarities rank alike, by cosine; they differ in the
+        scores.
+
+        Args:
+            queries: ``float32[queries, dim]``, at most `batch` of them.
+            k: length of the lists.
+            exclude: items to leave out, one session a query.
+            similarity: cosine; dot product; euclidean as 1 / (1 + distance).
+        """
+        lengths = np.sqrt(np.einsum("qd,qd->q", queries, queries, dtype=np.float64))
+        units = (queries / np.where(lengths > 0, lengths, 1)[:, None]).astype(np.float32)
+        scores = units @ self.vectors.T
+        scores[:, self._absent] = -np.inf
+        scores[lengths == 0] = -np.inf
+        scores[exclude.owners, exclude.items] = -np.inf
+        rows, codes = contenders(scores, k, self._slack)
+        exact = dots(units, rows, self.vectors, codes)
+        lists = top_k_of(rows, codes, exact, k, self._ties, len(queries))
+        return Recommendations(lists.items, _as(similarity, lists.scores, lengths[:, None]))
+
+
+def dots(left: Float32, rows: Int64, right: Float32, columns: Int32 | Int64) -> Float32:
+    """Return ``left[rows[i]] @ right[columns[i]]`` for each i, whatever stands beside it.
+
+    Returns:
+        ``float32[pairs]``.
+    """
+    found = np.empty(len(rows), dtype=np.float32)
+    step = max(1, _CACHED // max(1, left.shape[1]))
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        np.einsum("pd,pd->p", left[rows[part]], right[columns[part]], out=found[part])
+    return found
+
+
+def _as(similarity: Similarity, cosines: Float32, lengths: np.ndarray) -> Float32:
+    """Return the scores of one kind, given cosines with items of length 1."""
+    if similarity == "cosine":
+        return cosines
+    with np.errstate(invalid="ignore"):  # an empty place of an empty query: -inf * 0
+        found = np.where(cosines > -np.inf, cosines * lengths, -np.inf)
+    if similarity == "euclidean":
+        found = np.sqrt(np.maximum(lengths**2 + 1 - 2 * found, 0))
+        found = np.where(np.isfinite(found), 1 / (1 + found), -np.inf)
+    return np.asarray(found, dtype=np.float32)

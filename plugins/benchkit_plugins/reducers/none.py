@@ -1,0 +1,32 @@
+"""No reduction: embeddings as they are."""
+
+from __future__ import annotations
+
+from benchkit import Reducer, hookimpl
+from benchkit.contracts.recommender import Float32
+from benchkit.contracts.sessions import Int32
+
+
+class NoReduction(Reducer):
+    """Embeddings as they are, or their first dimensions where fewer are wanted.
+
+    To cut a vector off is a reduction for embedders that were trained for it (OpenAI's
+    text-embedding-3, for one); of others the first dimensions are as good as any.
+    """
+
+    name = "none"
+    source = "paper 3.2"
+
+    def fit(self, vectors: Float32, classes: Int32, dim: int, seed: int) -> None:  # noqa: ARG002
+        """Learn nothing."""
+        self._dim = dim
+
+    def transform(self, vectors: Float32) -> Float32:
+        """Return ``float32[items, dim]``, or as many dimensions as there are."""
+        return vectors[:, : self._dim].copy()
+
+
+@hookimpl
+def benchkit_reducers() -> list[type[Reducer]]:
+    """Provide the embeddings as they are."""
+    return [NoReduction]
