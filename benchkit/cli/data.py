@@ -1,0 +1,218 @@
+"""`benchkit data`: fetch original files, describe a dataset, generate one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from benchkit.cli.options import protocol_option
+from benchkit.errors import ConfigError, DataError
+from benchkit.registry import registry
+from benchkit.workspace import workspace
+
+if TYPE_CHECKING:
+    from benchkit.contracts.dataset import Dataset, PreparedDataset
+    from benchkit.contracts.recommender import Float32
+    from benchkit.protocol import Ties
+
+_LABELS = {
+    "sessions": "{:,.0f}",
+    "items": "{:,.0f}",
+    "interactions": "{:,.0f}",
+    "average_session_length": "{:.1f}",
+    "density_percent": "{:.3f}",
+}
+_WIDTH = 46
+
+
+@click.group()
+def data() -> None:
+    """Fetch, describe and generate datasets."""
+
+
+@data.command()
+@click.argument("name")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the files.  [default: datasets/NAME/raw]",
+)
+def fetch(name: str, out: Path | None) -> None:
+    """Download the original files of dataset NAME.
+
+    Interrupted, the same command goes on where it stopped. Where the files cannot be downloaded,
+    it says what to put where.
+    """
+    from benchkit.cli.progress import reporting
+    from benchkit.download import download, missing_sources
+
+    dataset = registry().dataset(name)
+    folder = out or workspace() / "datasets" / name / "raw"
+    if not dataset.files or missing_sources(dataset.files):
+        raise DataError(f"{name} cannot be downloaded. {dataset.advice}; the folder is {folder}")
+    if dataset.advice:
+        click.echo(f"{dataset.advice}.")
+    for file in dataset.files:
+        with reporting(file.name) as report:
+            path = download(file, folder, report)
+        click.echo(f"{path}: {path.stat().st_size:,} bytes")
+
+
+@data.command()
+@click.argument("name")
+@click.option(
+    "--raw", type=click.Path(path_type=Path, file_okay=False), help="Folder of raw files."
+)
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="PARAM=VALUE",
+    help="A parameter of the dataset, such as p_core=1.",
+)
+@click.option(
+    "--ties", default="0", show_default=True, metavar="SEED|file", help="Order of equal timestamps."
+)
+@protocol_option
+@click.option(
+    "--embedder", metavar="NAME", help="Also the semantic affinity of sessions, by this embedder."
+)
+@click.option(
+    "--figures",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Also draw popularity, session lengths and affinity, as SVG and PNG.",
+)
+@click.option(
+    "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+def info(
+    name: str,
+    raw: Path | None,
+    assignments: tuple[str, ...],
+    ties: str,
+    protocol: str,
+    embedder: str | None,
+    figures: Path | None,
+    style: str,
+) -> None:
+    """Print statistics of dataset NAME (or a .toml file) beside the published ones, and its split.
+
+    \b
+    benchkit data info beauty --raw DIR --set beauty.p_core=1
+    """
+    import json
+
+    from benchkit.portrait import draw, portrait
+    from benchkit.protocol import Protocol, parse_ties
+    from benchkit.stages.prepare import open_dataset, statistics
+    from benchkit.stages.split import temporal_split
+
+    order: Ties = parse_ties(ties)[0]
+    prepared = open_dataset(name, workspace(), raw, _values(assignments, name))
+    published = _published(prepared)
+    split = temporal_split(prepared, Protocol(name=protocol, ties=order))  # type: ignore[arg-type]
+    shapes = portrait(prepared, _vectors(prepared, embedder) if embedder else None)
+    if style == "json":
+        content = {
+            "dataset": prepared.name,
+            "synthetic": prepared.synthetic,
+            "fingerprint": prepared.fingerprint,
+            "statistics": statistics(prepared),
+            "published": published,
+            "dropped": dict(prepared.dropped),
+            "shapes": dict(shapes.rows()),
+            "split": dict(split.card.rows()),
+        }
+        click.echo(json.dumps(content, indent=2))
+        return
+    _print_data(prepared, statistics(prepared), published)
+    click.echo("\nShapes")
+    for label, value in shapes.rows():
+        click.echo(f"  {label:<{_WIDTH}}{value:>14}")
+    click.echo(f"\nSplit (protocol {protocol}, ties {order})")
+    for label, value in split.card.rows():
+        click.echo(f"  {label:<{_WIDTH}}{value:>14}")
+    for path in draw(shapes, prepared.name, figures) if figures else ():
+        click.echo(f"Drawn: {path}")
+
+
+def _vectors(prepared: PreparedDataset, embedder: str) -> Float32:
+    from benchkit.stages.embed import embed_catalog
+    from benchkit.stages.spending import Spending
+
+    return embed_catalog(prepared.catalog, embedder, {}, workspace(), Spending(cap=0.0))
+
+
+@data.command()
+@click.argument("name")
+@click.option(
+    "--sessions", type=click.IntRange(min=10), required=True, help="How many to generate."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the files.  [default: datasets/NAME/made/N-sessions-seed-S]",
+)
+def make(name: str, sessions: int, seed: int, out: Path | None) -> None:
+    """Generate raw files like those of dataset NAME, of any size, with fictional items.
+
+    The same seed gives the same files. `--raw DIR` of other commands takes them.
+    """
+    from benchkit.files import folder_atomically
+
+    dataset = _plain(name)
+    label = f"{sessions}-sessions-seed-{seed}"
+    folder = out or workspace() / "datasets" / name / "made" / label
+    if folder.exists() and any(folder.iterdir()):
+        raise DataError(f"{folder} is not empty; name another folder with --out")
+    with folder_atomically(folder) as new:
+        dataset.generate(new, sessions, seed)
+    click.echo(f"{folder}: {sessions:,} generated sessions, fictional items")
+
+
+def _plain(name: str) -> Dataset:
+    kind = registry().dataset(name)
+    return kind(kind.Config.create({}, name))
+
+
+def _values(assignments: tuple[str, ...], name: str) -> dict[str, str]:
+    """Read ``PARAM=VALUE``, or ``NAME.PARAM=VALUE`` as `benchkit run` takes it."""
+    values = {}
+    for text in assignments:
+        parameter, equals, value = text.partition("=")
+        parameter = parameter.removeprefix(f"{Path(name).stem}.")
+        if not equals or not parameter:
+            raise ConfigError(f"--set takes PARAM=VALUE, such as p_core=1; not {text!r}")
+        values[parameter] = value
+    return values
+
+
+def _published(prepared: PreparedDataset) -> dict[str, float]:
+    known = registry().components["dataset"]
+    if prepared.family not in known:
+        return {}
+    return dict(registry().dataset(prepared.family).published)
+
+
+def _print_data(
+    prepared: PreparedDataset, found: dict[str, float], published: dict[str, float]
+) -> None:
+    click.secho(prepared.name, bold=True)
+    if prepared.synthetic:
+        click.secho("GENERATED SAMPLE with fictional items, not the real data", fg="yellow")
+    click.echo(f"fingerprint {prepared.fingerprint[:16]}")
+    beside = bool(published)
+    click.echo(f"\n  {'Statistics':<{_WIDTH}}{'here':>14}" + f"{'published':>14}" * beside)
+    for key, value in found.items():
+        line = f"  {key.replace('_', ' '):<{_WIDTH}}{_LABELS[key].format(value):>14}"
+        click.echo(
+            line + (f"{_LABELS[key].format(published[key]):>14}" if key in published else "")
+        )
+    if prepared.dropped:
+        click.echo("\nLeft out")
+    for reason, count in prepared.dropped.items():
+        click.echo(f"  {reason:<{_WIDTH}}{count:>14,}")

@@ -1,0 +1,1 @@
+"""Generated samples in the raw formats: fictional titles, real shapes, text that carries signal."""

@@ -1,0 +1,240 @@
+"""Records that stand one a line, as JSON or as Python literals, in a gzip file.
+
+numpy rewrites literals as JSON (`literals.translate`), polars parses it, and byte counts prove
+that every wanted value is what it seems. The result is what ``json.loads`` or ``ast.literal_eval``
+gives; a line that the fast path cannot prove goes there (`records`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchkit_plugins.datasets.lists import SEPARATOR
+from benchkit_plugins.datasets.literals import MARK
+from benchkit_plugins.datasets.raw import BLOCK, Block, blocks
+from benchkit_plugins.datasets.records import (
+    INTEGER,
+    NESTED,
+    TEXT,
+    TEXTS,
+    Dialect,
+    Fields,
+    as_json,
+    checked,
+    dialect_of,
+    evaluate,
+    records,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["INTEGER", "NESTED", "TEXT", "TEXTS", "Rows", "read_columns"]
+
+_BLANKS = {TEXT: (1, 2), TEXTS: (2, 3), NESTED: (3, 4)}  # the prefix u is one, brackets are
+_MARKED = f"[\\x00\\x{MARK:02x}]"  # NUL: polars' reading of half a surrogate pair
+_SEPARATORS = f"\\x{MARK:02x}{{4,}}"
+_LISTS = (TEXTS, NESTED)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of a file.
+
+    Attributes:
+        frame: one column a field: String, Int64 or List(String).
+        numbers: line number of each row, from 1.
+    """
+
+    frame: pl.DataFrame
+    numbers: Sequence[int]
+
+
+def read_columns(
+    path: Path, fields: Fields, optional: Collection[str] = (), size: int = BLOCK
+) -> Iterator[Rows]:
+    """Yield the wanted fields of a file of records, a block at a time.
+
+    Args:
+        path: gzip file of one dictionary a line; blank lines are skipped.
+        fields: name and kind of each wanted field: `TEXT`, `INTEGER`, `TEXTS` (a list of texts) or
+            `NESTED` (a list of such lists, which is flattened).
+        optional: fields that a line may lack, or have as None; their columns hold nulls then.
+        size: bytes a block.
+
+    Raises:
+        DataError: the file or a line of it is damaged, or a field is missing or ill-typed.
+    """
+    dialect: Dialect | None = None
+    for block in blocks(path, size):
+        dialect = dialect or dialect_of(block)
+        yield _rows(block, fields, optional, dialect)
+
+
+def _rows(block: Block, fields: Fields, optional: Collection[str], dialect: Dialect) -> Rows:
+    import polars as pl
+
+    if dialect == "json" and any(kind in _LISTS for kind in fields.values()):
+        return _slowly(block, fields, optional, dialect)
+    text, ends, unproven = as_json(block, dialect, fields)
+    # Blank lines shift rows, and stop old versions of polars.
+    blank = (np.diff(ends, prepend=-1) <= 2).any()
+    frame = None if blank else _parse(text, fields, len(ends))
+    if frame is None:
+        return _slowly(block, fields, optional, dialect)
+    rows = sorted({*unproven, *_suspects(frame, text, fields, optional)})
+    frame = _with_lists(frame, text, fields)
+    numbers = range(block.first, block.first + len(ends))
+    if not rows:
+        return Rows(frame, numbers)
+    begins = np.concatenate(([0], ends[:-1] + 1))
+    values = []
+    for row in rows:
+        line = block.text[begins[row] : ends[row]]
+        record = evaluate(line, dialect, block.path, numbers[row])
+        values.append(checked(record, fields, optional, block.path, numbers[row]))
+    frame = frame.with_row_index("row")
+    places = pl.Series("row", rows, dtype=frame.schema["row"])
+    patch = _frame(values, fields).with_columns(places).select(frame.columns)
+    kept = frame.join(patch.select("row"), on="row", how="anti")
+    return Rows(pl.concat((kept, patch)).sort("row").drop("row"), numbers)
+
+
+def _parse(text: bytes, fields: Fields, lines: int) -> pl.DataFrame | None:
+    """Parse JSON lines with polars; None unless each value is proven to be what the line says.
+
+    polars keeps the first of repeated keys, and makes text of numbers and numbers of booleans.
+    A key that occurs as often as it has a value, with the right kind of value each time, does so
+    at most once a line and on the outermost level.
+    """
+    import polars as pl
+
+    if not _is_utf8(text):
+        return None
+    # As Float64, because Int64 cuts fractions off in old versions. Lists are one text each.
+    schema = {n: pl.Float64() if kind == INTEGER else pl.String() for n, kind in fields.items()}
+    try:
+        frame = pl.read_ndjson(text, schema=schema)
+    except (pl.exceptions.PolarsError, RuntimeError):
+        return None
+    if len(frame) != lines or not (
+        _nothing_else(frame, text, fields) or _counted(frame, text, fields)
+    ):
+        return None
+    for name in (name for name, kind in fields.items() if kind == INTEGER):
+        column = frame.get_column(name)
+        whole = column.cast(pl.Int64, strict=False)
+        if not np.array_equal(whole.to_numpy(), column.to_numpy(), equal_nan=True):
+            return None
+        frame.replace_column(frame.get_column_index(name), whole)
+    return frame
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        return text.isascii() or bool(text.decode("utf-8"))
+    except UnicodeDecodeError:
+        return False
+
+
+def _nothing_else(frame: pl.DataFrame, text: bytes, fields: Fields) -> bool:
+    """Tell whether all lines hold the wanted fields, texts and numbers, and nothing else.
+
+    This proof is the quicker one. No column has a null, so each line has each key at least once;
+    as many colons as keys leave no room for others. Without lists and escapes a line has at most
+    the quotes of its keys and texts, so that many of them leave no other kind of value.
+    """
+    bytes_ = np.frombuffer(text, dtype=np.uint8)
+    texts = sum(kind != INTEGER for kind in fields.values())
+    quotes = 2 * (len(fields) + texts) * len(frame)
+    return (
+        frame.null_count().sum_horizontal().item() == 0
+        and np.count_nonzero(bytes_ == ord(":")) == len(fields) * len(frame)
+        and np.count_nonzero(bytes_ == ord('"')) == quotes
+        and b"\\" not in text
+        and b"[" not in text
+    )
+
+
+def _counted(frame: pl.DataFrame, text: bytes, fields: Fields) -> bool:
+    """Tell whether each wanted key occurs as often as it has a value of the right kind."""
+    for name, kind in fields.items():
+        values = len(frame) - frame.get_column(name).null_count()
+        key = f'"{name}"'.encode()
+        if text.count(key) != values or _with_value(text, key, kind, values) != values:
+            return False
+    return True
+
+
+def _with_value(text: bytes, key: bytes, kind: str, values: int) -> int:
+    """Count the keys that the right kind of value follows, in the spacing of ``repr``."""
+    if kind == INTEGER:
+        return text.count(key + b": ") - text.count(key + b': "')
+    found = 0
+    for blanks in _BLANKS[kind]:
+        if found < values:
+            found += text.count(key + b":" + b" " * blanks + b'"')
+    return found
+
+
+def _suspects(
+    frame: pl.DataFrame, text: bytes, fields: Fields, optional: Collection[str]
+) -> Iterator[int]:
+    """Yield the rows with a value that must be read from the original line."""
+    halves = b"\\u" in text
+    for name, kind in fields.items():
+        column = frame.get_column(name)
+        if column.null_count() and name not in optional:
+            yield from column.is_null().arg_true().to_list()
+        if kind == INTEGER:  # old versions of polars make 0 and 1 of booleans
+            numbers = (column.fill_null(-1) if column.null_count() else column).to_numpy()
+            yield from np.flatnonzero((numbers == 0) | (numbers == 1)).tolist()
+        elif kind == TEXT and (halves or MARK in text):
+            yield from column.str.contains(_MARKED).arg_true().to_list()
+        elif halves:  # marks in lists are separators
+            yield from column.str.contains("\x00", literal=True).arg_true().to_list()
+
+
+def _with_lists(frame: pl.DataFrame, text: bytes, fields: Fields) -> pl.DataFrame:
+    """Split the texts that lists were made into."""
+    import polars as pl
+
+    longer = text.find(SEPARATOR.encode() + bytes((MARK,))) >= 0
+    columns = []
+    for name in (name for name, kind in fields.items() if kind in _LISTS):
+        column = pl.col(name).str.replace_all(_SEPARATORS, SEPARATOR) if longer else pl.col(name)
+        columns.append(column.str.split(SEPARATOR))
+    return frame.with_columns(columns) if columns else frame
+
+
+def _slowly(block: Block, fields: Fields, optional: Collection[str], dialect: Dialect) -> Rows:
+    """Read a block line by line."""
+    found = [
+        (number, checked(record, fields, optional, block.path, number))
+        for number, record in records(block, tuple(fields), dialect)
+    ]
+    return Rows(_frame([values for _, values in found], fields), [number for number, _ in found])
+
+
+def _frame(rows: Sequence[Mapping[str, Any]], fields: Fields) -> pl.DataFrame:
+    import polars as pl
+
+    columns = {name: [row[name] for row in rows] for name in fields}
+    return pl.DataFrame(columns, schema=_schema(fields))
+
+
+def _schema(fields: Fields) -> dict[str, pl.DataType]:
+    import polars as pl
+
+    types: dict[str, pl.DataType] = {
+        TEXT: pl.String(),
+        INTEGER: pl.Int64(),
+        TEXTS: pl.List(pl.String()),
+        NESTED: pl.List(pl.String()),
+    }
+    return {name: types[kind] for name, kind in fields.items()}

@@ -1,0 +1,114 @@
+"""Where the strings of Python literals are: quotes walked with numpy, for many lines at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchkit.contracts.sessions import Int64
+
+LONGEST_WALK = 4096  # quotes in a line; one with more is left to `ast.literal_eval`
+UInt8 = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.signedinteger[Any]]
+SINGLE, DOUBLE, BACKSLASH, NEWLINE = (ord(character) for character in "'\"\\\n")
+
+
+@dataclass(frozen=True)
+class Strings:
+    """Where the strings of some lines are.
+
+    Attributes:
+        opens: position of each opening quote, ascending.
+        closes: position of the quote that closes it.
+        inner: positions of ``"`` inside strings in single quotes, ascending.
+        escapes: positions of backslashes that escape the next byte, ascending.
+        broken: lines whose quotes do not pair.
+    """
+
+    opens: Ints
+    closes: Ints
+    inner: Ints
+    escapes: Ints
+    broken: Ints
+
+
+def find_strings(text: bytes, buffer: UInt8, ends: Int64) -> Strings:
+    """Find the strings of lines.
+
+    Args:
+        text: the lines, each ended by a newline.
+        buffer: the same, ``uint8[len(text)]``.
+        ends: positions of the newlines, ``int64[lines]``.
+    """
+    escapes = _escapes(buffer) if b"\\" in text else ends[:0]
+    if b'"' in text or len(escapes):
+        return _walk(buffer, ends, escapes)
+    return _pair(np.flatnonzero(buffer == SINGLE), ends)
+
+
+def _escapes(buffer: UInt8) -> Ints:
+    """Return the backslashes that escape the next byte: in each run the first, third, fifth ..."""
+    found = np.flatnonzero(buffer == BACKSLASH)
+    begins = np.flatnonzero(np.diff(found, prepend=-2) != 1)
+    lengths = np.diff(begins, append=len(found))
+    place = np.arange(len(found)) - np.repeat(begins, lengths)
+    escaping: Ints = found[place % 2 == 0]
+    return escaping
+
+
+def _pair(quotes: Ints, ends: Int64) -> Strings:
+    """Pair the quotes of lines that hold one kind of quote and no backslash."""
+    counts = np.diff(np.searchsorted(quotes, ends), prepend=0)
+    broken = np.flatnonzero(counts % 2)
+    if len(broken):
+        quotes = quotes[np.repeat(counts % 2 == 0, counts)]
+    return Strings(quotes[0::2], quotes[1::2], quotes[:0], quotes[:0], broken)
+
+
+def _walk(buffer: UInt8, ends: Int64, escapes: Ints) -> Strings:
+    """Pair quotes of both kinds: round r takes the r-th quote of every line that has one."""
+    quotes = np.flatnonzero((buffer == SINGLE) | (buffer == DOUBLE))
+    if len(escapes):
+        escaped = np.zeros(len(buffer) + 1, dtype=np.bool_)
+        escaped[escapes + 1] = True
+        quotes = quotes[~escaped[quotes]]
+    kinds = buffer[quotes]
+    counts = np.diff(np.searchsorted(quotes, ends), prepend=0)
+    roles, broken = _roles(kinds, counts)
+    inner = quotes[(roles == 0) & (kinds == DOUBLE)]
+    return Strings(quotes[roles == 1], quotes[roles == 2], inner, escapes, broken)
+
+
+def _roles(kinds: UInt8, counts: Int64) -> tuple[UInt8, Ints]:
+    """Return what each quote does and the lines whose quotes do not pair.
+
+    Args:
+        kinds: the quotes, line by line.
+        counts: how many of them each line has.
+
+    Returns:
+        0 for a quote inside a string, 1 for one that opens, 2 for one that closes, 9 in lines that
+        do not pair; and those lines.
+    """
+    order = np.argsort(-counts, kind="stable")  # so that the lines still walked are a prefix
+    starts = (np.cumsum(counts) - counts)[order]
+    falling = -counts[order]
+    state = np.zeros(len(counts), dtype=np.uint8)  # the quote a line is inside of, or 0
+    roles = np.zeros(len(kinds), dtype=np.uint8)
+    rounds = min(int(counts.max(initial=0)), LONGEST_WALK)
+    walking = np.searchsorted(falling, -np.arange(rounds))
+    for step in range(rounds):
+        now = state[: walking[step]]
+        token = starts[: walking[step]] + step
+        kind = kinds[token]
+        opening, closing = now == 0, now == kind
+        roles[token] = opening + 2 * closing
+        state[: walking[step]] = np.where(opening, kind, np.where(closing, 0, now))
+    bad = np.zeros(len(counts), dtype=np.bool_)
+    bad[order] = (state != 0) | (falling < -LONGEST_WALK)
+    if bad.any():
+        roles[np.repeat(bad, counts)] = 9
+    return roles, np.flatnonzero(bad)

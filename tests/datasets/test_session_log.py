@@ -1,0 +1,159 @@
+"""A user's own data: a session log and a table of items that a TOML file describes."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from benchkit.contracts.dataset import PreparedDataset
+from benchkit.errors import ConfigError, DataError
+from benchkit.session_log import read_toml
+from benchkit.stages.prepare import open_dataset
+
+TOML = """
+[dataset]
+name = "my-shop"
+min_session = 2
+
+[interactions]
+file = "log.csv"
+session = "visitor"
+item = "sku"
+time = "when"
+
+[items]
+file = "catalog.csv"
+item = "sku"
+title = "name"
+class = "department"
+attributes = "labels"
+"""
+LOG = "visitor,sku,when\n7,007,1500000003\n7,008,1500000001\n8,007,1500000002\n"
+CATALOG = "sku,name,department,labels\n007,Tea,Drinks,hot|green\n008,,,\n"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    (tmp_path / "my-shop.toml").write_text(TOML)
+    (tmp_path / "log.csv").write_text(LOG)
+    (tmp_path / "catalog.csv").write_text(CATALOG)
+    return tmp_path / "my-shop.toml"
+
+
+def opened(path: Path, **values: Any) -> PreparedDataset:
+    return open_dataset(str(path), path.parent / "home", None, values)
+
+
+def test_a_toml_file_describes_a_dataset(shop: Path) -> None:
+    data = opened(shop)
+    assert (data.name, data.family, data.synthetic) == ("my-shop", "my-shop", False)
+    assert list(data.session_ids) == ["7"]
+    assert [data.catalog.ids[code] for code in data.sessions[0]] == ["008", "007"]
+    assert list(data.catalog.texts) == list(data.catalog.titles) == ["Tea", ""]
+    assert list(data.catalog.classes) == ["Drinks", ""]
+    assert data.catalog.attributes(0) == ["hot", "green"]
+    assert data.config["min_session"] == 2
+    assert len(opened(shop, min_session="1").sessions) == 2
+
+
+def test_a_changed_file_is_read_again(shop: Path) -> None:
+    before = opened(shop)
+    (shop.parent / "log.csv").write_text(LOG + "7,009,1500000009\n")
+    assert opened(shop).sessions.interactions == before.sessions.interactions + 1
+
+
+def test_items_are_optional(shop: Path) -> None:
+    shop.write_text(TOML.partition("[items]")[0])
+    assert list(opened(shop).catalog.texts) == ["", ""]
+
+
+zone = timezone(timedelta(hours=2))
+
+
+@pytest.mark.parametrize(
+    ("times", "unit"),
+    [
+        (pl.Series([1483228800, 1483315200]), "s"),
+        (pl.Series([1483228800000, 1483315200000]), "ms"),
+        (pl.Series(["1483228800", "1483315200"]), "s"),
+        (pl.Series(["2017-01-01", "2017-01-02"]), "s"),
+        (pl.Series(["2017-01-01T00:00:00", "2017-01-02 00:00:00.5"]), "s"),
+        (pl.Series(["2017-01-01T00:00:00Z", "2017-01-02T00:00:00+00:00"]), "s"),
+        (pl.Series([date(2017, 1, 1), date(2017, 1, 2)]), "s"),
+        (pl.Series([datetime(2017, 1, 1), datetime(2017, 1, 2)]), "s"),
+        (
+            pl.Series([datetime(2017, 1, 1, 2, tzinfo=zone), datetime(2017, 1, 2, 2, tzinfo=zone)]),
+            "s",
+        ),
+    ],
+)
+def test_times_of_all_kinds(tmp_path: Path, times: pl.Series, unit: str) -> None:
+    log = pl.DataFrame({"session": [1, 1], "item": [1, 2], "time": times})
+    log.write_parquet(tmp_path / "log.parquet")
+    path = tmp_path / "x.toml"
+    path.write_text(
+        f'[dataset]\nname = "x"\n[interactions]\nfile = "log.parquet"\ntime_unit = "{unit}"\n'
+    )
+    assert opened(path).sessions.times.tolist() == [1483228800, 1483315200]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('name = "my-shop"', "", "needs a name"),
+        ('name = "my-shop"', 'name = "My Shop"', "needs a name"),
+        ('name = "my-shop"', 'name = "steam"', "belongs to an installed dataset"),
+        ('name = "my-shop"', 'name = "beauty-sample"', "belongs to an installed dataset"),
+        ("min_session = 2", "min_sesion = 2", "did you mean min_session"),
+        ("min_session = 2", "min_session = 0", "must be at least 1"),
+        ("[interactions]", "[interaction]", "did you mean interactions"),
+        ('file = "log.csv"', "", r"\[interactions\] needs a file"),
+        ('file = "log.csv"', 'file = "lag.csv"', "lag.csv is missing"),
+        ('file = "log.csv"', 'file = "log.xls"', "log.xls is missing"),
+        ('session = "visitor"', 'session = "visiter"', "did you mean visitor"),
+        ('session = "visitor"', 'sessions = "visitor"', "did you mean session"),
+        ('session = "visitor"', "session = 5", "session must be text"),
+        ('title = "name"', 'title = "nam"', "did you mean name"),
+        ('time = "when"', 'time = "when"\ntime_unit = "h"', "it can be s or ms"),
+        ("[dataset]", "[dataset", "is no TOML"),
+    ],
+)
+def test_mistakes_in_the_toml_file_are_named(shop: Path, old: str, new: str, words: str) -> None:
+    shop.write_text(TOML.replace(old, new, 1))
+    with pytest.raises((DataError, ConfigError), match=words) as caught:
+        opened(shop)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        ("visitor,sku,when\n7,,1500000000\n", r"column 'sku': row 1 is empty"),
+        ("visitor,sku,when\n7,1,yesterday\n", r"column 'when', row 1: 'yesterday' is no time"),
+        ("visitor,sku,when\n7,1,5\n7,1,2017-01-01\n", r"row 2: '2017-01-01' is no time"),
+        ("visitor,sku,when\n7,1,1500000000000\n", r"row 1: timestamp .* milliseconds\?"),
+        ("visitor,sku,when\n7,1,5,6\n", "is no readable csv file"),
+        ("visitor,sku,when\n", "no interactions are left"),
+        ("", "is no readable csv file"),
+    ],
+)
+def test_mistakes_in_the_log_are_named(shop: Path, log: str, words: str) -> None:
+    (shop.parent / "log.csv").write_text(log)
+    with pytest.raises(DataError, match=words):
+        opened(shop)
+
+
+def test_damaged_parquet_and_missing_toml_are_named(tmp_path: Path) -> None:
+    (tmp_path / "log.parquet").write_bytes(b"PAR1 no")
+    path = tmp_path / "x.toml"
+    path.write_text('[dataset]\nname = "x"\n[interactions]\nfile = "log.parquet"\n')
+    with pytest.raises(DataError, match=r"log.parquet is no readable parquet file"):
+        opened(path)
+    with pytest.raises(DataError, match=r"none\.toml is missing"):
+        read_toml(tmp_path / "none.toml", {})
+    with pytest.raises(ConfigError, match="--raw does not go with"):
+        open_dataset(str(path), tmp_path, tmp_path, {})
