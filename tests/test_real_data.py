@@ -101,7 +101,9 @@ def test_v_sknn_is_where_the_authors_code_is(beauty: PreparedDataset) -> None:
     assert in_file_order < min(shuffled)
 
 
-def test_neighbours_beat_popularity_and_popularity_beats_chance(real_data: Path, tmp_path: Path) -> None:
+def test_neighbours_beat_popularity_and_popularity_beats_chance(
+    real_data: Path, tmp_path: Path
+) -> None:
     steam = open_dataset("steam", tmp_path, real_data / "steam-100k", {})
     ndcg = {
         name: evaluated(steam, name, 0).summaries["ndcg@20"]

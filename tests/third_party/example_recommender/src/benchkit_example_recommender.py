@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import pairwise
-
 from typing import TYPE_CHECKING
 
 from benchkit import Recommendations, Recommender, hookimpl
