@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -29,9 +29,15 @@ class Texts(Sequence[str]):
     @classmethod
     def of(cls, texts: Iterable[str]) -> Texts:
         """Pack texts; half a surrogate pair, which UTF-8 lacks, becomes a question mark."""
-        parts = [text.encode("utf-8", "replace") for text in texts]
+        parts: list[Any] = list(texts)
+        joined = "".join(parts)
+        if joined.isascii():  # a character is a byte
+            blob = joined.encode("ascii")
+        else:
+            parts = [text.encode("utf-8", "replace") for text in parts]
+            blob = b"".join(parts)
         lengths = np.fromiter(map(len, parts), dtype=np.int64, count=len(parts))
-        return cls(np.frombuffer(b"".join(parts), dtype=np.uint8), offsets_of(lengths))
+        return cls(np.frombuffer(blob, dtype=np.uint8), offsets_of(lengths))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
