@@ -14,8 +14,8 @@ from benchkit import jobs
 from benchkit.jobs import Event
 from benchkit.pipeline import Task, now
 from benchkit.stages import record as records
+from benchkit.stages.boards import write_leaderboard
 from benchkit.stages.record import Failure
-from benchkit.stages.tables import write_leaderboard
 
 
 @dataclass

@@ -23,7 +23,7 @@ def evaluate(
     A metric that was installed after the run so reaches old rows too.
     """
     from benchkit.evaluation import evaluate_kept
-    from benchkit.stages.tables import write_leaderboard
+    from benchkit.stages.boards import write_leaderboard
 
     changed = set()
     for record, problem in evaluate_kept(out, dataset, names, cutoffs):

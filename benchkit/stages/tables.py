@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
-from benchkit.files import storage_error, write_atomically
 from benchkit.protocol import Ties
-from benchkit.stages.collect import collect
 from benchkit.stages.failed import FailedRow, failed_row, missing
 from benchkit.stages.record import Failure, Identity, Record
 from benchkit.stages.rows import (
@@ -133,33 +127,3 @@ def _assemble(
         split=newest.split if isinstance(newest, Record) else {},
         created=newest.created,
     )
-
-
-def write_leaderboard(out: Path, dataset: str) -> list[str]:
-    """Rebuild ``<dataset>.json`` and ``<dataset>.md`` under `out` from all records there.
-
-    The lock makes whoever writes last see every record written before. Nothing is written while
-    there is neither a record nor a failure.
-
-    Returns:
-        One sentence for each record or failure that could not be read.
-
-    Raises:
-        StorageError: the files cannot be written; the old ones stay.
-    """
-    from benchkit.stages.render import sorted_tables
-    from benchkit.stages.render.markdown import document
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with FileLock(out / f".{dataset}.lock"):
-            found = collect(out, dataset)
-            ranked = sorted_tables(tables(found.records, found.failures))
-            if ranked:
-                first, *others = (table.as_dict() for table in ranked)
-                content = {**first, "other_tables": others}
-                write_atomically(out / f"{dataset}.json", json.dumps(content, indent=1) + "\n")
-                write_atomically(out / f"{dataset}.md", document(dataset, ranked))
-    except OSError as error:
-        raise storage_error(out / f"{dataset}.json", error) from error
-    return found.warnings

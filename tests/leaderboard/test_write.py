@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchkit.errors import StorageError
-from benchkit.stages.tables import write_leaderboard
+from benchkit.stages.boards import write_leaderboard
 from tests.leaderboard.samples import failure, full, keep, keep_whole, record
 
 
