@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -97,8 +98,8 @@ def catalog_of(ids: pl.Series, items: pl.DataFrame) -> Catalog:
         for column in ("item", "title", "text", "class")
     }
     attributes = table.get_column("attributes").list.drop_nulls()
-    words = attributes.drop_nulls().explode().drop_nulls()  # an empty list explodes to a null
-    codes, names = _codes(words.cast(pl.String))
+    words = chain.from_iterable(attributes.drop_nulls().to_list())
+    codes, names = _codes(pl.Series(words, dtype=pl.String))
     lengths = attributes.list.len().fill_null(0).to_numpy().astype(np.int64)
     return Catalog(
         ids=columns["item"],

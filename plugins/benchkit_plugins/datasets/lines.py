@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchkit_plugins.datasets.lists import SEPARATOR
+from benchkit_plugins.datasets.lists import SEPARATOR, reads
 from benchkit_plugins.datasets.literals import MARK
 from benchkit_plugins.datasets.raw import BLOCK, Block, blocks
 from benchkit_plugins.datasets.records import (
@@ -24,12 +24,14 @@ from benchkit_plugins.datasets.records import (
     TEXTS,
     Dialect,
     Fields,
+    Json,
     as_json,
     checked,
     dialect_of,
     evaluate,
     records,
 )
+from benchkit_plugins.datasets.strings import Ints, UInt8
 
 if TYPE_CHECKING:
     import polars as pl
@@ -77,32 +79,37 @@ def read_columns(
 
 
 def _rows(block: Block, fields: Fields, optional: Collection[str], dialect: Dialect) -> Rows:
-    import polars as pl
-
     if dialect == "json" and any(kind in _LISTS for kind in fields.values()):
         return _slowly(block, fields, optional, dialect)
-    text, ends, unproven = as_json(block, dialect, fields)
+    json_ = as_json(block, dialect, fields)
     # Blank lines shift rows, and stop old versions of polars.
-    blank = (np.diff(ends, prepend=-1) <= 2).any()
-    frame = None if blank else _parse(text, fields, len(ends))
+    blank = (np.diff(json_.ends, prepend=-1) <= 2).any()
+    frame = None if blank else _parse(json_.text, fields, len(json_.ends))
     if frame is None:
         return _slowly(block, fields, optional, dialect)
-    rows = sorted({*unproven, *_suspects(frame, text, fields, optional)})
-    frame = _with_lists(frame, text, fields)
-    numbers = range(block.first, block.first + len(ends))
+    rows = sorted({*json_.unproven, *_suspects(frame, json_, fields, optional)})
+    frame = _with_lists(frame, json_.text, fields)
+    numbers = range(block.first, block.first + len(json_.ends))
     if not rows:
         return Rows(frame, numbers)
-    begins = np.concatenate(([0], ends[:-1] + 1))
+    begins = np.concatenate(([0], json_.ends[:-1] + 1))
     values = []
     for row in rows:
-        line = block.text[begins[row] : ends[row]]
+        line = block.text[begins[row] : json_.ends[row]]
         record = evaluate(line, dialect, block.path, numbers[row])
         values.append(checked(record, fields, optional, block.path, numbers[row]))
-    frame = frame.with_row_index("row")
-    places = pl.Series("row", rows, dtype=frame.schema["row"])
-    patch = _frame(values, fields).with_columns(places).select(frame.columns)
-    kept = frame.join(patch.select("row"), on="row", how="anti")
-    return Rows(pl.concat((kept, patch)).sort("row").drop("row"), numbers)
+    return Rows(_patched(frame, rows, _frame(values, fields)), numbers)
+
+
+def _patched(frame: pl.DataFrame, rows: Sequence[int], patch: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with some rows replaced."""
+    import polars as pl
+
+    parts, kept = [], 0
+    for place, row in enumerate(rows):
+        parts += [frame.slice(kept, row - kept), patch.slice(place, 1)]
+        kept = row + 1
+    return pl.concat([*parts, frame.slice(kept)])
 
 
 def _parse(text: bytes, fields: Fields, lines: int) -> pl.DataFrame | None:
@@ -163,30 +170,47 @@ def _nothing_else(frame: pl.DataFrame, text: bytes, fields: Fields) -> bool:
 
 def _counted(frame: pl.DataFrame, text: bytes, fields: Fields) -> bool:
     """Tell whether each wanted key occurs as often as it has a value of the right kind."""
+    content = np.frombuffer(text, dtype=np.uint8)
+    colons = np.flatnonzero(content == ord(":"))
+    if _spaced(content, colons):
+        return False
     for name, kind in fields.items():
         values = len(frame) - frame.get_column(name).null_count()
         key = f'"{name}"'.encode()
-        if text.count(key) != values or _with_value(text, key, kind, values) != values:
+        found = colons[reads(content, colons - len(key), key)]
+        if len(found) != values or not _right(content, found, kind):
             return False
     return True
 
 
-def _with_value(text: bytes, key: bytes, kind: str, values: int) -> int:
-    """Count the keys that the right kind of value follows, in the spacing of ``repr``."""
+def _spaced(content: UInt8, colons: Ints) -> bool:
+    """Tell whether a key may stand before blanks and a colon, which no ``repr`` writes."""
+    before = colons - 1
+    before = before[content[before] <= ord(" ")]
+    while len(before):
+        before = before - 1
+        if (content[before] == ord('"')).any():
+            return True
+        before = before[content[before] <= ord(" ")]
+    return False
+
+
+def _right(content: UInt8, colons: Ints, kind: str) -> bool:
+    """Tell whether a value of the right kind stands behind each key, in the spacing of ``repr``."""
     if kind == INTEGER:
-        return text.count(key + b": ") - text.count(key + b': "')
-    found = 0
+        return bool(
+            reads(content, colons, b": ").all() and not reads(content, colons, b': "').any()
+        )
+    left = colons
     for blanks in _BLANKS[kind]:
-        if found < values:
-            found += text.count(key + b":" + b" " * blanks + b'"')
-    return found
+        left = left[~reads(content, left, b":" + b" " * blanks + b'"')]
+    return not len(left)
 
 
 def _suspects(
-    frame: pl.DataFrame, text: bytes, fields: Fields, optional: Collection[str]
+    frame: pl.DataFrame, json_: Json, fields: Fields, optional: Collection[str]
 ) -> Iterator[int]:
     """Yield the rows with a value that must be read from the original line."""
-    halves = b"\\u" in text
     for name, kind in fields.items():
         column = frame.get_column(name)
         if column.null_count() and name not in optional:
@@ -194,9 +218,9 @@ def _suspects(
         if kind == INTEGER:  # old versions of polars make 0 and 1 of booleans
             numbers = (column.fill_null(-1) if column.null_count() else column).to_numpy()
             yield from np.flatnonzero((numbers == 0) | (numbers == 1)).tolist()
-        elif kind == TEXT and (halves or MARK in text):
+        elif kind == TEXT and json_.marked:
             yield from column.str.contains(_MARKED).arg_true().to_list()
-        elif halves:  # marks in lists are separators
+        elif json_.marked:  # marks in lists are separators
             yield from column.str.contains("\x00", literal=True).arg_true().to_list()
 
 

@@ -47,13 +47,13 @@ def _named(out: UInt8, strings: Strings, key: bytes) -> Ints:
     """Return the strings that are `key`, stand before a list, and are not the last."""
     fitting = np.flatnonzero(strings.closes - strings.opens == len(key) + 1)
     fitting = fitting[fitting + 1 < len(strings.opens)]
-    return fitting[_reads(out, strings.opens[fitting], b'"' + key + b'": [')]
+    return fitting[reads(out, strings.opens[fitting], b'"' + key + b'": [')]
 
 
-def _reads(out: UInt8, starts: Ints, text: bytes) -> Bool:
-    """Tell at which of the positions `text` stands; byte by byte, so that most drop out soon."""
-    left = np.flatnonzero(starts + len(text) <= len(out))
-    for step, byte in enumerate(text):
+def reads(out: UInt8, starts: Ints, text: bytes) -> Bool:
+    """Tell at which of the positions `text` stands, ``bool[positions]``."""
+    left = np.flatnonzero((starts >= 0) & (starts + len(text) <= len(out)))
+    for step, byte in enumerate(text):  # so that most drop out soon
         left = left[out[starts[left] + step] == byte]
     same = np.zeros(len(starts), dtype=np.bool_)
     same[left] = True
@@ -66,14 +66,14 @@ def _flatten(
     """Rewrite the lists behind the strings `names`; return the lines of those that resist."""
     opens, closes = strings.opens, strings.closes
     firsts, line = names + 1, np.searchsorted(ends, opens[names])
-    finals = np.flatnonzero(_reads(out, closes + 1, b"]" * depth))  # strings that end a list
+    finals = np.flatnonzero(reads(out, closes + 1, b"]" * depth))  # strings that end a list
     which = np.searchsorted(finals, firsts)
     sound = which < len(finals)
     lasts = finals[np.minimum(which, len(finals) - 1)] if len(finals) else firsts
     begins, stops = closes[names] + 1, closes[lasts] + 1
     plain, prefixed = _HEADS[depth], _PREFIXED_HEADS[depth]
-    sound &= (_reads(out, begins, plain) & (opens[firsts] == begins + len(plain) - 1)) | (
-        _reads(out, begins, prefixed) & (opens[firsts] == begins + len(prefixed) - 1)
+    sound &= (reads(out, begins, plain) & (opens[firsts] == begins + len(plain) - 1)) | (
+        reads(out, begins, prefixed) & (opens[firsts] == begins + len(prefixed) - 1)
     )
     sound &= stops < ends[line]
     sound &= np.searchsorted(marks, stops) == np.searchsorted(marks, begins)
@@ -100,7 +100,7 @@ def _separators(out: UInt8, closes: Ints, opens: Ints, depth: int) -> Ints:
     widths = np.zeros(len(closes), dtype=np.int64)
     for text in _BETWEEN[depth]:
         fitting = np.flatnonzero(opens - closes == len(text) + 1)
-        widths[fitting[_reads(out, closes[fitting] + 1, text)]] = len(text) + 2
+        widths[fitting[reads(out, closes[fitting] + 1, text)]] = len(text) + 2
     return widths
 
 

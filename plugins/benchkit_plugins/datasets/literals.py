@@ -11,6 +11,7 @@ JSON read it alike is named, and left to ``ast.literal_eval``. Nothing is ever e
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -44,19 +45,30 @@ _MARKED_ESCAPE = _table(b"'xUav")
 _DIGITS_OF = {ord("x"): 2, ord("u"): 4, ord("U"): 8}
 
 
-def translate(
-    text: bytes, lists: Mapping[str, int] | None = None
-) -> tuple[UInt8, Int64, list[int]]:
+@dataclass(frozen=True)
+class Translated:
+    """Lines of JSON.
+
+    Attributes:
+        out: the bytes, ``uint8[bytes]``.
+        ends: position of each line's newline, ``int64[lines]``.
+        unproven: lines, from 0, that must not be used.
+        marked: whether there are escapes, or `MARK` anywhere but between the texts of a list.
+    """
+
+    out: UInt8
+    ends: Int64
+    unproven: list[int]
+    marked: bool
+
+
+def translate(text: bytes, lists: Mapping[str, int] | None = None) -> Translated:
     """Rewrite lines of Python literals as lines of JSON of equal length.
 
     Args:
         text: whole lines, each ended by a newline.
         lists: keys of lists of texts (1) and lists of lists (2), which become one text each
             (`lists.flatten`).
-
-    Returns:
-        The rewritten bytes, ``uint8[len(text)]``; the position of each line's newline,
-        ``int64[lines]``; and the lines (from 0) that are not proven and must not be used.
     """
     buffer = np.frombuffer(text, dtype=np.uint8)
     out = buffer.copy()
@@ -68,10 +80,11 @@ def translate(
     out[strings.opens] = DOUBLE
     out[strings.closes] = DOUBLE
     out[strings.inner] = MARK
+    marks = np.flatnonzero(out == MARK)
     if lists:
-        marks = np.flatnonzero(out == MARK)
         unproven.append(flatten(out, ends, strings, marks, lists))
-    return out, ends, sorted({int(line) for lines in unproven for line in lines})
+    lines = sorted({int(line) for lines in unproven for line in lines})
+    return Translated(out, ends, lines, marked=len(marks) + len(strings.escapes) > 0)
 
 
 def _outside(buffer: UInt8, out: UInt8, ends: Int64, strings: Strings) -> Ints:

@@ -6,6 +6,7 @@ import ast
 import json
 import warnings
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -69,13 +70,13 @@ def records(
     Raises:
         DataError: a line is damaged.
     """
-    text, _, unproven = as_json(block, dialect)
-    skipped = set(unproven)
-    translated = text.split(b"\n")
+    translated = as_json(block, dialect)
+    skipped = set(translated.unproven)
+    lines = translated.text.split(b"\n")
     for row, line in enumerate(block.text.split(b"\n")[:-1]):
         if not line.strip():
             continue
-        record = None if row in skipped else _quickly(translated[row], fields)
+        record = None if row in skipped else _quickly(lines[row], fields)
         if record is None:
             record = evaluate(line, dialect, block.path, block.first + row)
         yield block.first + row, {name: record[name] for name in fields if name in record}
@@ -107,33 +108,46 @@ def checked(
     return values
 
 
-def as_json(
-    block: Block, dialect: Dialect, fields: Fields | None = None
-) -> tuple[bytes, Int64, list[int]]:
-    """Return the block as JSON, the lines' ends, and the lines to be read another way.
+@dataclass(frozen=True)
+class Json:
+    """A block as JSON.
 
-    Those lines become empty objects, so that rows and lines keep in step. Where `fields` are
-    given, their lists are made texts (`lists.flatten`).
+    Attributes:
+        text: the lines.
+        ends: position of each line's newline, ``int64[lines]``.
+        unproven: lines, from 0, to be read another way; they are empty objects here, so that rows
+            and lines keep in step.
+        marked: whether a text may hold a mark, or half a surrogate pair.
     """
+
+    text: bytes
+    ends: Int64
+    unproven: list[int]
+    marked: bool
+
+
+def as_json(block: Block, dialect: Dialect, fields: Fields | None = None) -> Json:
+    """Return the block as JSON; lists among `fields` are made texts (`lists.flatten`)."""
     if dialect == "python":
         depths = {name: _DEPTHS[kind] for name, kind in (fields or {}).items() if kind in _DEPTHS}
-        out, ends, unproven = translate(block.text, depths)
+        found = translate(block.text, depths)
+        out, ends, unproven, marked = found.out, found.ends, found.unproven, found.marked
     else:
         out = np.frombuffer(block.text, dtype=np.uint8)
-        ends, unproven = np.flatnonzero(out == ord("\n")), []
+        ends, unproven, marked = np.flatnonzero(out == ord("\n")), [], True
     begins = np.concatenate(([0], ends[:-1] + 1))
     last = out[np.maximum(ends - 1, begins)]
     odd = np.flatnonzero((out[begins] != ord("{")) | ((last != ord("}")) & (last != ord("\r"))))
     unproven = sorted({*unproven, *odd.tolist()})
     if not unproven:
-        return block.text if dialect == "json" else out.tobytes(), ends, unproven
+        return Json(block.text if dialect == "json" else out.tobytes(), ends, unproven, marked)
     out = out.copy()
     for line in unproven:
         begin, end = begins[line], ends[line]
         out[begin:end] = ord(" ")
         if end - begin >= 2:  # blanks behind the last bracket stop old versions of polars
             out[begin], out[end - 1] = ord("{"), ord("}")
-    return out.tobytes(), ends, unproven
+    return Json(out.tobytes(), ends, unproven, marked)
 
 
 def _is(value: object, kind: str) -> bool:

@@ -72,9 +72,9 @@ def _walk(buffer: UInt8, ends: Int64, escapes: Ints) -> Strings:
     """Pair quotes of both kinds: round r takes the r-th quote of every line that has one."""
     quotes = np.flatnonzero((buffer == SINGLE) | (buffer == DOUBLE))
     if len(escapes):
-        escaped = np.zeros(len(buffer) + 1, dtype=np.bool_)
-        escaped[escapes + 1] = True
-        quotes = quotes[~escaped[quotes]]
+        place = np.searchsorted(quotes, escapes + 1)
+        place = np.minimum(place, len(quotes) - 1)
+        quotes = np.delete(quotes, place[quotes[place] == escapes + 1]) if len(quotes) else quotes
     kinds = buffer[quotes]
     counts = np.diff(np.searchsorted(quotes, ends), prepend=0)
     roles, broken = _roles(kinds, counts)
