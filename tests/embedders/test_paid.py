@@ -193,7 +193,8 @@ def test_what_is_under_way_when_another_fails_is_kept(
     given = values(service, server, concurrency=3)
     with pytest.raises(UnavailableError, match="403"):
         embedded(tmp_path, service, TEXTS, given)
-    assert kept(tmp_path, service, TEXTS, given) == 5 * (len(server.asked) - 1) >= 10
+    answered = sum(len(texts) for place, texts in enumerate(server.asked) if place != 2)
+    assert kept(tmp_path, service, TEXTS, given) == answered > 0
 
 
 def test_concurrency_is_bounded(
