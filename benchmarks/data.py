@@ -160,20 +160,18 @@ def compare_literals(raw: Path, repeats: int) -> None:
     for name, fields in FILES.items():
         if not (raw / name).exists():
             continue
-        with gzip.open(raw / name, "rt", encoding="utf-8") as file:
-            lines = list(file)
         ours, theirs = float("inf"), float("inf")
         for _ in range(repeats):  # by turns, so that a busy machine slows both
             start = time.perf_counter()
             parts = list(read_columns(raw / name, fields, optional=fields))
             ours = min(ours, time.perf_counter() - start)
             start = time.perf_counter()
-            for line in lines:
-                ast.literal_eval(line)
+            with gzip.open(raw / name, "rt", encoding="utf-8") as file:
+                lines = sum(bool(ast.literal_eval(line)) for line in file)
             theirs = min(theirs, time.perf_counter() - start)
-        assert sum(len(part.frame) for part in parts) == len(lines)
-        rates = f"{len(lines) / ours:12,.0f} and {len(lines) / theirs:10,.0f} lines a second"
-        print(f"{name:24} {rates}: ours / ast = {theirs / ours:.1f} (ours unpacks gzip, too)")
+        assert sum(len(part.frame) for part in parts) == lines
+        rates = f"{lines / ours:12,.0f} and {lines / theirs:10,.0f} lines a second"
+        print(f"{name:24} {rates}: ours / ast = {theirs / ours:.1f} (both unpack gzip)")
 
 
 if __name__ == "__main__":

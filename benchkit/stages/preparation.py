@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -53,7 +52,7 @@ def prepare(dataset: Dataset, raw: Path, *, name: str, synthetic: bool) -> Prepa
             f"lower them with --set {dataset.name}.p_core=1"
         )
     kept, sessions_kept, items_kept = recoded(kept)
-    sessions = Texts.of(session_ids.gather(sessions_kept).to_list())
+    sessions = _texts(session_ids.gather(sessions_kept))
     catalog = catalog_of(item_ids.gather(items_kept), tables.items)
     arrays = Sessions(
         kept.items,
@@ -94,12 +93,11 @@ def catalog_of(ids: pl.Series, items: pl.DataFrame) -> Catalog:
         .sort("code")
     )
     columns = {
-        column: Texts.of(table.get_column(column).fill_null("").to_list())
+        column: _texts(table.get_column(column).fill_null(""))
         for column in ("item", "title", "text", "class")
     }
-    attributes = table.get_column("attributes").list.drop_nulls()
-    words = chain.from_iterable(attributes.drop_nulls().to_list())
-    codes, names = _codes(pl.Series(words, dtype=pl.String))
+    attributes = table.get_column("attributes").cast(pl.List(pl.String)).list.drop_nulls()
+    codes, names = _codes(attributes.explode().drop_nulls())  # nulls there are empty lists
     lengths = attributes.list.len().fill_null(0).to_numpy().astype(np.int64)
     return Catalog(
         ids=columns["item"],
@@ -108,8 +106,15 @@ def catalog_of(ids: pl.Series, items: pl.DataFrame) -> Catalog:
         classes=columns["class"],
         attribute_offsets=offsets_of(lengths),
         attribute_codes=codes,
-        attribute_names=Texts.of(names.to_list()),
+        attribute_names=_texts(names),
     )
+
+
+def _texts(column: pl.Series) -> Texts:
+    """Return a String column without nulls, not made Python's on the way."""
+    blob = column.str.join("").item().encode("utf-8")
+    lengths = column.str.len_bytes().to_numpy().astype(np.int64)
+    return Texts(np.frombuffer(blob, dtype=np.uint8), offsets_of(lengths))
 
 
 def _coded(

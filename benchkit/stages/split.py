@@ -9,7 +9,7 @@ from math import ceil
 
 import numpy as np
 
-from benchkit.contracts.dataset import PreparedDataset
+from benchkit.contracts.dataset import PreparedDataset, UInt64
 from benchkit.contracts.sessions import Bool, Int32, Int64, Sessions, offsets_of
 from benchkit.errors import DataError
 from benchkit.keys import mix
@@ -226,8 +226,22 @@ def order_ties(prepared: PreparedDataset, protocol: Protocol) -> Sessions:
         )
     )
     items = sessions.items.copy()
-    items[tied] = items[tied[np.lexsort((keys, run))]]
+    items[tied] = items[tied[_order(run, keys)]]
     return Sessions(items, sessions.offsets, sessions.times, sessions.ids)
+
+
+def _order(runs: Int32, keys: UInt64) -> Int64:
+    """Return the rows by ascending (run, key); runs ascend already.
+
+    As much of both as one number holds is sorted, which is quicker; it rarely holds too little.
+    """
+    bits = np.uint64(int(runs[-1]).bit_length())
+    packed = runs.astype(np.uint64) << (np.uint64(64) - bits)
+    packed |= keys >> bits
+    order = np.argsort(packed)
+    packed = packed[order]
+    alike = (packed[1:] == packed[:-1]).any()
+    return np.lexsort((keys, runs)) if alike else order
 
 
 def _ties_with_previous(sessions: Sessions) -> Bool:

@@ -7,8 +7,11 @@ gives; a line that the fast path cannot prove goes there (`records`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +43,8 @@ __all__ = ["INTEGER", "NESTED", "TEXT", "TEXTS", "Rows", "read_columns"]
 
 _BLANKS = {TEXT: (1, 2), TEXTS: (2, 3), NESTED: (3, 4)}  # the prefix u is one, brackets are
 _MARKED = f"[\\x00\\x{MARK:02x}]"  # NUL: polars' reading of half a surrogate pair
-_SEPARATORS = f"\\x{MARK:02x}{{4,}}"
 _LISTS = (TEXTS, NESTED)
+_WORKERS = 2
 
 
 @dataclass(frozen=True)
@@ -73,29 +76,56 @@ def read_columns(
         DataError: the file or a line of it is damaged, or a field is missing or ill-typed.
     """
     dialect: Dialect | None = None
-    for block in blocks(path, size):
-        dialect = dialect or dialect_of(block)
-        yield _rows(block, fields, optional, dialect)
+    waiting: deque[Future[Callable[[], Rows]]] = deque()
+    with ThreadPoolExecutor(_WORKERS) as pool:  # numpy and polars work outside the interpreter's lock
+        for block in blocks(path, size):
+            dialect = dialect or dialect_of(block)
+            waiting.append(pool.submit(_rows, block, fields, optional, dialect))
+            if len(waiting) > _WORKERS:
+                yield waiting.popleft().result()()
+        while waiting:
+            yield waiting.popleft().result()()
 
 
-def _rows(block: Block, fields: Fields, optional: Collection[str], dialect: Dialect) -> Rows:
+def _rows(
+    block: Block, fields: Fields, optional: Collection[str], dialect: Dialect
+) -> Callable[[], Rows]:
+    """Take the fast path; return what takes the slow one, where that is needed.
+
+    The latter is for the main thread: it keeps warnings off, which is not safe in others.
+    """
+    slowly = partial(_slowly, block, fields, optional, dialect)
     if dialect == "json" and any(kind in _LISTS for kind in fields.values()):
-        return _slowly(block, fields, optional, dialect)
+        return slowly
     json_ = as_json(block, dialect, fields)
     # Blank lines shift rows, and stop old versions of polars.
     blank = (np.diff(json_.ends, prepend=-1) <= 2).any()
     frame = None if blank else _parse(json_.text, fields, len(json_.ends))
     if frame is None:
-        return _slowly(block, fields, optional, dialect)
+        return slowly
     rows = sorted({*json_.unproven, *_suspects(frame, json_, fields, optional)})
-    frame = _with_lists(frame, json_.text, fields)
-    numbers = range(block.first, block.first + len(json_.ends))
-    if not rows:
-        return Rows(frame, numbers)
-    begins = np.concatenate(([0], json_.ends[:-1] + 1))
+    frame = _with_lists(frame, json_, fields)
+    if rows:
+        return partial(_completed, frame, rows, block, json_.ends, fields, optional, dialect)
+    found = Rows(frame, range(block.first, block.first + len(json_.ends)))
+    return lambda: found
+
+
+def _completed(
+    frame: pl.DataFrame,
+    rows: Sequence[int],
+    block: Block,
+    ends: Ints,
+    fields: Fields,
+    optional: Collection[str],
+    dialect: Dialect,
+) -> Rows:
+    """Replace some rows of a frame by what their lines say, read the certain way."""
+    numbers = range(block.first, block.first + len(ends))
+    begins = np.concatenate(([0], ends[:-1] + 1))
     values = []
     for row in rows:
-        line = block.text[begins[row] : json_.ends[row]]
+        line = block.text[begins[row] : ends[row]]
         record = evaluate(line, dialect, block.path, numbers[row])
         values.append(checked(record, fields, optional, block.path, numbers[row]))
     return Rows(_patched(frame, rows, _frame(values, fields)), numbers)
@@ -143,10 +173,15 @@ def _parse(text: bytes, fields: Fields, lines: int) -> pl.DataFrame | None:
 
 
 def _is_utf8(text: bytes) -> bool:
+    import polars as pl
+
+    if text.isascii():
+        return True
     try:
-        return text.isascii() or bool(text.decode("utf-8"))
-    except UnicodeDecodeError:
+        pl.Series([text], dtype=pl.Binary).cast(pl.String)  # far faster than to make a str
+    except pl.exceptions.PolarsError:
         return False
+    return True
 
 
 def _nothing_else(frame: pl.DataFrame, text: bytes, fields: Fields) -> bool:
@@ -160,7 +195,7 @@ def _nothing_else(frame: pl.DataFrame, text: bytes, fields: Fields) -> bool:
     texts = sum(kind != INTEGER for kind in fields.values())
     quotes = 2 * (len(fields) + texts) * len(frame)
     return (
-        frame.null_count().sum_horizontal().item() == 0
+        not any(column.null_count() for column in frame)
         and np.count_nonzero(bytes_ == ord(":")) == len(fields) * len(frame)
         and np.count_nonzero(bytes_ == ord('"')) == quotes
         and b"\\" not in text
@@ -211,6 +246,8 @@ def _suspects(
     frame: pl.DataFrame, json_: Json, fields: Fields, optional: Collection[str]
 ) -> Iterator[int]:
     """Yield the rows with a value that must be read from the original line."""
+    import polars as pl
+
     for name, kind in fields.items():
         column = frame.get_column(name)
         if column.null_count() and name not in optional:
@@ -218,22 +255,24 @@ def _suspects(
         if kind == INTEGER:  # old versions of polars make 0 and 1 of booleans
             numbers = (column.fill_null(-1) if column.null_count() else column).to_numpy()
             yield from np.flatnonzero((numbers == 0) | (numbers == 1)).tolist()
-        elif kind == TEXT and json_.marked:
-            yield from column.str.contains(_MARKED).arg_true().to_list()
-        elif json_.marked:  # marks in lists are separators
-            yield from column.str.contains("\x00", literal=True).arg_true().to_list()
+    if len(json_.marked):  # marks in lists are separators
+        marks = {TEXT: _MARKED, TEXTS: r"\x00", NESTED: r"\x00"}
+        found = [pl.col(n).str.contains(marks[k]) for n, k in fields.items() if k in marks]
+        some = frame[json_.marked].select(pl.any_horizontal(found).alias("marked"))
+        yield from json_.marked[some.get_column("marked").arg_true().to_numpy()].tolist()
 
 
-def _with_lists(frame: pl.DataFrame, text: bytes, fields: Fields) -> pl.DataFrame:
+def _with_lists(frame: pl.DataFrame, json_: Json, fields: Fields) -> pl.DataFrame:
     """Split the texts that lists were made into."""
     import polars as pl
 
-    longer = text.find(SEPARATOR.encode() + bytes((MARK,))) >= 0
-    columns = []
-    for name in (name for name, kind in fields.items() if kind in _LISTS):
-        column = pl.col(name).str.replace_all(_SEPARATORS, SEPARATOR) if longer else pl.col(name)
-        columns.append(column.str.split(SEPARATOR))
-    return frame.with_columns(columns) if columns else frame
+    columns = [pl.col(name) for name, kind in fields.items() if kind in _LISTS]
+    if not columns:
+        return frame
+    for width in sorted(json_.separators, reverse=True)[:-1]:  # the last is that of `SEPARATOR`
+        wide = chr(MARK) * width
+        columns = [column.str.replace_all(wide, SEPARATOR, literal=True) for column in columns]
+    return frame.with_columns(column.str.split(SEPARATOR) for column in columns)
 
 
 def _slowly(block: Block, fields: Fields, optional: Collection[str], dialect: Dialect) -> Rows:

@@ -8,12 +8,15 @@ a text with a mark in it, is left alone and its line named.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from benchkit.contracts.sessions import Bool, Int64
 from benchkit_plugins.datasets.strings import Ints, Strings, UInt8
 
+UInts = npt.NDArray[np.unsignedinteger[Any]]
 _FILL, _SPACE = 0x7F, ord(" ")
 SEPARATOR = chr(_FILL) * 4  # what becomes of the shortest thing between two texts: ", "
 _HEADS = {1: b': ["', 2: b': [["'}
@@ -23,7 +26,7 @@ _BETWEEN = {1: (b", ", b",  "), 2: (b", ", b",  ", b"], [", b"], [ ")}
 
 def flatten(
     out: UInt8, ends: Int64, strings: Strings, marks: Ints, depths: Mapping[str, int]
-) -> Ints:
+) -> tuple[Ints, set[int]]:
     """Make one text of each list that follows a wanted key.
 
     Args:
@@ -34,13 +37,15 @@ def flatten(
         depths: wanted keys; 1 for a list of texts, 2 for a list of lists.
 
     Returns:
-        The lines with a list that could not be made a text.
+        The lines with a list that could not be made a text, and how wide separators are.
     """
-    refused = [ends[:0]]
+    refused, widths = [ends[:0]], {len(SEPARATOR)}
     for key, depth in depths.items():
         names = _named(out, strings, key.encode("utf-8"))
-        refused.append(_flatten(out, ends, strings, names, marks, depth))
-    return np.concatenate(refused)
+        lines, wide = _flatten(out, ends, strings, names, marks, depth)
+        refused.append(lines)
+        widths |= wide
+    return np.concatenate(refused), widths
 
 
 def _named(out: UInt8, strings: Strings, key: bytes) -> Ints:
@@ -52,9 +57,15 @@ def _named(out: UInt8, strings: Strings, key: bytes) -> Ints:
 
 def reads(out: UInt8, starts: Ints, text: bytes) -> Bool:
     """Tell at which of the positions `text` stands, ``bool[positions]``."""
-    left = np.flatnonzero((starts >= 0) & (starts + len(text) <= len(out)))
-    for step, byte in enumerate(text):  # so that most drop out soon
-        left = left[out[starts[left] + step] == byte]
+    left = np.flatnonzero(out.take(starts, mode="clip") == text[0])  # drops most positions
+    left = left.compress((starts[left] >= 0) & (starts[left] <= len(out) - len(text)))
+    step = 1
+    while step < len(text) and len(left):
+        width = next(width for width in (8, 4, 2, 1) if width <= len(text) - step)
+        words: UInts = np.ndarray(len(out) - width + 1, f"<u{width}", out, strides=(1,))
+        wanted = int.from_bytes(text[step : step + width], "little")
+        left = left.compress(words[starts[left] + step] == wanted)
+        step += width
     same = np.zeros(len(starts), dtype=np.bool_)
     same[left] = True
     return same
@@ -62,8 +73,11 @@ def reads(out: UInt8, starts: Ints, text: bytes) -> Bool:
 
 def _flatten(
     out: UInt8, ends: Int64, strings: Strings, names: Ints, marks: Ints, depth: int
-) -> Ints:
-    """Rewrite the lists behind the strings `names`; return the lines of those that resist."""
+) -> tuple[Ints, set[int]]:
+    """Rewrite the lists behind the strings `names`.
+
+    Returns the lines of those that resist, and how wide the separators are in the others.
+    """
     opens, closes = strings.opens, strings.closes
     firsts, line = names + 1, np.searchsorted(ends, opens[names])
     finals = np.flatnonzero(reads(out, closes + 1, b"]" * depth))  # strings that end a list
@@ -79,20 +93,21 @@ def _flatten(
     sound &= np.searchsorted(marks, stops) == np.searchsorted(marks, begins)
     lists = np.flatnonzero(sound)
     pairs, owner = _spans(firsts[lists], lasts[lists])  # strings followed by one of the same list
-    widths = _separators(out, closes[pairs], opens[pairs + 1], depth)
+    behind = closes[pairs]
+    widths = _separators(out, behind, opens[pairs + 1], depth)
     empty = closes - opens == 1  # of two separators without anything between one would be seen
     wrong: Bool = empty[lasts[lists]]
     wrong[owner[(widths == 0) | empty[pairs]]] = True
     widths[wrong[owner]] = 0
     for step in range(int(widths.max(initial=0))):
-        out[closes[pairs[widths > step]] + step] = _FILL
+        out[behind.compress(widths > step) + step] = _FILL
     good = lists[~wrong]
     for step in range(depth):
         out[begins[good] + 2 + step] = _SPACE
         out[stops[good] + step] = _SPACE
     resisting = np.ones(len(names), dtype=np.bool_)
     resisting[good] = False
-    return line[resisting]
+    return line[resisting], set(np.flatnonzero(np.bincount(widths)[1:]) + 1)
 
 
 def _separators(out: UInt8, closes: Ints, opens: Ints, depth: int) -> Ints:

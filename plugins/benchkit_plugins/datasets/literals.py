@@ -53,13 +53,15 @@ class Translated:
         out: the bytes, ``uint8[bytes]``.
         ends: position of each line's newline, ``int64[lines]``.
         unproven: lines, from 0, that must not be used.
-        marked: whether there are escapes, or `MARK` anywhere but between the texts of a list.
+        marked: lines with escapes, or with `MARK` anywhere but between the texts of a list.
+        separators: how many `MARK` there are between two texts of a list.
     """
 
     out: UInt8
     ends: Int64
     unproven: list[int]
-    marked: bool
+    marked: Ints
+    separators: set[int]
 
 
 def translate(text: bytes, lists: Mapping[str, int] | None = None) -> Translated:
@@ -81,10 +83,11 @@ def translate(text: bytes, lists: Mapping[str, int] | None = None) -> Translated
     out[strings.closes] = DOUBLE
     out[strings.inner] = MARK
     marks = np.flatnonzero(out == MARK)
-    if lists:
-        unproven.append(flatten(out, ends, strings, marks, lists))
+    refused, separators = flatten(out, ends, strings, marks, lists or {})
+    unproven.append(refused)
     lines = sorted({int(line) for lines in unproven for line in lines})
-    return Translated(out, ends, lines, marked=len(marks) + len(strings.escapes) > 0)
+    marked = np.unique(np.searchsorted(ends, np.concatenate((marks, strings.escapes))))
+    return Translated(out, ends, lines, marked, separators)
 
 
 def _outside(buffer: UInt8, out: UInt8, ends: Int64, strings: Strings) -> Ints:
@@ -93,10 +96,10 @@ def _outside(buffer: UInt8, out: UInt8, ends: Int64, strings: Strings) -> Ints:
     lengths = stops - starts
     first, second = (buffer[np.minimum(starts + side, len(buffer) - 1)] for side in (0, 1))
     common = (lengths == 2) & (second == _SPACE) & ((first == ord(",")) | (first == ord(":")))
-    prefixes = stops[prefixed]
+    prefixes = stops.compress(prefixed)
     out[prefixes] = _SPACE
     odd = ~common & (lengths > 0)
-    starts, lengths = starts[odd], lengths[odd]
+    starts, lengths = starts.compress(odd), lengths.compress(odd)
     offsets = np.concatenate(([0], np.cumsum(lengths)))
     where = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
     unknown = _words(buffer, out, where[~_OUTSIDE[buffer[where]]])

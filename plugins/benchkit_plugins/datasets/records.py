@@ -14,8 +14,9 @@ import numpy as np
 
 from benchkit.contracts.sessions import Int64
 from benchkit.errors import DataError
-from benchkit_plugins.datasets.literals import MARK, translate
+from benchkit_plugins.datasets.literals import MARK, Translated, translate
 from benchkit_plugins.datasets.raw import Block
+from benchkit_plugins.datasets.strings import BACKSLASH, NEWLINE, Ints
 
 TEXT, INTEGER, TEXTS, NESTED = "text", "integer", "texts", "nested"
 _WANTED = {
@@ -117,37 +118,41 @@ class Json:
         ends: position of each line's newline, ``int64[lines]``.
         unproven: lines, from 0, to be read another way; they are empty objects here, so that rows
             and lines keep in step.
-        marked: whether a text may hold a mark, or half a surrogate pair.
+        marked: lines of which a text may hold a mark, or half a surrogate pair.
+        separators: widths of what separates the texts of a list.
     """
 
     text: bytes
     ends: Int64
     unproven: list[int]
-    marked: bool
+    marked: Ints
+    separators: Collection[int] = ()
 
 
 def as_json(block: Block, dialect: Dialect, fields: Fields | None = None) -> Json:
     """Return the block as JSON; lists among `fields` are made texts (`lists.flatten`)."""
+    out = np.frombuffer(block.text, dtype=np.uint8)
     if dialect == "python":
         depths = {name: _DEPTHS[kind] for name, kind in (fields or {}).items() if kind in _DEPTHS}
         found = translate(block.text, depths)
-        out, ends, unproven, marked = found.out, found.ends, found.unproven, found.marked
     else:
-        out = np.frombuffer(block.text, dtype=np.uint8)
-        ends, unproven, marked = np.flatnonzero(out == ord("\n")), [], True
+        ends = np.flatnonzero(out == NEWLINE)
+        escapes = np.flatnonzero(out == BACKSLASH) if b"\\" in block.text else ends[:0]
+        found = Translated(out, ends, [], np.unique(np.searchsorted(ends, escapes)), set())
+    out, ends = found.out, found.ends
     begins = np.concatenate(([0], ends[:-1] + 1))
     last = out[np.maximum(ends - 1, begins)]
     odd = np.flatnonzero((out[begins] != ord("{")) | ((last != ord("}")) & (last != ord("\r"))))
-    unproven = sorted({*unproven, *odd.tolist()})
-    if not unproven:
-        return Json(block.text if dialect == "json" else out.tobytes(), ends, unproven, marked)
-    out = out.copy()
+    unproven = sorted({*found.unproven, *odd.tolist()})
+    out = out.copy() if unproven and dialect == "json" else out
     for line in unproven:
         begin, end = begins[line], ends[line]
         out[begin:end] = ord(" ")
         if end - begin >= 2:  # blanks behind the last bracket stop old versions of polars
             out[begin], out[end - 1] = ord("{"), ord("}")
-    return Json(out.tobytes(), ends, unproven, marked)
+    same = dialect == "json" and not unproven
+    text = block.text if same else out.tobytes()
+    return Json(text, ends, unproven, found.marked, found.separators)
 
 
 def _is(value: object, kind: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchkit.contracts.sessions import Int64
+from benchkit.contracts.sessions import Bool, Int64
 
 LONGEST_WALK = 4096  # quotes in a line; one with more is left to `ast.literal_eval`
 UInt8 = npt.NDArray[np.uint8]
@@ -78,8 +78,9 @@ def _walk(buffer: UInt8, ends: Int64, escapes: Ints) -> Strings:
     kinds = buffer[quotes]
     counts = np.diff(np.searchsorted(quotes, ends), prepend=0)
     roles, broken = _roles(kinds, counts)
-    inner = quotes[(roles == 0) & (kinds == DOUBLE)]
-    return Strings(quotes[roles == 1], quotes[roles == 2], inner, escapes, broken)
+    inner = quotes.compress((roles == 0) & (kinds == DOUBLE))
+    opens, closes = (quotes.compress(roles == role) for role in (1, 2))
+    return Strings(opens, closes, inner, escapes, broken)
 
 
 def _roles(kinds: UInt8, counts: Int64) -> tuple[UInt8, Ints]:
@@ -93,22 +94,49 @@ def _roles(kinds: UInt8, counts: Int64) -> tuple[UInt8, Ints]:
         0 for a quote inside a string, 1 for one that opens, 2 for one that closes, 9 in lines that
         do not pair; and those lines.
     """
-    order = np.argsort(-counts, kind="stable")  # so that the lines still walked are a prefix
-    starts = (np.cumsum(counts) - counts)[order]
-    falling = -counts[order]
-    state = np.zeros(len(counts), dtype=np.uint8)  # the quote a line is inside of, or 0
+    bounds = np.concatenate(([0], np.cumsum(counts)))
     roles = np.zeros(len(kinds), dtype=np.uint8)
-    rounds = min(int(counts.max(initial=0)), LONGEST_WALK)
-    walking = np.searchsorted(falling, -np.arange(rounds))
-    for step in range(rounds):
-        now = state[: walking[step]]
-        token = starts[: walking[step]] + step
-        kind = kinds[token]
-        opening, closing = now == 0, now == kind
-        roles[token] = opening + 2 * closing
-        state[: walking[step]] = np.where(opening, kind, np.where(closing, 0, now))
-    bad = np.zeros(len(counts), dtype=np.bool_)
-    bad[order] = (state != 0) | (falling < -LONGEST_WALK)
-    if bad.any():
-        roles[np.repeat(bad, counts)] = 9
+    doubles = np.flatnonzero(kinds == DOUBLE)
+    roles[doubles], bad = _doubles(doubles, bounds)
+    # Inside a string in double quotes, and at its ends, no single quote does anything.
+    steps = (roles == 1).view(np.int8) - (roles == 2).view(np.int8)
+    bad_quotes = np.repeat(bad, counts) if bad.any() else None
+    if bad_quotes is not None:
+        steps[bad_quotes] = 0
+    free = (np.cumsum(steps, dtype=np.int8) == 0) & (kinds == SINGLE)
+    singles = np.flatnonzero(free)
+    odd = np.diff(np.searchsorted(singles, bounds)) % 2 == 1
+    if odd.any() or bad_quotes is not None:
+        bad |= odd
+        bad_quotes = np.repeat(bad, counts)
+        singles = singles[~bad_quotes[singles]]
+        roles[bad_quotes] = 9
+    roles[singles[0::2]], roles[singles[1::2]] = 1, 2
     return roles, np.flatnonzero(bad)
+
+
+def _doubles(doubles: Ints, bounds: Int64) -> tuple[UInt8, Bool]:
+    """Return what each ``"`` does, and whether each line's do not pair.
+
+    Round r takes the r-th of every line that has one. Outside of strings it opens one if the
+    number of ``'`` since the last string in double quotes is even, else it is inside of one.
+    """
+    before = np.searchsorted(doubles, bounds)
+    counts = np.diff(before)
+    singles = doubles - np.arange(len(doubles)) - np.repeat(bounds[:-1] - before[:-1], counts)
+    order = np.argsort(-counts, kind="stable")  # so that the lines still walked are a prefix
+    starts, falling = before[:-1][order], -counts[order]
+    inside = np.zeros(len(counts), dtype=np.bool_)
+    base = np.zeros(len(counts), dtype=np.int64)
+    roles = np.zeros(len(doubles), dtype=np.uint8)
+    rounds = min(int(counts.max(initial=0)), LONGEST_WALK)
+    for step, walking in enumerate(np.searchsorted(falling, -np.arange(rounds))):
+        token = starts[:walking] + step
+        closing = inside[:walking].copy()
+        opening = ~closing & ((singles[token] - base[:walking]) % 2 == 0)
+        roles[token] = opening + 2 * closing
+        base[:walking][closing] = singles[token[closing]]
+        inside[:walking] = opening
+    bad = np.zeros(len(counts), dtype=np.bool_)
+    bad[order] = inside | (falling < -LONGEST_WALK)
+    return roles, bad
