@@ -352,3 +352,21 @@ def test_a_dry_run_only_says_what_would_be_done(workspace: Workspace) -> None:
     out, _ = workspace.run("run", "--all", "--dataset", "steam", "--dry-run")
     assert re.search(r"to run +v-sknn +ties 0 .*k=490", out)
     assert not workspace.out.exists() or not workspace.records()
+
+
+def test_the_plugin_in_the_readme_works_as_it_stands(workspace: Workspace) -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", readme, re.S)
+    site = workspace.folder / "site"
+    (site / "newest.py").write_text(code)
+    about = site / "newest-0.1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: newest\nVersion: 0.1\n")
+    (points,) = re.findall(r"(\[project.entry-points.benchkit\]\n.*?)```", readme, re.S)
+    (about / "entry_points.txt").write_text(
+        points.replace("project.entry-points.", "").replace('"', "")
+    )
+    workspace.run("run", "-r", "newest", "--dataset", "steam")
+    (row,) = workspace.rows()
+    assert (row["recommender"], row["distribution"]) == ("newest", "newest")
+    assert row["metrics"]["hr@20"] > 0
