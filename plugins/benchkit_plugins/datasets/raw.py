@@ -10,9 +10,9 @@ from pathlib import Path
 
 from benchkit.errors import DataError
 
-BLOCK = 1 << 21
+BLOCK = 5 << 18
 LONGEST_LINE = 1 << 26
-_READ = 1 << 20
+_READ = 1 << 18
 _GZIP = 31  # window bits that make zlib expect gzip's header and check its sum and length
 
 
