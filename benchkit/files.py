@@ -66,7 +66,10 @@ def folder_atomically(path: Path) -> Iterator[Path]:
 
 def storage_error(path: Path, error: OSError, doing: str = "write") -> StorageError:
     """Return the one sentence for a file that cannot be written or read."""
-    reason = _REASONS.get(error.errno or 0) or (error.strerror or str(error)).lower()
+    code = error.errno
+    if code is None and "requested and" in str(error):  # how numpy says it
+        code = errno.ENOSPC
+    reason = _REASONS.get(code or 0) or (error.strerror or str(error)).lower()
     return StorageError(f"cannot {doing} {path}: {reason}")
 
 
