@@ -1,0 +1,164 @@
+"""BERT4Rec: a bidirectional transformer predicts masked items.
+
+F. Sun et al.: BERT4Rec: Sequential Recommendation with Bidirectional Encoder Representations from
+Transformer. CIKM 2019. Head and training as in paper 5.1; the network reads in
+`neural/networks/bert4rec.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from benchkit import Float, Recommender, hookimpl, param
+from benchkit_plugins.recommenders.neural.config import InitialisedConfig, TransformerConfig
+from benchkit_plugins.recommenders.neural.examples import Cloze
+from benchkit_plugins.recommenders.neural.initialised import Initialised
+from benchkit_plugins.recommenders.neural.recommender import NeuralRecommender
+
+if TYPE_CHECKING:
+    from benchkit_plugins.recommenders.neural.network import Network
+
+# Printed alike for both datasets in the paper's online material.
+_LARGE = {
+    "clipnorm": 57,
+    "learning_rate": 0.0002,
+    "weight_decay": 0.0618,
+    "batch_size": 160,
+    "dim": 224,
+    "dropout": 0.45,
+    "layers": 4,
+    "heads": 4,
+    "mask_prob": 0.45,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BERT4RecConfig(TransformerConfig):
+    """The size of the transformer and how much is masked."""
+
+    mask_prob: float = param(
+        0.4,
+        "probability that an item is masked, in ten of a session's eleven cases",
+        search=Float(0.05, 0.9, step=0.05),
+        at_least=0,
+        at_most=1,
+    )
+
+
+class BERT4Rec(NeuralRecommender):
+    """A bidirectional transformer, trained to predict masked items.
+
+    Eleven cases a session and epoch; a mask stands behind a prompt's last item. Unlike the
+    authors' code, padding is masked, each item has its own bias, and queries, keys and values
+    start differently; the mask stands behind the last `last_n` items, not in the place of one.
+    """
+
+    name = "bert4rec"
+    source = "paper 5.1"
+    Config = BERT4RecConfig
+    config: BERT4RecConfig
+    presets: ClassVar = {
+        "beauty": {
+            "clipnorm": 92,
+            "learning_rate": 0.0023,
+            "weight_decay": 0.0409,
+            "batch_size": 256,
+            "dim": 192,
+            "dropout": 0.4,
+            "layers": 1,
+            "heads": 2,
+            "mask_prob": 0.9,
+        },
+        "delivery-hero": _LARGE,
+        "steam": _LARGE,
+    }
+
+    def network(self, items: int, dim: int) -> Network:
+        """Return the untrained network."""
+        from benchkit_plugins.recommenders.neural.networks.bert4rec import BERT4RecNetwork
+
+        return BERT4RecNetwork(items, self.config, dim)
+
+    def examples(self, items: int) -> Cloze:
+        """Predict masked items."""
+        return Cloze(items, self.config.last_n, self.config.mask_prob)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LLM2BERT4RecConfig(InitialisedConfig, BERT4RecConfig):
+    """BERT4Rec's parameters, and where the initial item embeddings come from."""
+
+
+class LLM2BERT4Rec(Initialised, BERT4Rec):
+    """BERT4Rec whose item embeddings start as reduced embeddings of the items' texts.
+
+    The paper's best values come with the offline embedder, not with the paper's own: a paid one
+    is used only when it is named (`--set embedder=openai`).
+    """
+
+    name = "llm2bert4rec"
+    source = "paper 5.1"
+    Config = LLM2BERT4RecConfig
+    config: LLM2BERT4RecConfig
+    presets: ClassVar = {
+        "beauty": {
+            "reducer": "lda",
+            "clipnorm": 5,
+            "learning_rate": 0.0012,
+            "weight_decay": 0.0235,
+            "batch_size": 224,
+            "dim": 448,
+            "dropout": 0.45,
+            "layers": 2,
+            "heads": 1,
+            "mask_prob": 0.65,
+        },
+        "delivery-hero": {
+            "reducer": "pca",
+            "clipnorm": 5,
+            "learning_rate": 0.0001,
+            "weight_decay": 0,
+            "batch_size": 256,
+            "dim": 224,
+            "dropout": 0.1,
+            "layers": 4,
+            "heads": 4,
+            "mask_prob": 0.25,
+        },
+        "steam": {
+            "reducer": "pca",
+            "learning_rate": 0.0002,
+            "weight_decay": 0.0301,
+            "batch_size": 352,
+            "dim": 496,
+            "dropout": 0.45,
+            "layers": 3,
+            "heads": 2,
+            "mask_prob": 0.55,
+        },
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class BERT2BERT4RecConfig(LLM2BERT4RecConfig):
+    """LLM2BERT4Rec's parameters, with another embedder by default."""
+
+    embedder: str = param("bert", "embedder that initialises the item embeddings")
+
+
+class BERT2BERT4Rec(LLM2BERT4Rec):
+    """BERT4Rec whose item embeddings start as reduced embeddings of the items' texts by BERT.
+
+    The paper's online material prints no best values for it; LLM2BERT4Rec's stand in.
+    """
+
+    name = "bert2bert4rec"
+    Config = BERT2BERT4RecConfig
+    config: BERT2BERT4RecConfig
+
+
+@hookimpl
+def benchkit_recommenders() -> list[type[Recommender]]:
+    """Provide BERT4Rec, alone and with item embeddings from language models."""
+    return [BERT4Rec, LLM2BERT4Rec, BERT2BERT4Rec]

@@ -1,0 +1,92 @@
+"""Parameters that the neural recommenders share (paper 5.1; ranges: its online material)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from benchkit import Choice, Config, ExcludeSeen, Float, Int, param
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeuralConfig(Config):
+    """How any network is sized, trained and asked."""
+
+    dim: int = param(64, "size of the item embeddings", search=Int(16, 512, step=16), at_least=1)
+    dropout: float = param(
+        0.2,
+        "share of activations dropped",
+        search=Float(0, 0.9, step=0.05),
+        at_least=0,
+        at_most=0.99,
+    )
+    learning_rate: float = param(
+        0.001, "step size of AdamW", search=Float(0.0001, 0.01, step=0.0001), at_least=0
+    )
+    weight_decay: float = param(
+        0.01, "decoupled decay of every variable", search=Float(0, 0.1), at_least=0
+    )
+    clipnorm: float | None = param(
+        None, "largest norm of each variable's gradient", search=Int(1, 100), at_least=0
+    )
+    batch_size: int = param(
+        256, "training cases a step", search=Int(32, 512, step=32), unit="sessions", at_least=1
+    )
+    epochs: int = param(100, "most passes over the training sessions", at_least=1)
+    patience: int = param(
+        2, "epochs without a better validation NDCG@20 after which training stops", at_least=1
+    )
+    validation_share: float = param(
+        0.1, "share of the training sessions held out for early stopping", at_least=0, at_most=0.9
+    )
+    validation_limit: int = param(500, "most sessions held out", unit="sessions", at_least=1)
+    last_n: int = param(20, "items of a session that are read, the last ones", at_least=1)
+    loss: Literal["softmax", "sampled-softmax", "gbce", "bpr"] = param(
+        "softmax", "training loss; all but softmax score drawn items in place of all"
+    )
+    negatives: int = param(
+        256, "items drawn a step, unless the loss is softmax", unit="items", at_least=1
+    )
+    calibration: float = param(
+        0.75,
+        "gBCE's t: 0 leaves binary cross-entropy as it is, 1 undoes all overconfidence",
+        at_least=0,
+        at_most=1,
+        when={"loss": "gbce"},
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = param(
+        "auto", "where to compute; auto: a GPU where there is one"
+    )
+    dtype: Literal["auto", "float32", "bfloat16"] = param(
+        "auto", "precision of products in training; auto: bfloat16 where the hardware has it"
+    )
+    exclude_seen: ExcludeSeen = param(
+        "read", "prompt items to keep out of the list; read: the last `last_n`"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerConfig(NeuralConfig):
+    """The size of a transformer."""
+
+    layers: int = param(2, "transformer layers", search=Int(1, 4), at_least=1)
+    heads: int = param(2, "attention heads a layer", search=Int(1, 4), at_least=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InitialisedConfig(NeuralConfig):
+    """Where the initial item embeddings come from (paper 5.1, LLM2X)."""
+
+    embedder: str = param(
+        "minilm", "embedder that initialises the item embeddings", names="embedder"
+    )
+    reducer: str | None = param(
+        "pca",
+        "reducer to `dim` dimensions; none: the embedder's own dimensions, whatever `dim`",
+        search=Choice("pca", "autoencoder", "lda", "random-projection"),
+        names="reducer",
+    )
+    freeze: bool = param(False, "keep the item embeddings as they were initialised")
+    scale: float | None = param(
+        None, "root mean square to rescale the initial embeddings to; none: as they are", at_least=0
+    )

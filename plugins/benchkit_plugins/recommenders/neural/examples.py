@@ -1,0 +1,171 @@
+"""Training cases and prompts: sessions laid behind one another, and where a network predicts.
+
+Nothing is padded here: a batch holds real items alone, whatever the lengths of its sessions.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from benchkit import Sessions
+from benchkit.contracts.sessions import Bool, Int32, Int64, offsets_of
+
+# Sessions of as many batches are sorted by length together: batches of sessions of like length
+# need little padding inside a network, and still differ from epoch to epoch.
+_WINDOW = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Sessions to read and the places where to predict.
+
+    Attributes:
+        items: items to read, session behind session, ``int32[positions]``; the number of items
+            stands for the mask.
+        offsets: where each session begins, ``int64[sessions + 1]``; none is empty.
+        where: positions that predict, ascending, ``int64[predictions]``.
+        targets: what is right there, ``int32[predictions]``; empty for prompts.
+    """
+
+    items: Int32
+    offsets: Int64
+    where: Int64
+    targets: Int32
+
+    def __len__(self) -> int:
+        """Return the number of sessions."""
+        return len(self.offsets) - 1
+
+    def split(self, parts: int) -> Iterator[Batch]:
+        """Yield the batch in parts of about as many sessions, leaving out those without targets."""
+        edges = np.linspace(0, len(self), parts + 1).astype(np.int64)
+        for start, stop in pairwise(edges):
+            first, last = self.offsets[start], self.offsets[stop]
+            low, high = np.searchsorted(self.where, (first, last))
+            if low < high:
+                yield Batch(
+                    self.items[first:last],
+                    self.offsets[start : stop + 1] - first,
+                    self.where[low:high] - first,
+                    self.targets[low:high],
+                )
+
+
+class Examples(ABC):
+    """How a model learns from sessions and what it reads of prompts.
+
+    Attributes:
+        items: number of trained items, also the code of the mask.
+        last_n: items that are read of a prompt.
+    """
+
+    def __init__(self, items: int, last_n: int) -> None:
+        self.items = items
+        self.last_n = last_n
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """Most positions of one session in a batch."""
+
+    @abstractmethod
+    def cases(self, sessions: Sessions, rows: Int64, draw: np.random.Generator) -> Batch:
+        """Return the training cases `rows`, each between 0 and `count`."""
+
+    @abstractmethod
+    def count(self, sessions: Sessions) -> int:
+        """Return the number of training cases an epoch."""
+
+    @abstractmethod
+    def prompts(self, read: Sessions) -> Batch:
+        """Return non-empty prompts to predict the next item of."""
+
+    def usable(self, sessions: Sessions) -> Sessions:
+        """Return the sessions that have something to predict, cut to what is read and predicted."""
+        return sessions.take(np.flatnonzero(sessions.lengths >= 2)).last(self.last_n + 1)
+
+    def epoch(
+        self, sessions: Sessions, batch_size: int, draw: np.random.Generator
+    ) -> Iterator[Batch]:
+        """Yield the batches of one epoch, in random order."""
+        rows = draw.permutation(self.count(sessions))
+        lengths = sessions.lengths[rows % max(1, len(sessions))]
+        window = np.arange(len(rows)) // (batch_size * _WINDOW)
+        rows = rows[np.lexsort((lengths, window))]
+        starts = np.arange(0, len(rows), batch_size)
+        for start in draw.permutation(starts):
+            batch = self.cases(sessions, rows[start : start + batch_size], draw)
+            if len(batch.targets):
+                yield batch
+
+
+class NextItem(Examples):
+    """Every position predicts the item behind it (GRU4Rec, SASRec)."""
+
+    @property
+    def width(self) -> int:
+        """The items that are read."""
+        return self.last_n
+
+    def count(self, sessions: Sessions) -> int:
+        """Return one case a session."""
+        return len(sessions)
+
+    def cases(self, sessions: Sessions, rows: Int64, draw: np.random.Generator) -> Batch:  # noqa: ARG002
+        """Return whole sessions: all items but the last are read, all but the first are right."""
+        batch = sessions.take(rows)
+        last = batch.distances == 1
+        inputs = batch.where(~last)
+        targets = batch.items[batch.positions > 0]
+        return Batch(inputs.items, inputs.offsets, np.arange(len(targets)), targets)
+
+    def prompts(self, read: Sessions) -> Batch:
+        """Predict at each prompt's last item."""
+        return Batch(read.items, read.offsets, read.offsets[1:] - 1, read.items[:0])
+
+
+class Cloze(Examples):
+    """Masked positions predict the item under the mask (BERT4Rec).
+
+    A session makes eleven cases an epoch: one masks the last item, as prompts do; ten mask each
+    item with probability `mask_prob`, anew in every epoch.
+    """
+
+    RANDOM_CASES = 10
+
+    def __init__(self, items: int, last_n: int, mask_prob: float) -> None:
+        super().__init__(items, last_n)
+        self.mask_prob = mask_prob
+
+    @property
+    def width(self) -> int:
+        """The items that are read, and the mask behind them."""
+        return self.last_n + 1
+
+    def count(self, sessions: Sessions) -> int:
+        """Return eleven cases a session."""
+        return len(sessions) * (1 + self.RANDOM_CASES)
+
+    def cases(self, sessions: Sessions, rows: Int64, draw: np.random.Generator) -> Batch:
+        """Return sessions with masks; those below ``len(sessions)`` mask the last item alone."""
+        batch = sessions.take(rows % len(sessions))
+        at_random = np.repeat(rows >= len(sessions), batch.lengths)
+        drawn = draw.random(batch.interactions) < self.mask_prob
+        return self._masked(batch, np.where(at_random, drawn, batch.distances == 1))
+
+    def prompts(self, read: Sessions) -> Batch:
+        """Put a mask behind each prompt and predict there."""
+        offsets = offsets_of(read.lengths + 1)
+        items = np.full(offsets[-1], self.items, dtype=np.int32)
+        masks = offsets[1:] - 1
+        items[np.delete(np.arange(len(items)), masks)] = read.items
+        return Batch(items, offsets, masks, read.items[:0])
+
+    def _masked(self, batch: Sessions, masked: Bool) -> Batch:
+        items = np.where(masked, np.int32(self.items), batch.items)
+        return Batch(items, batch.offsets, np.flatnonzero(masked), batch.items[masked])

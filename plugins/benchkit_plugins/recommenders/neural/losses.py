@@ -1,0 +1,124 @@
+"""Training losses: how far scores are from ranking the right item first.
+
+A loss takes what the head gives and the item table, not scores: scores of all items for all
+predictions of a batch would be its largest array by far, and no loss here ever holds them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from math import log
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+
+from benchkit_plugins.recommenders.neural.full_softmax import FullSoftmax
+
+
+class Loss(ABC):
+    """Base of the losses."""
+
+    @abstractmethod
+    def __call__(self, queries: Tensor, table: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean loss over all predictions.
+
+        Args:
+            queries: what the head gives, ``[predictions, dim]``.
+            table: item embeddings, ``[items, dim]``.
+            bias: ``[items]``.
+            targets: right items, ``int64[predictions]``.
+        """
+
+
+class SoftmaxLoss(Loss):
+    """Cross-entropy over all items."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        self.softmax = FullSoftmax(dtype)
+
+    def __call__(self, queries: Tensor, table: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean cross-entropy."""
+        return self.softmax(queries, table, bias, targets)
+
+
+@dataclass
+class SampledLoss(Loss):
+    """Base of the losses over drawn items, which all predictions of a step share.
+
+    Drawn uniformly, with replacement; where the right item itself is drawn it does not count.
+    """
+
+    negatives: int
+
+    def __call__(self, queries: Tensor, table: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean loss."""
+        drawn = torch.randint(len(table), (self.negatives,), device=table.device)
+        ids = torch.cat([targets, drawn])
+        rows, biases = F.embedding(ids, table), bias[ids]  # one gather, so one gradient
+        count = len(targets)
+        positive = (queries * rows[:count]).sum(dim=1) + biases[:count]  # [predictions]
+        negative = torch.addmm(biases[count:], queries, rows[count:].T)  # [predictions, negatives]
+        negative = negative.masked_fill(drawn == targets[:, None], float("-inf"))
+        return self.loss(positive, negative, len(table)).mean()
+
+    @abstractmethod
+    def loss(self, positive: Tensor, negative: Tensor, items: int) -> Tensor:
+        """Return the loss of each prediction, ``[predictions]``.
+
+        Args:
+            positive: scores of the right items, ``[predictions]``.
+            negative: scores of drawn items, ``[predictions, negatives]``; ``-inf``: not drawn.
+            items: how many items there are.
+        """
+
+
+class SampledSoftmax(SampledLoss):
+    """Cross-entropy in which drawn items stand for all wrong ones.
+
+    Each counts for (items - 1) / negatives, as importance sampling demands (Y. Bengio, J.-S.
+    Senecal: Adaptive Importance Sampling. IEEE TNN 2008).
+    """
+
+    def loss(self, positive: Tensor, negative: Tensor, items: int) -> Tensor:
+        """Return the cross-entropy of each prediction."""
+        weight = log(max(1, items - 1) / self.negatives)
+        scores = torch.cat([positive[:, None], negative + weight], dim=1)
+        return scores.logsumexp(dim=1) - positive
+
+
+@dataclass
+class GBCE(SampledLoss):
+    """Generalised binary cross-entropy, against the overconfidence that sampling causes.
+
+    A. Petrov, C. Macdonald: gSASRec. RecSys 2023, Equation 8.
+    """
+
+    calibration: float
+
+    def loss(self, positive: Tensor, negative: Tensor, items: int) -> Tensor:
+        """Return the loss of each prediction."""
+        share = min(1.0, self.negatives / max(1, items - 1))
+        power = share * (self.calibration * (1 - 1 / share) + 1 / share)
+        return F.softplus(negative).sum(dim=1) + power * F.softplus(-positive)
+
+
+class BPR(SampledLoss):
+    """Bayesian personalised ranking: each drawn item should score below the right one.
+
+    S. Rendle et al.: BPR: Bayesian Personalized Ranking from Implicit Feedback. UAI 2009.
+    """
+
+    def loss(self, positive: Tensor, negative: Tensor, items: int) -> Tensor:  # noqa: ARG002
+        """Return the mean loss over the drawn items."""
+        return F.softplus(negative - positive[:, None]).mean(dim=1)
+
+
+def make_loss(kind: str, negatives: int, calibration: float, dtype: torch.dtype) -> Loss:
+    """Return a loss by its name in the configuration."""
+    if kind == "softmax":
+        return SoftmaxLoss(dtype)
+    if kind == "gbce":
+        return GBCE(negatives, calibration)
+    return SampledSoftmax(negatives) if kind == "sampled-softmax" else BPR(negatives)

@@ -1,0 +1,63 @@
+"""Base of the networks: the item table, and the head that scores it (paper 5.1)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+
+from benchkit_plugins.recommenders.neural.packing import Packed
+
+
+class Network(nn.Module):
+    """Reads packed sessions and scores items with the table that also embeds them.
+
+    The head is a dense layer to the embedding size, an activation, and the product with the item
+    table plus one bias an item. (The authors' code has one scalar bias for all items.)
+    """
+
+    def __init__(
+        self, items: int, dim: int, width: int, activation: Callable[[Tensor], Tensor]
+    ) -> None:
+        """Make the table and the head.
+
+        Args:
+            items: number of items.
+            dim: size of the item embeddings.
+            width: size of the hidden states that `forward` returns.
+            activation: of the head.
+        """
+        super().__init__()
+        self.items = items
+        self.table = nn.Parameter(torch.empty(items, dim).uniform_(-0.05, 0.05))
+        self.bias = nn.Parameter(torch.zeros(items))
+        self.head = dense(width, dim)
+        if width == dim:  # hidden states live where the embeddings do: begin by comparing the two
+            nn.init.eye_(self.head.weight)
+        self.activation = activation
+
+    @abstractmethod
+    def forward(self, packed: Packed) -> Tensor:
+        """Return hidden states, ``[positions, width]``."""
+
+    def queries(self, packed: Packed) -> Tensor:
+        """Return what is multiplied with the table, ``[predictions, dim]``."""
+        hidden = self(packed)  # [positions, width]
+        if len(packed.where) < len(hidden):
+            hidden = hidden.index_select(0, packed.where)  # [predictions, width]
+        return self.activation(self.head(hidden))  # [predictions, dim]
+
+    def embed(self, items: Tensor) -> Tensor:
+        """Return the items' embeddings, ``[positions, dim]``."""
+        return F.embedding(items, self.table)
+
+
+def dense(inputs: int, outputs: int) -> nn.Linear:
+    """Return a dense layer with Glorot's uniform initial weights and zero biases."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.xavier_uniform_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer

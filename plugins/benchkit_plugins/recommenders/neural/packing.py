@@ -1,0 +1,66 @@
+"""From positions behind one another to a padded rectangle and back, where layers need one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from benchkit_plugins.recommenders.neural.examples import Batch
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """A batch on its device.
+
+    Attributes:
+        items: items to read, ``int64[positions]``.
+        distances: distance of each position from its session's end, the last 0, ``int64[...]``.
+        places: place of each position in the rectangle ``[sessions, width]``, ``int64[...]``.
+        lengths: positions of each session, ``int64[sessions]``.
+        width: positions of the longest session.
+        where: positions that predict, ``int64[predictions]``.
+        targets: what is right there, ``int64[predictions]``.
+    """
+
+    items: Tensor
+    distances: Tensor
+    places: Tensor
+    lengths: Tensor
+    width: int
+    where: Tensor
+    targets: Tensor
+
+    @classmethod
+    def of(cls, batch: Batch, device: torch.device) -> Packed:
+        """Move a batch to a device."""
+        offsets = torch.from_numpy(batch.offsets).to(device)
+        lengths = offsets.diff()
+        width = int((batch.offsets[1:] - batch.offsets[:-1]).max())
+        positions = torch.arange(len(batch.items), device=device)
+        sessions = torch.repeat_interleave(lengths, output_size=len(batch.items))
+        return cls(
+            items=torch.from_numpy(batch.items).to(device).long(),
+            distances=offsets[1:][sessions] - 1 - positions,
+            places=positions - offsets[:-1][sessions] + sessions * width,
+            lengths=lengths,
+            width=width,
+            where=torch.from_numpy(batch.where).to(device),
+            targets=torch.from_numpy(batch.targets).to(device).long(),
+        )
+
+    def pad(self, x: Tensor) -> Tensor:
+        """Return ``[sessions, width, d]`` of ``[positions, d]``, zeros behind each session."""
+        rows = len(self.lengths) * self.width
+        padded = x.new_zeros(rows, x.shape[1]).index_copy(0, self.places, x)
+        return padded.view(len(self.lengths), self.width, -1)
+
+    def unpad(self, x: Tensor) -> Tensor:
+        """Return ``[positions, d]`` of ``[sessions, width, d]``."""
+        return x.reshape(-1, x.shape[2]).index_select(0, self.places)
+
+    @property
+    def real(self) -> Tensor:
+        """Which places hold a position, ``bool[sessions, width]``."""
+        return torch.arange(self.width, device=self.lengths.device) < self.lengths[:, None]

@@ -1,0 +1,187 @@
+"""The training loop: AdamW, clipping, early stopping, best weights, checkpoints, progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchkit import Sessions
+from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
+from benchkit_plugins.recommenders.neural.config import NeuralConfig
+from benchkit_plugins.recommenders.neural.examples import Batch, Examples
+from benchkit_plugins.recommenders.neural.hardware import seeded
+from benchkit_plugins.recommenders.neural.losses import Loss
+from benchkit_plugins.recommenders.neural.network import Network
+from benchkit_plugins.recommenders.neural.packing import Packed
+from benchkit_plugins.recommenders.neural.validation import Validation, ndcg
+
+# The generator of each purpose, as `benchkit.Bench.rng` gives it.
+Rng = Callable[[str], np.random.Generator]
+
+
+@dataclass
+class State:
+    """How far training has come.
+
+    Attributes:
+        epoch: epochs finished.
+        best: best validation NDCG@20 so far.
+        waited: epochs since then.
+        curve: mean loss and validation NDCG@20 of each epoch.
+    """
+
+    epoch: int = 0
+    best: float = -1.0
+    waited: int = 0
+    curve: list[list[float]] = field(default_factory=list)
+
+
+class Trainer:
+    """Trains one network.
+
+    Random numbers of each epoch come from a generator of that epoch, so a fit that goes on after
+    it was killed draws what an uninterrupted one draws.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        examples: Examples,
+        loss: Loss,
+        config: NeuralConfig,
+        rng: Rng,
+        report: Callable[[str], None],
+        autocast: torch.dtype,
+    ) -> None:
+        """Make a trainer; `autocast` is the precision of the network's own products."""
+        self.network, self.examples, self.loss = network, examples, loss
+        self.config, self.rng, self.report = config, rng, report
+        self.autocast = autocast
+        self.device = network.table.device
+        self.variables = [p for p in network.parameters() if p.requires_grad]
+        # The fused kernel is one pass over all variables; it does not exist for every device.
+        self.optimizer = torch.optim.AdamW(
+            self.variables,
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            eps=1e-7,
+            fused=self.device.type in ("cpu", "cuda"),
+        )
+        self.parts = 1
+        self.state = State()
+        self.best = self._copy()
+
+    def train(self, sessions: Sessions, held_out: Validation, checkpoint: Checkpoint) -> State:
+        """Train until validation no longer improves; the network keeps the best weights.
+
+        Without held-out sessions the training loss decides.
+        """
+        checkpoint.restore(self)
+        usable = self.examples.usable(sessions)
+        config = self.config
+        while (
+            len(usable)
+            and self.state.epoch < config.epochs
+            and (self.state.waited < config.patience)
+        ):
+            started = time.perf_counter()
+            loss = self._epoch(usable)
+            score = ndcg(self.network, self.examples, held_out) if len(held_out) else -loss
+            self._note(loss, score)
+            checkpoint.keep(self)
+            self._tell(len(usable), time.perf_counter() - started)
+        self.network.load_state_dict(self.best)
+        self.network.eval()
+        return self.state
+
+    def _epoch(self, usable: Sessions) -> float:
+        """Train one epoch and return the mean loss of its predictions."""
+        self.network.train()
+        draw = self.rng(f"epoch {self.state.epoch}")
+        total, predictions = torch.zeros((), device=self.device), 0
+        with seeded(draw, self.device):
+            for batch in self.examples.epoch(usable, self.config.batch_size, draw):
+                total += self._step(batch) * len(batch.targets)
+                predictions += len(batch.targets)
+        return float(total) / max(1, predictions)
+
+    def _step(self, batch: Batch) -> Tensor:
+        """Take one step and return its loss; in smaller parts where memory is short."""
+        while True:
+            try:
+                self.optimizer.zero_grad()
+                loss = self._gradients(batch)
+            except torch.OutOfMemoryError:
+                if self.parts >= len(batch):
+                    raise
+                self.parts *= 2
+                torch.cuda.empty_cache()
+                size = -(-len(batch) // self.parts)
+                self.report(f"memory is short: steps go on in parts of {size} sessions")
+            else:
+                clip(self.variables, self.config.clipnorm)
+                self.optimizer.step()
+                return loss
+
+    def _gradients(self, batch: Batch) -> Tensor:
+        """Add up the gradients over the parts of a batch and return the batch's loss."""
+        total = torch.zeros((), device=self.device)
+        for part in batch.split(self.parts):
+            packed = Packed.of(part, self.device)
+            with torch.autocast(
+                self.device.type, self.autocast, enabled=self.autocast != torch.float32
+            ):
+                queries = self.network.queries(packed)  # [predictions, dim]
+            loss = self.loss(queries.float(), self.network.table, self.network.bias, packed.targets)
+            loss = loss * (len(part.targets) / len(batch.targets))
+            torch.autograd.backward(loss)
+            total += loss.detach()
+        return total
+
+    def _note(self, loss: float, score: float) -> None:
+        state = self.state
+        state.epoch += 1
+        state.waited += 1
+        state.curve.append([loss, score])
+        if score > state.best or state.epoch == 1:
+            state.best, state.waited = score, 0
+            self.best = self._copy()
+
+    def _copy(self) -> dict[str, Tensor]:
+        return {name: value.clone() for name, value in self.network.state_dict().items()}
+
+    def _tell(self, sessions: int, seconds: float) -> None:
+        state, config = self.state, self.config
+        loss, score = state.curve[-1]
+        left = seconds * (config.epochs - state.epoch)
+        line = (
+            f"epoch {state.epoch}: loss {loss:.4f}, validation NDCG@20 {score:.4f}, "
+            f"{sessions / seconds:,.0f} sessions/s"
+        )
+        if state.waited >= config.patience:
+            line += f"; stops, best was {state.best:.4f}"
+        elif left:
+            line += f", at most {show_time(left)} left"
+        self.report(line)
+
+
+def clip(variables: list[torch.nn.Parameter], limit: float | None) -> None:
+    """Scale each variable's gradient down to the norm `limit`; None leaves all as they are."""
+    grads = [p.grad for p in variables if p.grad is not None]
+    if limit is None or not grads:
+        return
+    norms = torch._foreach_norm(grads)
+    scales = [(limit / norm.clamp(min=1e-12)).clamp(max=1.0) for norm in norms]
+    torch._foreach_mul_(grads, scales)
+
+
+def show_time(seconds: float) -> str:
+    """Return a duration for people: ``40 s``, ``3 min``, ``2.5 h``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,96 @@
+"""One transformer layer over packed sessions, norms before or behind (BERT4Rec, SASRec)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+
+from benchkit_plugins.recommenders.neural.network import dense
+from benchkit_plugins.recommenders.neural.packing import Packed
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention within each session; padding is never attended to.
+
+    Heads have ``dim // heads`` dimensions, rounded down, so `heads` need not divide `dim`.
+    """
+
+    def __init__(self, dim: int, heads: int, causal: bool) -> None:
+        super().__init__()
+        self.heads, self.causal = heads, causal
+        self.inner = heads * max(1, dim // heads)
+        # One matrix for queries, keys and values is one product; each starts as its own would.
+        self.qkv = nn.Linear(dim, 3 * self.inner)
+        for part in self.qkv.weight.data.chunk(3):
+            nn.init.xavier_uniform_(part)
+        nn.init.zeros_(self.qkv.bias)
+        self.out = dense(self.inner, dim)
+
+    def forward(self, x: Tensor, packed: Packed) -> Tensor:
+        """Return ``[positions, dim]`` of ``[positions, dim]``."""
+        sessions, width = len(packed.lengths), packed.width
+        qkv = packed.pad(self.qkv(x))  # [sessions, width, 3 inner]
+        qkv = qkv.view(sessions, width, 3, self.heads, -1)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # [sessions, heads, width, inner / heads] each
+        # Padding stands behind each session, where a causal mask hides it already.
+        mask = None if self.causal else packed.real[:, None, None, :]
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=self.causal)
+        mixed = mixed.transpose(1, 2).reshape(sessions, width, self.inner)
+        result: Tensor = self.out(packed.unpad(mixed))
+        return result
+
+
+class Layer(nn.Module):
+    """Attention and a feed-forward network, each with dropout, a residual and a norm.
+
+    Dropout falls on the outputs of both, not on attention weights. Both start by giving nothing,
+    so that at first a position holds its item's embedding and nothing random beside it: what the
+    embeddings of a language model know is not drowned.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        inner: int,
+        dropout: float,
+        activation: Callable[[Tensor], Tensor],
+        *,
+        causal: bool,
+        norm_first: bool,
+    ) -> None:
+        super().__init__()
+        self.attention = Attention(dim, heads, causal)
+        self.up, self.down = dense(dim, inner), dense(inner, dim)
+        self.norms = nn.ModuleList([nn.LayerNorm(dim), nn.LayerNorm(dim)])
+        self.dropout = nn.Dropout(dropout)
+        self.activation, self.norm_first = activation, norm_first
+        nn.init.zeros_(self.attention.out.weight)
+        nn.init.zeros_(self.down.weight)
+
+    def forward(self, x: Tensor, packed: Packed) -> Tensor:
+        """Return ``[positions, dim]`` of ``[positions, dim]``."""
+        x = self._residual(0, x, partial(self.attention, packed=packed))
+        return self._residual(1, x, self._feed_forward)
+
+    def _residual(self, place: int, x: Tensor, inner: Callable[[Tensor], Tensor]) -> Tensor:
+        norm = self.norms[place]
+        result: Tensor
+        if self.norm_first:
+            result = x + self.dropout(inner(norm(x)))
+        else:
+            result = norm(x + self.dropout(inner(x)))
+        return result
+
+    def _feed_forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.down(self.activation(self.up(x)))
+        return result
+
+
+def positions(count: int, dim: int) -> nn.Parameter:
+    """Return learnt position embeddings, counted from the end of a session."""
+    return nn.Parameter(torch.empty(count, dim).uniform_(-0.05, 0.05))

@@ -1,0 +1,88 @@
+"""Early stopping's measure: NDCG@20 over held-out sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+import torch
+
+from benchkit import ExcludeSeen, Sessions
+from benchkit.contracts.sessions import Int64
+from benchkit.ranking import excluded
+from benchkit_plugins.recommenders.neural.examples import Examples
+from benchkit_plugins.recommenders.neural.network import Network
+from benchkit_plugins.recommenders.neural.packing import Packed
+
+CUTOFF = 20
+_SCORES = 1 << 24  # scores held at once
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """Held-out sessions, each less its last item.
+
+    Attributes:
+        read: what the network reads of the prompts, none empty.
+        exclude: items that are no candidates, one session a prompt.
+        truth: the withheld items, ``int64[prompts]``.
+    """
+
+    read: Sessions
+    exclude: Sessions
+    truth: Int64
+
+    @classmethod
+    def of(cls, sessions: Sessions, last_n: int, exclude_seen: ExcludeSeen) -> Validation:
+        """Withhold the last item of each session of at least two."""
+        kept = sessions.take(np.flatnonzero(sessions.lengths >= 2))
+        prompts = kept.where(kept.distances > 1)
+        read = prompts.last(last_n)
+        truth = kept.items[kept.offsets[1:] - 1].astype(np.int64)
+        return cls(read, excluded(prompts, read, exclude_seen), truth)
+
+    def __len__(self) -> int:
+        """Return the number of prompts."""
+        return len(self.truth)
+
+
+def hold_out(
+    count: int, share: float, limit: int, draw: np.random.Generator
+) -> tuple[Int64, Int64]:
+    """Return (rows to train on, rows to validate on) of `count` sessions, drawn at random."""
+    held = min(ceil(share * count), limit, max(0, count - 1))
+    rows = draw.permutation(count)
+    return np.sort(rows[held:]), np.sort(rows[:held])
+
+
+@torch.no_grad()
+def ndcg(network: Network, examples: Examples, held_out: Validation) -> float:
+    """Return NDCG@20 over all held-out prompts.
+
+    Among equal scores the truth comes last: a network that scores all alike has learnt nothing.
+    """
+    network.eval()
+    rows = max(1, _SCORES // network.items)
+    gains = 0.0
+    for start in range(0, len(held_out), rows):
+        stop = min(start + rows, len(held_out))
+        gains += _gains(network, examples, held_out, start, stop)
+    return gains / len(held_out)
+
+
+def _gains(
+    network: Network, examples: Examples, held_out: Validation, start: int, stop: int
+) -> float:
+    device = network.table.device
+    batch = examples.prompts(held_out.read.between(start, stop))
+    queries = network.queries(Packed.of(batch, device))  # [prompts, dim]
+    scores = torch.addmm(network.bias, queries, network.table.T)  # [prompts, items]
+    seen = held_out.exclude.between(start, stop)
+    owners = torch.from_numpy(seen.owners).to(device)
+    scores[owners, torch.from_numpy(seen.items).to(device).long()] = float("-inf")
+    truth = torch.from_numpy(held_out.truth[start:stop]).to(device)
+    right = scores.gather(1, truth[:, None])  # [prompts, 1]
+    ranks = (scores >= right).sum(dim=1)  # [prompts]
+    found = (ranks <= CUTOFF) & (ranks > 0) & right[:, 0].isfinite()
+    return float((found / torch.log2(ranks + 1.0).clamp(min=1)).sum())

@@ -1,0 +1,95 @@
+"""Networks: padding and neighbours change nothing, causality, parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from benchkit import Sessions
+from benchkit_plugins.recommenders.bert4rec import BERT4Rec
+from benchkit_plugins.recommenders.neural.packing import Packed
+from benchkit_plugins.recommenders.sasrec import SASRec
+from tests.recommenders.neural.models import configured, each_model
+
+CPU = torch.device("cpu")
+
+
+def network_of(model: type[Any], **values: object) -> tuple[Any, Any]:
+    """Return an untrained network and its examples."""
+    recommender = configured(model, **values)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = recommender.network(12, 16).eval()
+        for value in network.parameters():
+            value.data += 0.1 * torch.randn_like(value)  # no variable may hide behind a zero
+    return network, recommender.examples(12)
+
+
+def hidden(model: tuple[Any, Any], sessions: list[list[int]]) -> list[Any]:
+    network, examples = model
+    batch = examples.prompts(Sessions.from_lists(sessions))
+    with torch.no_grad():
+        states = network(Packed.of(batch, CPU)).numpy()
+    return np.split(states, batch.offsets[1:-1])
+
+
+@each_model
+def test_padding_changes_nothing(model: type[Any]) -> None:
+    made = network_of(model)
+    alone = hidden(made, [[3, 1]])[0]
+    beside = hidden(made, [[5], [3, 1], list(range(12))])[1]
+    np.testing.assert_allclose(alone, beside, atol=1e-6)
+
+
+@each_model
+def test_batches_of_training_cases_equal_single_ones(model: type[Any]) -> None:
+    network, examples = network_of(model)
+    sessions = Sessions.from_lists([[1, 2, 3], [4, 5, 6, 7, 8], [9, 0]])
+    batch = examples.cases(sessions, np.arange(3), np.random.default_rng(0))
+    with torch.no_grad():
+        together = network.queries(Packed.of(batch, CPU))
+        alone = [network.queries(Packed.of(part, CPU)) for part in batch.split(3)]
+    torch.testing.assert_close(together, torch.cat(alone))
+
+
+@each_model
+def test_order_matters(model: type[Any]) -> None:
+    made = network_of(model)
+    one, other = hidden(made, [[1, 2, 3], [2, 1, 3]])
+    assert not np.allclose(one[-1], other[-1], atol=1e-4)
+
+
+@pytest.mark.parametrize(("model", "causal"), [(SASRec, True), (BERT4Rec, False)])
+def test_only_sasrec_is_causal(model: type[Any], causal: bool) -> None:
+    made = network_of(model)
+    one, other = hidden(made, [[1, 2, 3], [1, 2, 4]])
+    assert np.allclose(one[0], other[0], atol=1e-6) == causal
+
+
+@each_model
+def test_item_embeddings_start_uniform(model: type[Any]) -> None:
+    table = configured(model).network(5000, 16).table.detach()
+    assert float(table.abs().max()) <= 0.05
+    assert float(table.std()) == pytest.approx(0.1 / 12**0.5, rel=0.02)
+
+
+@each_model
+def test_every_variable_gets_a_gradient(model: type[Any]) -> None:
+    network, examples = network_of(model)
+    sessions = Sessions.from_lists([[1, 2, 3], [4, 5, 6, 7]])
+    batch = examples.cases(sessions, np.arange(2), np.random.default_rng(0))
+    (
+        network.queries(Packed.of(batch, CPU)) @ network.table.T + network.bias
+    ).square().sum().backward()
+    assert [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()] in (
+        [],
+        ["layers.0.attention.qkv.bias"],
+    )
+
+
+def test_heads_need_not_divide_the_dimension() -> None:
+    made = network_of(SASRec, heads=3)
+    assert hidden(made, [[1, 2]])[0].shape == (2, 16)

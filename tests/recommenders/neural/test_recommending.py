@@ -1,0 +1,134 @@
+"""Answers, exclusion, ties, and models that are kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from benchkit import DataError, Sessions, UnavailableError
+from benchkit.ranking import top_k
+from benchkit.testing import samples
+from benchkit_plugins.recommenders.gru4rec import GRU4Rec
+from benchkit_plugins.recommenders.neural import answering
+from benchkit_plugins.recommenders.neural.validation import Validation, ndcg
+from benchkit_plugins.recommenders.sasrec import SASRec
+from tests.recommenders.neural.models import each_model, fitted, require_equal
+
+
+@each_model
+def test_a_kept_model_gives_the_same_lists(model: type[Any], tmp_path: Path) -> None:
+    one = fitted(model)
+    one.save(tmp_path / "model.safetensors")
+    other = model.load(tmp_path / "model.safetensors")
+    require_equal(one, other)
+    assert other.config == one.config
+    left, right = (m.recommend(samples.prompts(), 9) for m in (one, other))
+    np.testing.assert_array_equal(left.items, right.items)
+    np.testing.assert_array_equal(left.scores, right.scores)
+
+
+def test_a_model_of_another_kind_is_refused(tmp_path: Path) -> None:
+    fitted(SASRec).save(tmp_path / "model")
+    with pytest.raises(DataError, match="holds a sasrec, not a gru4rec"):
+        GRU4Rec.load(tmp_path / "model")
+    (tmp_path / "noise").write_bytes(b"\x80\x04pickle")
+    with pytest.raises(DataError, match="no model"):
+        SASRec.load(tmp_path / "noise")
+
+
+def test_recommends_trained_items_alone() -> None:
+    items = fitted(SASRec).recommend(samples.prompts(), samples.ITEMS).items
+    assert not np.isin(items, samples.UNTRAINED).any()
+
+
+def test_excludes_what_is_read() -> None:
+    prompts = Sessions.from_lists([[1, 2, 3]])
+    seen = {
+        choice: set(fitted(SASRec, last_n=2, exclude_seen=choice).recommend(prompts, 40).items[0])
+        & {1, 2, 3}
+        for choice in ("none", "read", "prompt")
+    }
+    assert seen == {"none": {1, 2, 3}, "read": {1}, "prompt": set()}
+
+
+def test_only_the_last_items_are_read() -> None:
+    model = fitted(SASRec, last_n=2, exclude_seen="none")
+    short, long = (model.recommend(Sessions.from_lists([p]), 9) for p in ([2, 3], [0, 1, 2, 3]))
+    np.testing.assert_array_equal(short.items, long.items)
+
+
+def test_an_empty_prompt_gets_the_items_of_largest_bias() -> None:
+    model = fitted(SASRec)
+    bias = model._network.bias.detach().numpy()
+    found = model.recommend(Sessions.from_lists([[]]), 3).items[0]
+    assert found.tolist() == model._vocabulary.codes[np.argsort(-bias, kind="stable")[:3]].tolist()
+
+
+@pytest.mark.parametrize("k", [1, 3, 4, 6])
+def test_ranking_equals_the_one_of_the_core(k: int) -> None:
+    # Few values, so many ties, also at the end of the lists.
+    scores = torch.randint(0, 3, (50, 6), generator=torch.Generator().manual_seed(0)).float()
+    exclude = Sessions.from_lists([[row % 6] if row % 2 else [] for row in range(50)])
+    ties = np.array([3, 1, 5, 0, 2, 4])
+    expected = top_k(scores.numpy().copy(), k, ties, exclude)
+    found = answering._best(scores.clone(), k, ties, exclude)
+    np.testing.assert_array_equal(found.items, expected.items)
+    np.testing.assert_array_equal(found.scores, expected.scores)
+
+
+def test_small_batches_of_prompts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = fitted(SASRec)
+    whole = model.recommend(samples.prompts(), 5).items
+    monkeypatch.setattr(answering, "_SCORES", 30)
+    np.testing.assert_array_equal(model.recommend(samples.prompts(), 5).items, whole)
+
+
+class Told:
+    """A network that scores items as told."""
+
+    def __init__(self, scores: list[list[float]]) -> None:
+        self.scores = torch.tensor(scores)
+        self.items = self.scores.shape[1]
+        self.table, self.bias = torch.eye(self.items), torch.zeros(self.items)
+
+    def eval(self) -> None:
+        """Do nothing."""
+
+    def queries(self, packed: Any) -> torch.Tensor:
+        """Return the scores."""
+        return self.scores
+
+
+def test_validation_is_ndcg_at_20() -> None:
+    # Ranks: 1; 2, for the item that is read does not compete; a miss, for all are alike.
+    read = Sessions.from_lists([[1], [0], [1]])
+    scores = [[9.0, 0.0] + [0.0] * 28, [9.0, 5.0, 7.0] + [0.0] * 27, [1.0] * 30]
+    held_out = Validation(read, read, np.array([0, 1, 2]))
+    examples = SASRec().examples(30)
+    found = ndcg(Told(scores), examples, held_out)  # type: ignore[arg-type]
+    assert found == pytest.approx((1 + 1 / np.log2(3) + 0) / 3)
+
+
+def test_validation_counts_no_truth_that_cannot_be_listed() -> None:
+    read = Sessions.from_lists([[0, 1]])
+    held_out = Validation(read, read, np.array([0]))
+    told = Told([[9.0, 5.0, 7.0]])
+    assert ndcg(told, SASRec().examples(3), held_out) == 0  # type: ignore[arg-type]
+
+
+def test_validation_takes_no_diverged_network_for_a_good_one() -> None:
+    read = Sessions.from_lists([[0]])
+    held_out = Validation(read, read, np.array([1]))
+    told = Told([[float("nan")] * 3])
+    assert ndcg(told, SASRec().examples(3), held_out) == 0  # type: ignore[arg-type]
+
+
+def test_a_device_that_is_not_there_is_a_clear_error() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("it is there")
+    with pytest.raises(UnavailableError, match=r"cuda is not available; there is: .*cpu"):
+        fitted(SASRec, device="cuda")

@@ -1,0 +1,218 @@
+"""The training loop: early stopping, clipping, checkpoints, short memory, progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from benchkit import Sessions
+from benchkit.testing import samples
+from benchkit_plugins.recommenders.gru4rec import GRU4Rec
+from benchkit_plugins.recommenders.neural import training
+from benchkit_plugins.recommenders.neural.training import Trainer, clip
+from benchkit_plugins.recommenders.neural.validation import hold_out
+from benchkit_plugins.recommenders.sasrec import SASRec
+from tests.recommenders.neural.models import each_model, fitted, require_equal, weights
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> None:
+    """Make validation return the given scores, one an epoch."""
+    left = iter(scores)
+    monkeypatch.setattr(training, "ndcg", lambda *args: next(left))
+
+
+def test_stops_after_two_epochs_without_improvement(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted(monkeypatch, [0.1, 0.3, 0.3, 0.2, 0.9])
+    state = fitted(SASRec, epochs=50).training
+    assert (state.epoch, state.best) == (4, 0.3)
+
+
+def test_best_weights_are_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted(monkeypatch, [0.1, 0.3, 0.2, 0.2])
+    stopped = fitted(SASRec, epochs=50)
+    scripted(monkeypatch, [0.1, 0.3])
+    require_equal(stopped, fitted(SASRec, epochs=2))
+
+
+def test_trains_no_longer_than_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted(monkeypatch, [0.1, 0.2, 0.3, 0.4])
+    assert fitted(SASRec, epochs=3).training.epoch == 3
+
+
+@pytest.mark.parametrize(("sessions", "held"), [(1, 0), (2, 1), (95, 10), (10_000, 500)])
+def test_a_tenth_is_held_out_at_most_500(sessions: int, held: int) -> None:
+    train, validation = hold_out(sessions, 0.1, 500, np.random.default_rng(0))
+    assert len(validation) == held
+    assert sorted([*train, *validation]) == list(range(sessions))
+
+
+def test_one_session_trains_without_validation() -> None:
+    train = Sessions.from_lists([[0, 1, 2]])
+    model = fitted(GRU4Rec, train, epochs=60, patience=60, dropout=0)
+    found = model.recommend(Sessions.from_lists([[0]]), 1)
+    assert found.items.tolist() == [[1]]
+
+
+def test_sessions_of_one_item_train_nothing_but_answer() -> None:
+    model = fitted(SASRec, Sessions.from_lists([[0], [1]]))
+    assert (model.recommend(Sessions.from_lists([[0]]), 2).items == [[1, -1]]).all()
+
+
+def test_clipping_is_per_variable() -> None:
+    variables = [torch.nn.Parameter(torch.zeros(2)) for _ in range(3)]
+    for variable, grad in zip(variables, ([3.0, 4.0], [0.3, 0.4], None), strict=True):
+        variable.grad = None if grad is None else torch.tensor(grad)
+    clip(variables, 1.0)
+    found = [v.grad.tolist() for v in variables if v.grad is not None]
+    assert found == [pytest.approx([0.6, 0.8]), pytest.approx([0.3, 0.4])]
+
+
+def test_weight_decay_reaches_every_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def sizes(decay: float) -> dict[str, float]:
+        scripted(monkeypatch, [0.1 * epoch for epoch in range(20)])
+        model = fitted(GRU4Rec, weight_decay=decay, epochs=20)
+        return {name: float(np.abs(value).mean()) for name, value in weights(model).items()}
+
+    # Biases are no exception, though many leave them out.
+    left, kept = sizes(90.0), sizes(0.0)
+    assert all(left[name] < 0.5 * kept[name] for name in kept)
+
+
+def test_the_global_generator_is_left_alone() -> None:
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    one = fitted(SASRec)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    torch.manual_seed(6)
+    require_equal(one, fitted(SASRec))
+
+
+def test_another_seed_gives_another_model() -> None:
+    one, other = fitted(SASRec), fitted(SASRec, seed=8)
+    assert not np.array_equal(weights(one)["table"], weights(other)["table"])
+
+
+class Killed(Exception):
+    """Stands for the signal that ends a fit."""
+
+
+def killed_after(epochs: int) -> Callable[[str], None]:
+    """Return a report that kills the fit when an epoch is through, its checkpoint written."""
+
+    def report(line: str) -> None:
+        if line.startswith(f"epoch {epochs}:"):
+            raise Killed
+
+    return report
+
+
+@each_model
+def test_a_killed_fit_goes_on_as_if_nothing_had_happened(model: type[Any], tmp_path: Path) -> None:
+    whole = fitted(model, epochs=4, patience=9)
+    lines: list[str] = []
+    with pytest.raises(Killed):
+        fitted(model, epochs=4, patience=9, checkpoints=tmp_path, report=killed_after(2))
+    again = fitted(model, epochs=4, patience=9, checkpoints=tmp_path, report=lines.append)
+    assert lines[0] == "goes on after epoch 2"
+    assert len(lines) == 3
+    require_equal(whole, again)
+    assert again.training == whole.training
+
+
+def test_a_fit_killed_within_an_epoch_repeats_that_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, steps, plain = fitted(SASRec, epochs=3, patience=9), [0], Trainer._step
+
+    def step(self: Trainer, batch: Any) -> Any:
+        steps[0] += 1
+        if steps[0] == 5:
+            raise Killed
+        return plain(self, batch)
+
+    monkeypatch.setattr(Trainer, "_step", step)
+    with pytest.raises(Killed):
+        fitted(SASRec, epochs=3, patience=9, checkpoints=tmp_path)
+    require_equal(whole, fitted(SASRec, epochs=3, patience=9, checkpoints=tmp_path))
+
+
+def test_a_finished_fit_is_not_repeated(tmp_path: Path) -> None:
+    one, lines = fitted(SASRec, checkpoints=tmp_path), list[str]()
+    other = fitted(SASRec, checkpoints=tmp_path, report=lines.append)
+    require_equal(one, other)
+    assert not lines
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("change", [{"seed": 8}, {"dropout": 0.2}, {"train": 2}])
+def test_another_fit_does_not_go_on_from_it(tmp_path: Path, change: dict[str, Any]) -> None:
+    fitted(SASRec, checkpoints=tmp_path)
+    if "train" in change:
+        change = {"train": samples.sessions(seed=2)}
+    require_equal(fitted(SASRec, checkpoints=tmp_path, **change), fitted(SASRec, **change))
+
+
+def test_a_damaged_checkpoint_is_as_good_as_none(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        fitted(SASRec, checkpoints=tmp_path, report=killed_after(1))
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:1000])
+    require_equal(fitted(SASRec, checkpoints=tmp_path), fitted(SASRec))
+
+
+def test_short_memory_means_smaller_parts_and_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, lines = Trainer._gradients, list[str]()
+
+    def gradients(self: Trainer, batch: Any) -> Any:
+        if len(batch) / self.parts > 10:
+            raise torch.OutOfMemoryError
+        return plain(self, batch)
+
+    # Without dropout the parts add up to the same gradient.
+    whole = fitted(SASRec, dropout=0)
+    monkeypatch.setattr(Trainer, "_gradients", gradients)
+    parts = fitted(SASRec, dropout=0, report=lines.append)
+    assert lines[:2] == [
+        "memory is short: steps go on in parts of 16 sessions",
+        "memory is short: steps go on in parts of 8 sessions",
+    ]
+    for name, value in weights(whole).items():
+        np.testing.assert_allclose(value, weights(parts)[name], atol=1e-3, err_msg=name)
+
+
+def test_memory_too_short_for_one_session_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gradients(self: Trainer, batch: Any) -> Any:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(Trainer, "_gradients", gradients)
+    with pytest.raises(torch.OutOfMemoryError):
+        fitted(SASRec)
+
+
+def test_each_epoch_reports_a_line() -> None:
+    lines: list[str] = []
+    fitted(SASRec, report=lines.append)
+    assert len(lines) == 2
+    assert lines[0].startswith("epoch 1: loss 3.")
+    for part in ("validation NDCG@20 0.", " sessions/s", "at most 0 s left"):
+        assert part in lines[0]
+
+
+@pytest.mark.parametrize("loss", ["sampled-softmax", "gbce", "bpr"])
+def test_other_losses_learn_the_cycle(loss: str) -> None:
+    train = samples.cycle_sessions()
+    model = fitted(SASRec, train, epochs=40, patience=40, loss=loss, negatives=8)
+    prompts = samples.cycle_prompts()
+    firsts = model.recommend(prompts, 1).items[:, 0]
+    assert np.mean(firsts == (np.arange(samples.CYCLE) + 3) % samples.CYCLE) > 0.8
+
+
+def test_bfloat16_learns_the_cycle() -> None:
+    model = fitted(SASRec, samples.cycle_sessions(), epochs=30, patience=30, dtype="bfloat16")
+    firsts = model.recommend(samples.cycle_prompts(), 1).items[:, 0]
+    assert np.mean(firsts == (np.arange(samples.CYCLE) + 3) % samples.CYCLE) > 0.8
