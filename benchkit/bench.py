@@ -37,7 +37,10 @@ class Bench:
         values: the user's values, by component.
         workspace: folder that holds the embedding store.
         spending: what paid calls have used up, and their cap.
-        checkpoints: folder for what a fit needs to go on after it was killed; None keeps nothing.
+        checkpoints: folder for fitted weights, and for what a fit needs to go on after it was
+            killed; None keeps nothing.
+        weights: names of the files there that were made or used, each with the seconds that an
+            earlier fit took to make it, 0 for one made now.
         report: told one line at a time how a long fit is going.
     """
 
@@ -53,6 +56,7 @@ class Bench:
     workspace: Path = Path()
     spending: Spending = field(default_factory=Spending)
     checkpoints: Path | None = None
+    weights: dict[str, float] = field(default_factory=dict)
     session_counts: Int64 | None = None
     report: Callable[[str], None] = field(default=lambda _line: None, repr=False)
     _fitted: dict[str, Recommender] = field(default_factory=dict, init=False, repr=False)

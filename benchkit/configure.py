@@ -23,8 +23,7 @@ def configure(
         name: registered name.
         values: the user's values; they win over the preset.
         family: dataset family, whose preset applies.
-        preset: ``paper`` for the best values published for that dataset where there are any,
-            ``default`` for the component's own defaults.
+        preset: where values come from that nobody set, see `best_values`.
         exclude_prompt: set ``exclude_seen`` to the whole prompt, as the strict protocol demands.
 
     Raises:
@@ -32,11 +31,21 @@ def configure(
         ConfigError: a value does not fit.
     """
     plugin = registry().recommender(name)
-    best = plugin.presets.get(family, {}) if preset == "paper" else {}
-    merged: dict[str, object] = {**best, **values}
+    merged: dict[str, object] = {**best_values(plugin, family, preset), **values}
     if exclude_prompt and any(field.name == "exclude_seen" for field in plugin.Config.fields()):
         merged["exclude_seen"] = "prompt"
     return plugin(plugin.Config.create(merged, name))
+
+
+def best_values(plugin: type[Component], family: str, preset: str) -> Mapping[str, object]:
+    """Return the values that a preset gives a component, in place of its defaults.
+
+    ``paper``: the best ones published for the dataset, where there are any. ``sample``: what the
+    component brings for a quick look at little data, or else the same. ``default``: none.
+    """
+    published = plugin.presets.get(family, {})
+    given = {"paper": published, "sample": plugin.presets.get("sample", published), "default": {}}
+    return given[preset]
 
 
 def foundations(

@@ -12,7 +12,7 @@ from benchkit.protocol import Protocol
 from benchkit.stages import record as records
 from benchkit.stages.prepare import load_prepared
 from benchkit.stages.record import Record
-from benchkit.stages.split import Split, temporal_split
+from benchkit.stages.split import Split, split_sessions
 from benchkit.workspace import workspace
 
 
@@ -38,16 +38,21 @@ def evaluate_kept(
         key = f"{identity.dataset['fingerprint']}/{identity.protocol['fingerprint']}"
         try:
             if key not in splits:
-                splits = {key: _split(record)}
+                splits = {key: split_of(record)}
             yield remeasure(identity.folder(out), record, *splits[key], cutoffs), ""
         except BenchkitError as error:
             yield record, str(error)
 
 
-def _split(record: Record) -> tuple[PreparedDataset, Split]:
+def split_of(record: Record) -> tuple[PreparedDataset, Split]:
+    """Return the data that a record is of, and their split.
+
+    Raises:
+        DataError: the prepared data are not in the workspace.
+    """
     about = record.identity
     prepared = load_prepared(workspace(), about.dataset["name"], about.dataset["fingerprint"])
     protocol = Protocol(
         about.protocol["name"], about.protocol["ties"], about.protocol["test_share"]
     )
-    return prepared, temporal_split(prepared, protocol)
+    return prepared, split_sessions(prepared, protocol)

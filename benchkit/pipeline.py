@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
@@ -28,7 +27,7 @@ from benchkit.stages.prepare import load_prepared
 from benchkit.stages.recommend import fit, recommend
 from benchkit.stages.record import Identity, Record
 from benchkit.stages.spending import Spending
-from benchkit.stages.split import Split, temporal_split
+from benchkit.stages.split import Split, split_sessions
 
 # Told what is going on, one line at a time.
 Progress = Callable[[str], None]
@@ -40,7 +39,7 @@ class Settings:
 
     Attributes:
         protocol: name and ties; a run over several ties has one `Settings` each.
-        preset: ``paper`` or ``default``.
+        preset: ``paper``, ``sample`` or ``default``, see `configure.best_values`.
         overrides: the user's values, by recommender.
         cutoffs: where lists are cut for the metrics, ascending.
         seed: of everything random.
@@ -97,6 +96,9 @@ def plan(prepared: PreparedDataset, name: str, settings: Settings) -> Task:
         PluginError: nothing of that name is installed.
         ConfigError: a value does not fit.
     """
+    kind = registry().get("recommender", name).component
+    if (own := getattr(kind, "protocol", None)) is not None:
+        settings = replace(settings, protocol=replace(settings.protocol, name=own))
     protocol = settings.protocol
     recommender = configure(
         name,
@@ -164,7 +166,7 @@ def execute(task: Task, progress: Progress, report: Progress) -> Record:
         prepared = load_prepared(
             settings.workspace, identity.dataset["name"], identity.dataset["fingerprint"]
         )
-        split = temporal_split(prepared, settings.protocol)
+        split = split_sessions(prepared, settings.protocol)
         kept = records.find(settings.out, identity)
         if kept is not None:
             return remeasure(folder, kept, prepared, split, settings.cutoffs)
@@ -187,7 +189,7 @@ def _evaluate(
         values=settings.overrides,
         workspace=settings.workspace,
         spending=Spending(cap=settings.max_cost),
-        checkpoints=settings.out / records.RECORDS / ".checkpoints" / identity.key,
+        checkpoints=records.weights_folder(settings.out, prepared.name),
         session_counts=split.session_counts(prepared),
         report=report,
     )
@@ -211,18 +213,21 @@ def _evaluate(
         metrics=measured.summaries,
         failed_metrics=measured.failed,
         prompts=len(split.test.truth),
-        seconds={"fit": fit_seconds, "recommend": recommend_seconds},
+        # What an earlier fit did is part of what the model cost.
+        seconds={
+            "fit": fit_seconds + sum(bench.weights.values()),
+            "recommend": recommend_seconds,
+        },
         peak_memory=peak_memory(),
         split=asdict(split.card),
         environment=environment(),
         created=now(),
         api={"tokens": bench.spending.tokens, "cost": bench.spending.dollars},
+        weights=sorted(bench.weights),
     )
     records.write(
         settings.out, finished, lists, split.test.prompts.ids, split.test.truth, measured.values
     )
-    if bench.checkpoints is not None:
-        shutil.rmtree(bench.checkpoints, ignore_errors=True)
     return finished
 
 

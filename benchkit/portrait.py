@@ -13,11 +13,9 @@ from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.metric import Float64
 from benchkit.contracts.recommender import Float32
 from benchkit.contracts.sessions import Int64, Sessions
-from benchkit.errors import UnavailableError
-from benchkit.files import write_atomically
+from benchkit.pictures import altair, save
 from benchkit.vectors import normalised
 
-FORMATS = ("svg", "png")
 _QUANTILES = {"5 %": 0.05, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "95 %": 0.95}
 
 
@@ -118,13 +116,8 @@ def draw(subject: Portrait, name: str, folder: Path) -> list[Path]:
         UnavailableError: the extra ``report`` is not installed.
         StorageError: the folder cannot be written.
     """
-    written = []
-    for what, chart in _charts(subject, name).items():
-        for suffix in FORMATS:
-            path = folder / f"{name}-{what}.{suffix}"
-            write_atomically(path, _render(chart, suffix))
-            written.append(path)
-    return written
+    charts = {f"{name}-{what}": chart for what, chart in _charts(subject, name).items()}
+    return save(charts, folder)
 
 
 def _charts(subject: Portrait, name: str) -> Mapping[str, Any]:
@@ -159,7 +152,7 @@ def _thinned(count: int, points: int = 500) -> Int64:
 
 
 def _line(columns: Mapping[str, Any], title: str) -> Any:
-    alt = _altair()
+    alt = altair()
     x, y = columns
     scale = alt.Scale(type="log", nice=False)
     data = [
@@ -174,7 +167,7 @@ def _line(columns: Mapping[str, Any], title: str) -> Any:
 
 
 def _histogram(groups: Mapping[str, Any], edges: Float64, label: str, title: str) -> Any:
-    alt = _altair()
+    alt = altair()
     data = [
         {"from": float(low), "share": float(share), "of": group}
         for group, values in groups.items()
@@ -191,21 +184,3 @@ def _histogram(groups: Mapping[str, Any], edges: Float64, label: str, title: str
             alt.Color("of:N", title=None, legend=alt.Legend() if len(groups) > 1 else None),
         )
     )
-
-
-def _render(chart: Any, suffix: str) -> bytes:
-    import vl_convert
-
-    document = chart.to_json()
-    if suffix == "svg":
-        return bytes(vl_convert.vegalite_to_svg(document), "utf-8")
-    return bytes(vl_convert.vegalite_to_png(document, scale=2))
-
-
-def _altair() -> Any:
-    try:
-        import altair
-        import vl_convert  # noqa: F401 - without it nothing can be drawn
-    except ImportError as error:
-        raise UnavailableError("pictures need an extra: pip install 'benchkit[report]'") from error
-    return altair

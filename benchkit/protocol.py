@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from benchkit.errors import ConfigError
 
-ProtocolName = Literal["paper", "strict"]
+ProtocolName = Literal["paper", "strict", "leave-one-out"]
 Ties = int | str
+
+PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
 
 # Raised whenever the meaning of a protocol changes: old rows then leave the tables.
 REVISION = 1
@@ -24,9 +26,12 @@ class Protocol:
     Attributes:
         name: ``paper`` does as the paper's authors do. ``strict`` withholds each test session's
             real last item, counts popularity in training sessions alone, and keeps the whole
-            prompt out of every list.
+            prompt out of every list. ``leave-one-out`` withholds the last item of every session,
+            whenever it was, and learns from the rest: usual elsewhere (paper 7.1.5), though models
+            then learn from what comes after the prompts they are asked.
         ties: seed that orders interactions of equal time, or ``"file"`` for the file's order.
-        test_share: share of the sessions, the latest ones, that are tested.
+        test_share: share of the sessions, the latest ones, that are tested; not under
+            ``leave-one-out``.
     """
 
     name: ProtocolName = "paper"
@@ -37,6 +42,11 @@ class Protocol:
     def strict(self) -> bool:
         """Whether this is the strict protocol."""
         return self.name == "strict"
+
+    @property
+    def leave_one_out(self) -> bool:
+        """Whether each session is split, not the time."""
+        return self.name == "leave-one-out"
 
     def rules(self) -> str:
         """Return a digest of everything but the ties: equal for rows that may share a table."""

@@ -113,7 +113,8 @@ def _watcher(tasks: int) -> _Watcher:
 
 
 def _label(task: Task) -> str:
-    return f"{task.recommender} (ties {task.settings.protocol.ties})"
+    seed = f", seed {task.settings.seed}" if task.settings.seed else ""
+    return f"{task.recommender} (ties {task.settings.protocol.ties}{seed})"
 
 
 def _result(event: Event) -> str:

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -354,15 +355,77 @@ def test_a_dry_run_only_says_what_would_be_done(workspace: Workspace) -> None:
     assert not workspace.out.exists() or not workspace.records()
 
 
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+
+
+def python_in_readme(about: str) -> str:
+    """Return the block of Python in the README that holds a word."""
+    blocks = re.findall(r"```python\n(.*?)```", README, re.S)
+    (code,) = (textwrap.dedent(block) for block in blocks if about in block)
+    return code
+
+
+def test_kept_weights_answer_as_the_readme_says(workspace: Workspace) -> None:
+    workspace.run("run", "-r", "sasrec", "--dataset", "steam", "--set", "sasrec.epochs=1")
+    (record,) = workspace.records()
+    (name,) = json.loads(record.read_text())["weights"]
+    assert (workspace.out / "weights" / "steam-sample" / name).exists()
+    code = python_in_readme("load(kept)") + "print(lists.items.shape, lists.items.min() >= 0)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=workspace.out.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "(1, 10) True\n", done.stderr
+
+
+def test_longer_lists_need_no_second_fit(workspace: Workspace) -> None:
+    command = ("run", "-r", "sasrec", "--dataset", "steam", "--set", "sasrec.epochs=1")
+    workspace.run(*command)
+    _, err = workspace.run(*command, "--k", "10,50")
+    assert "weights of an earlier fit serve again" in err
+    first, second = (json.loads(record.read_text()) for record in workspace.records())
+    assert first["metrics"]["ndcg@10"] == second["metrics"]["ndcg@10"]
+    # What it cost to train is not forgotten.
+    assert min(first["seconds"]["fit"], second["seconds"]["fit"]) > 0.1
+
+
+def test_a_recommender_of_another_protocol_has_a_table_of_its_own(workspace: Workspace) -> None:
+    site = workspace.folder / "site"
+    about = site / "own-0.1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: own\nVersion: 0.1\n")
+    (about / "entry_points.txt").write_text("[benchkit]\nnewest = newest_own\n")
+    code = python_in_readme("hookimpl").replace(
+        'name = "newest"', 'name = "newest"\n    protocol = "leave-one-out"'
+    )
+    (site / "newest_own.py").write_text(code)
+    workspace.run("run", "-r", "most-popular", "-r", "newest", "--dataset", "steam")
+    table = json.loads((workspace.out / "steam-sample.json").read_text())
+    found = {
+        each["protocol"]["name"]: [row["recommender"] for row in each["rows"]]
+        for each in (table, *table["other_tables"])
+    }
+    assert found == {"paper": ["most-popular"], "leave-one-out": ["newest"]}
+    assert table["protocol"]["name"] == "paper"
+
+
+def test_several_seeds_are_one_row(workspace: Workspace) -> None:
+    workspace.run("run", "-r", "random", "--dataset", "steam", "--seeds", "0,1")
+    (row,) = workspace.rows()
+    assert (row["seeds"], row["runs"]) == ([0, 1], 2)
+
+
 def test_the_plugin_in_the_readme_works_as_it_stands(workspace: Workspace) -> None:
-    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", readme, re.S)
+    code = python_in_readme("hookimpl")
     site = workspace.folder / "site"
     (site / "newest.py").write_text(code)
     about = site / "newest-0.1.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: newest\nVersion: 0.1\n")
-    (points,) = re.findall(r"(\[project.entry-points.benchkit\]\n.*?)```", readme, re.S)
+    (points,) = re.findall(r"(\[project.entry-points.benchkit\]\n.*?)```", README, re.S)
     (about / "entry_points.txt").write_text(
         points.replace("project.entry-points.", "").replace('"', "")
     )

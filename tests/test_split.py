@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchkit.errors import ConfigError, DataError
-from benchkit.protocol import Protocol, parse_ties
-from benchkit.stages.split import order_ties, temporal_split
+from benchkit.protocol import PROTOCOLS, Protocol, parse_ties
+from benchkit.stages.split import split_sessions, temporal_split
+from benchkit.stages.ties import order_ties
 from tests.making import prepared
 
 # Ten sessions that end at 10, 20, ... 100; the latest two, 8 and 9, are the test set.
@@ -163,3 +164,26 @@ def test_fingerprints_tell_what_may_be_compared() -> None:
     assert paper.fingerprint("a") != Protocol(ties=1).fingerprint("a")
     assert Protocol(ties="file").fingerprint("a") != Protocol(ties="file").fingerprint("b")
     assert paper.rules() == Protocol(ties=1).rules() != Protocol(name="strict").rules()
+
+
+def test_leave_one_out_withholds_each_last_item_and_learns_from_the_rest() -> None:
+    # Session 1 is too short. Without their last items session 2 ends at 2, session 0 at 8.
+    data = prepared([[0, 1, 2], [3], [1, 0, 3]], [[7, 8, 9], [5], [1, 2, 3]])
+    split = split_sessions(data, Protocol(name="leave-one-out"))
+    assert list(split.train.ids) == list(split.test.prompts.ids) == [2, 0]
+    assert [list(split.train[row]) for row in range(2)] == [[1, 0], [0, 1]]
+    assert list(split.test.truth) == [-1, -1]  # neither 3 nor 2 is trained on
+    card = split.card
+    assert (card.dropped_test_sessions, card.dropped_test_interactions) == (1, 1)
+    assert (card.unseen_truths, card.prompts, card.train_interactions) == (2, 2, 4)
+
+
+def test_tuning_under_leave_one_out_withholds_once_more() -> None:
+    data = prepared([[0, 1, 2], [1, 0, 1, 3]], [[7, 8, 9], [1, 2, 3, 4]])
+    (fold,) = split_sessions(data, Protocol(name="leave-one-out")).folds()
+    assert [list(fold.train[row]) for row in range(2)] == [[1, 0], [0]]
+    assert list(fold.withheld.truth) == [1, 1]
+
+
+def test_each_protocol_has_rules_of_its_own() -> None:
+    assert len({Protocol(name=name).rules() for name in PROTOCOLS}) == len(PROTOCOLS)

@@ -15,6 +15,7 @@ _COMMANDS = {
     "run": ("run", "run", "Evaluate recommenders on a dataset and write its leaderboard."),
     "leaderboard": ("leaderboard", "leaderboard", "Show a dataset's leaderboard."),
     "evaluate": ("evaluate", "evaluate", "Compute metrics anew from the kept lists."),
+    "analyse": ("analyse", "analyse", "Show when recommenders hit, from the kept lists."),
     "data": ("data", "data", "Fetch, describe and generate datasets."),
     "embed": ("embed", "embed", "Embed a dataset's texts, and say beforehand what it costs."),
     "neighbours": ("neighbours", "neighbours", "Print the items nearest to a title."),

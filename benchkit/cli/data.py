@@ -108,12 +108,12 @@ def info(
     from benchkit.portrait import draw, portrait
     from benchkit.protocol import Protocol, parse_ties
     from benchkit.stages.prepare import open_dataset, statistics
-    from benchkit.stages.split import temporal_split
+    from benchkit.stages.split import split_sessions
 
     order: Ties = parse_ties(ties)[0]
     prepared = open_dataset(name, workspace(), raw, _values(assignments, name))
     published = _published(prepared)
-    split = temporal_split(prepared, Protocol(name=protocol, ties=order))  # type: ignore[arg-type]
+    split = split_sessions(prepared, Protocol(name=protocol, ties=order))  # type: ignore[arg-type]
     shapes = portrait(prepared, _vectors(prepared, embedder) if embedder else None)
     if style == "json":
         content = {

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from benchkit.errors import ConfigError
+from benchkit.protocol import PROTOCOLS
 from benchkit.workspace import leaderboards
 
 
-def _cutoffs(context: click.Context, parameter: click.Parameter, text: str) -> tuple[int, ...]:
-    try:
-        cutoffs = tuple(sorted({int(part) for part in text.split(",")}))
-    except ValueError:
-        cutoffs = (0,)
-    if cutoffs[0] < 1:
-        raise click.BadParameter(
-            f"takes whole numbers from 1, such as 10,20; not {text!r}", context, parameter
-        )
-    return cutoffs
+def whole_numbers(
+    example: str, at_least: int
+) -> Callable[[click.Context, click.Parameter, str], tuple[int, ...]]:
+    """Return what reads an option's whole numbers, separated by commas, ascending."""
+
+    def read(context: click.Context, parameter: click.Parameter, text: str) -> tuple[int, ...]:
+        try:
+            numbers = tuple(sorted({int(part) for part in text.split(",")}))
+        except ValueError:
+            numbers = ()
+        if not numbers or numbers[0] < at_least:
+            raise click.BadParameter(
+                f"takes whole numbers from {at_least}, such as {example}; not {text!r}",
+                context,
+                parameter,
+            )
+        return numbers
+
+    return read
 
 
 cutoffs_option = click.option(
@@ -28,12 +39,12 @@ cutoffs_option = click.option(
     default="10,20",
     show_default=True,
     metavar="K[,K...]",
-    callback=_cutoffs,
+    callback=whole_numbers("10,20", at_least=1),
     help="Cutoffs of the metrics.",
 )
 protocol_option = click.option(
     "--protocol",
-    type=click.Choice(["paper", "strict"]),
+    type=click.Choice(PROTOCOLS),
     default="paper",
     show_default=True,
     help="Evaluation protocol.",

@@ -14,6 +14,7 @@ from benchkit.cli.options import (
     raw_option,
     read_assignments,
     set_option,
+    whole_numbers,
 )
 from benchkit.errors import BenchkitError
 
@@ -31,10 +32,9 @@ if TYPE_CHECKING:
 @raw_option
 @click.option(
     "--preset",
-    type=click.Choice(["paper", "default"]),
-    default="paper",
-    show_default=True,
-    help="Start from the paper's best values for the dataset, or from the defaults.",
+    type=click.Choice(["paper", "sample", "default"]),
+    help="Values that you do not set: the paper's best for the dataset, small ones for a quick "
+    "look, or the defaults.  [default: paper; sample on a generated sample]",
 )
 @set_option
 @click.option(
@@ -57,7 +57,16 @@ if TYPE_CHECKING:
     metavar="DOLLARS",
     help="Cap on the paid calls of each recommender.  [default: no cap]",
 )
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Random seed.")
+@click.option(
+    "--seeds",
+    "--seed",
+    "seeds",
+    default="0",
+    show_default=True,
+    metavar="SEED[,SEED...]",
+    callback=whole_numbers("0,1,2", at_least=0),
+    help="Random seeds.",
+)
 @click.option(
     "--jobs", default=1, show_default=True, type=click.IntRange(1), help="Recommenders at a time."
 )
@@ -71,14 +80,14 @@ def run(
     more: tuple[str, ...],
     dataset: str,
     raw: Path | None,
-    preset: str,
+    preset: str | None,
     assignments: tuple[str, ...],
     ties: str,
     cutoffs: tuple[int, ...],
     protocol: str,
     embedder: str | None,
     max_cost: float | None,
-    seed: int,
+    seeds: tuple[int, ...],
     jobs: int,
     out: Path,
     dry_run: bool,
@@ -119,7 +128,7 @@ def run(
     settings = [
         Settings(
             protocol=Protocol(name=protocol, ties=order),  # type: ignore[arg-type]
-            preset=preset,
+            preset=preset or ("sample" if prepared.synthetic else "paper"),
             overrides=values,
             cutoffs=cutoffs,
             seed=seed,
@@ -128,6 +137,7 @@ def run(
             max_cost=max_cost,
         )
         for order in tie_orders
+        for seed in seeds
     ]
     chosen, left_out = _choose(names + more, prepared, settings[0])
     context.exit(_run(prepared, chosen, left_out, settings, jobs, dry_run))
@@ -149,7 +159,7 @@ def _run(
         _dry_run(tasks, left_out)
         return 0
     outcome = run_all(prepared.name, tasks, jobs)
-    _finish(prepared.name, settings[0].out, outcome, left_out)
+    _finish(prepared.name, settings[0], outcome, left_out)
     if outcome.interrupted:
         return 130
     return 1 if outcome.failed else 0
@@ -200,19 +210,23 @@ def _dry_run(tasks: list[Task], left_out: dict[str, str]) -> None:
         state = "finished" if task.finished() else "to run"
         config = " ".join(f"{key}={show_value(v)}" for key, v in task.identity.config.items())
         click.echo(
-            f"{state:8}  {task.recommender}  ties {task.settings.protocol.ties}  {config}".rstrip()
+            f"{state:8}  {task.recommender}  ties {task.settings.protocol.ties}  "
+            f"seed {task.settings.seed}  {config}".rstrip()
         )
     for name, reason in left_out.items():
         click.echo(f"left out  {name}: {reason}")
 
 
-def _finish(dataset: str, out: Path, outcome: Outcome, left_out: dict[str, str]) -> None:
+def _finish(dataset: str, settings: Settings, outcome: Outcome, left_out: dict[str, str]) -> None:
     """Print the leaderboard, then what went wrong and where things are."""
+    out = settings.out
     if outcome.done:
         from benchkit.cli.leaderboard import print_leaderboard
 
+        rules = {event.task.settings.protocol.rules() for event in outcome.done}
+        own = settings.protocol.rules()
         click.echo()
-        print_leaderboard(out, dataset)
+        print_leaderboard(out, dataset, own if own in rules else rules.pop())
         click.echo(f"\nWritten: {out / f'{dataset}.md'} and {out / f'{dataset}.json'}")
     for warning in outcome.warnings:
         click.echo(f"Warning: {warning}", err=True)

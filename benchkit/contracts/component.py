@@ -23,7 +23,8 @@ class Component(ABC):
         source: where it is described, e.g. ``"paper 5.1"``.
         kind: one of `KINDS`; set by the base class of the kind.
         Config: class of the configuration.
-        presets: the best known values for a dataset family, ``{"beauty": {"k": 200}}``.
+        presets: the best known values for a dataset family, ``{"beauty": {"k": 200}}``; under
+            ``sample``, values for a quick look, which generated samples get.
         builds_on: other components that it always asks for, as (kind, name); those that a
             parameter names (`param(names=...)`) need not be listed.
     """

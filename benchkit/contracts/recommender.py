@@ -14,6 +14,7 @@ from benchkit.contracts.sessions import Int32, Sessions
 
 if TYPE_CHECKING:
     from benchkit.bench import Bench
+    from benchkit.protocol import ProtocolName
 
 Float32 = npt.NDArray[np.float32]
 
@@ -48,9 +49,14 @@ class Recommender(Component):
 
     A recommender whose configuration has a field ``exclude_seen`` (see `ExcludeSeen`) keeps seen
     items out itself, most simply by `benchkit.ranking.top_k`.
+
+    Attributes:
+        protocol: the one protocol that this recommender is evaluated under, in a table of its
+            own; None: whichever the run is for.
     """
 
     kind: ClassVar[str] = "recommender"
+    protocol: ClassVar[ProtocolName | None] = None
 
     @abstractmethod
     def fit(self, train: Sessions, bench: Bench) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -24,6 +24,7 @@ from benchkit.errors import StorageError
 from benchkit.files import folder_atomically, write_atomically
 
 RECORDS = "records"
+_WEIGHTS = "weights"
 FORMAT = 1
 
 
@@ -69,7 +70,7 @@ class Record:
 
     Attributes:
         identity: what was run.
-        preset: ``paper`` or ``default``: where values came from that nobody set.
+        preset: ``paper``, ``sample`` or ``default``: where values came from that nobody set.
         overrides: the values that the user set.
         metrics: summaries at full precision, ``{"ndcg@20": 0.0424}``.
         failed_metrics: metrics that could not be computed, with the reason.
@@ -80,6 +81,7 @@ class Record:
         split: what the split did.
         environment: commit, package versions, machine.
         created: when, ISO 8601 in UTC.
+        weights: names of the files that hold the fitted weights, in ``weights/<dataset>``.
     """
 
     identity: Identity
@@ -94,6 +96,7 @@ class Record:
     environment: Mapping[str, Any]
     created: str
     api: Mapping[str, float] = field(default_factory=lambda: {"tokens": 0, "cost": 0.0})
+    weights: Sequence[str] = field(default_factory=list)
 
     def to_json(self) -> str:
         """Return the record as a JSON document."""
@@ -114,7 +117,7 @@ class Failure:
 
     Attributes:
         identity: what was run.
-        preset: ``paper`` or ``default``.
+        preset: as a record's.
         overrides: the values that the user set.
         reason: one line.
         details: traceback, empty where the user can mend the cause.
@@ -127,6 +130,11 @@ class Failure:
     reason: str
     details: str
     created: str
+
+
+def weights_folder(out: Path, dataset: str) -> Path:
+    """Return where recommenders keep fitted weights of a dataset."""
+    return out / _WEIGHTS / dataset
 
 
 def write(
@@ -219,7 +227,7 @@ def read_lists(folder: Path) -> tuple[Recommendations, Int32, Int32]:
 
     path = folder / "lists.parquet"
     try:
-        frame = pl.read_parquet(path)
+        frame = pl.read_parquet(path, glob=False)  # names and folders may hold [ and *
         items, scores = frame["items"].to_numpy(), frame["scores"].to_numpy()
         sessions, truth = frame["session"].to_numpy(), frame["truth"].to_numpy()
     except (OSError, ValueError, pl.exceptions.PolarsError) as error:

@@ -184,7 +184,7 @@ def labels(known: Mapping[Key, Mapping[str, Any]]) -> dict[Key, str]:
     """Return a label a row: the name, and what tells it from the other rows of its table.
 
     The user's values always show, a preset other than the usual where the same row stands there
-    with the usual one, a distribution where rows would be called alike.
+    with another one, a distribution where rows would be called alike.
 
     Args:
         known: overrides of each row, by key.
@@ -198,5 +198,5 @@ def _label(key: Key, overrides: Mapping[str, Any], known: Iterable[Key]) -> str:
     name, distribution, preset, values = key
     shown = ", ".join(f"{k}={show_value(v)}" for k, v in sorted(overrides.items()))
     label = f"{name} ({shown})" if shown else name
-    usual = (name, distribution, USUAL_PRESET, values)
-    return f"{label} [{preset}]" if preset != USUAL_PRESET and usual in known else label
+    presets = {key[2] for key in known if key == (name, distribution, key[2], values)}
+    return f"{label} [{preset}]" if preset != USUAL_PRESET and len(presets) > 1 else label

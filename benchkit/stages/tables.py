@@ -59,7 +59,9 @@ class Table:
 
 
 def tables(records: Iterable[Record], failures: Iterable[Failure] = ()) -> list[Table]:
-    """Return all tables, newest first; those without a single row last.
+    """Return all tables, newest first; leave-one-out behind those that split by time.
+
+    Those without a single row come last.
 
     There is one for each set of tie orders that some row was run with, holding every row that
     was run with all of them.
@@ -70,7 +72,12 @@ def tables(records: Iterable[Record], failures: Iterable[Failure] = ()) -> list[
     for failure in failures:
         groups.setdefault(_group(failure.identity), ([], []))[1].append(failure)
     found = [table for group in groups.values() for table in _tables_of(*group)]
-    return sorted(found, key=lambda t: (bool(t.rows), t.created, len(t.ties)), reverse=True)
+    return sorted(found, key=_rank, reverse=True)
+
+
+def _rank(table: Table) -> tuple[bool, bool, str, int]:
+    by_time = table.protocol["name"] != "leave-one-out"
+    return bool(table.rows), by_time, table.created, len(table.ties)
 
 
 def _group(identity: Identity) -> tuple[str, ...]:

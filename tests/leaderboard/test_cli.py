@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from benchkit.cli.leaderboard import FORMATS, leaderboard, print_leaderboard
 from benchkit.errors import BenchkitError
+from benchkit.protocol import Protocol, ProtocolName
 from tests.leaderboard.samples import failure, full, keep, record
 
 
@@ -104,9 +105,14 @@ def test_published_figures_beside_ours(out: Path) -> None:
     assert content["published"]["source"] == "Table 4 of the paper"
 
 
-def test_run_prints_the_newest_table(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    print_leaderboard(out, "beauty")
-    assert "beauty, paper protocol" in capsys.readouterr().out
+def test_run_prints_the_newest_table_of_its_protocol(
+    out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep(out, [record("sknn", full(1.0), protocol="leave-one-out")])
+    protocols: tuple[ProtocolName, ...] = ("paper", "leave-one-out")
+    for name in protocols:
+        print_leaderboard(out, "beauty", Protocol(name=name).rules())
+        assert f"beauty, {name} protocol" in capsys.readouterr().out
 
 
 def test_the_workspace_is_where_the_environment_says(

@@ -28,7 +28,7 @@ def caption(table: Table, comparison: Comparison | None = None) -> list[str]:
         f"ties {_ties(table)}, {_seeds(table)}{_prompts(table)}.",
         f"Data {table.data['fingerprint'][:12]}{_size(table)}.",
     ]
-    if any(row.runs > 1 for row in table.rows):
+    if any(value is not None for row in table.rows for value in row.spread.values()):
         sentences.append("Mean ± sample standard deviation over the runs of each row.")
     if comparison is not None:
         sentences += comparison.sentences()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from typing import Any
 
@@ -30,6 +30,11 @@ def render(parts: Iterable[Part]) -> str:
     for table, columns, comparison in parts:
         lines += [_line(row, table, columns, comparison) for row in table.rows]
         lines += [_failed(row, table) for row in table.failures]
+    return document(lines)
+
+
+def document(lines: Sequence[Mapping[str, object]]) -> str:
+    """Return lines as CSV, with a column for every name and no field that acts as a formula."""
     names = dict.fromkeys(name for line in lines for name in line)
     buffer = StringIO()
     writer = csv.DictWriter(buffer, list(names), restval="", lineterminator="\n")
@@ -41,7 +46,7 @@ def render(parts: Iterable[Part]) -> str:
 def _line(
     row: Row, table: Table, columns: Sequence[Column], comparison: Comparison
 ) -> dict[str, object]:
-    line = {**_about(table), **_who(row), "runs": row.runs}
+    line = {**about(table), **_who(row), "runs": row.runs}
     reasons = (f"{name}: {row.failed_metrics[name]}" for name in row.failed_metrics)
     line["problem"] = "; ".join(reasons)
     for column in columns:
@@ -59,10 +64,11 @@ def _add_published(line: dict[str, object], key: str, compared: dict[str, Any]) 
 
 
 def _failed(row: FailedRow, table: Table) -> dict[str, object]:
-    return {**_about(table), **_who(row), "runs": 0, "problem": row.reason}
+    return {**about(table), **_who(row), "runs": 0, "problem": row.reason}
 
 
-def _about(table: Table) -> dict[str, object]:
+def about(table: Table) -> dict[str, object]:
+    """Return what every line says about its table."""
     return {
         "dataset": table.dataset,
         "generated": "yes" if table.data["synthetic"] else "no",

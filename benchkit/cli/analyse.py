@@ -1,0 +1,178 @@
+"""`benchkit analyse`: when recommenders hit, from the kept lists, without training again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from benchkit.cli.options import out_option
+from benchkit.cli.results import (
+    collected,
+    others,
+    print_sheets,
+    results_of,
+    say_others,
+    tables_of,
+    wanted_options,
+    write,
+)
+from benchkit.errors import BenchkitError, ConfigError, unknown_name
+from benchkit.stages.collect import Collected
+from benchkit.stages.render.text import visible
+from benchkit.stages.selection import Wanted, select
+
+if TYPE_CHECKING:
+    from benchkit.stages.breakdown import Analysis
+
+FORMATS = ("rich", "markdown", "csv", "json")
+BY = ("popularity", "position", "length")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the options ask for."""
+
+    out: Path
+    names: Sequence[str]
+    k: int
+    by: Sequence[str]
+    wanted: Wanted
+
+
+@click.command()
+@click.argument("dataset", required=False)
+@click.option("-r", "--recommender", "names", multiple=True, metavar="NAME", help="Only this one.")
+@click.option("--k", type=click.IntRange(min=1), default=20, show_default=True, help="Cutoff.")
+@click.option("--by", type=click.Choice(BY), multiple=True, help="Only this question.")
+@click.option("--format", "style", type=click.Choice(FORMATS), default="rich", show_default=True)
+@click.option(
+    "--pictures",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Also draw each question, as SVG and PNG.",
+)
+@wanted_options
+@out_option
+def analyse(
+    dataset: str | None,
+    names: tuple[str, ...],
+    k: int,
+    by: tuple[str, ...],
+    style: str,
+    pictures: Path | None,
+    protocol: str | None,
+    ties: str | None,
+    data: str | None,
+    out: Path,
+) -> None:
+    """Show when recommenders hit on DATASET, or on every dataset that has results.
+
+    Hit rates come from the lists that earlier runs kept; nothing is trained. Rows are those of one
+    table of `benchkit leaderboard`, in its order; several runs of a row are averaged.
+
+    popularity: in how many sessions the prompt's last item occurs (paper, Figure 9); groups of
+    about as many prompts each.
+
+    position: how far from the prompt's end its latest item stands that shares a training session
+    with the truth, 1 for the last item; none where no item does. The paper's Figure 10 cuts
+    prompts and asks the models again, which kept lists cannot do: this is what they can say about
+    the same question.
+
+    length: how many items the prompt has.
+
+    \b
+    benchkit analyse beauty
+    benchkit analyse beauty -r sknn -r v-sknn --by popularity --pictures DIR
+    """
+    asked = _Asked(out, names, k, by or BY, Wanted(protocol, ties, data))
+    if pictures:
+        from benchkit.pictures import altair
+
+        altair()  # a missing extra is said before the work, not after
+    found = _analyse_all(asked, results_of(out, dataset))
+    _print([analysis for analysis, _ in found], style)
+    for analysis, lines in found:
+        say_others(analysis.table.dataset, lines)
+        if pictures:
+            _draw(analysis, pictures)
+
+
+def _analyse_all(asked: _Asked, datasets: Sequence[str]) -> list[tuple[Analysis, list[str]]]:
+    """Return the analyses of several datasets, saying which of them have none.
+
+    Raises:
+        BenchkitError: none has.
+    """
+    found, problems = [], []
+    for dataset in datasets:
+        try:
+            found.append(_analyse(asked, dataset))
+        except BenchkitError as error:
+            problems.append(error)
+    if not found:
+        raise problems[0]
+    for problem in problems:
+        click.echo(f"Left out: {visible(problem)}", err=True)
+    return found
+
+
+def _analyse(asked: _Asked, dataset: str) -> tuple[Analysis, list[str]]:
+    """Return a dataset's analysis, and how to see its other tables."""
+    from benchkit.analysis import analyse as run
+    from benchkit.stages.render import sorted_tables
+
+    found = _only(collected(asked.out, dataset), asked.names)
+    every = tables_of(found, asked.out, dataset)
+    table = select(every, asked.wanted)
+    (ranked,) = sorted_tables([table])
+    analysis = run(asked.out, ranked, found.records, asked.k, asked.by)
+    return analysis, others("analyse", every, table)
+
+
+def _only(found: Collected, names: Sequence[str]) -> Collected:
+    """Return the results of some recommenders; of all without names.
+
+    Raises:
+        ConfigError: one of them has none.
+    """
+    if not names:
+        return found
+    known = {record.identity.recommender["name"] for record in found.records}
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"there are no lists of it: {unknown_name('recommender', name, known)}"
+            )
+    return replace(
+        found,
+        records=[run for run in found.records if run.identity.recommender["name"] in names],
+        failures=[run for run in found.failures if run.identity.recommender["name"] in names],
+    )
+
+
+def _print(analyses: Sequence[Analysis], style: str) -> None:
+    import json
+
+    from benchkit.stages.render import breakdown, markdown
+
+    sheets = [sheet for analysis in analyses for sheet in breakdown.sheets(analysis)]
+    if style == "rich":
+        print_sheets(sheets)
+    elif style == "markdown":
+        write("\n\n".join(map(markdown.render, sheets)))
+    elif style == "csv":
+        write(breakdown.csv(analyses).removesuffix("\n"))
+    else:
+        plain = [breakdown.plain(analysis) for analysis in analyses]
+        write(json.dumps(plain[0] if len(plain) == 1 else plain, indent=1))
+
+
+def _draw(analysis: Analysis, folder: Path) -> None:
+    from benchkit.analysis_pictures import draw
+
+    for path in draw(analysis, folder):
+        click.echo(f"Drawn: {path}", err=True)

@@ -1,0 +1,123 @@
+"""What commands that show results share: which datasets have some, and which table is meant."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from benchkit.errors import BenchkitError, unknown_name
+from benchkit.stages.collect import Collected, collect, datasets
+from benchkit.stages.render.layout import Sheet
+from benchkit.stages.render.text import visible
+from benchkit.stages.selection import shortest
+from benchkit.stages.tables import Table, tables
+
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+def wanted_options(command: _Command) -> _Command:
+    """Add the options that say which of a dataset's tables is meant."""
+    for add in (
+        click.option(
+            "--data", metavar="FINGERPRINT", help="Only tables of these data (its beginning)."
+        ),
+        click.option(
+            "--ties", metavar="SEED[,SEED...]|file", help="Only the table over these ties."
+        ),
+        click.option("--protocol", metavar="NAME", help="Only tables of this protocol."),
+    ):
+        command = add(command)
+    return command
+
+
+def results_of(out: Path, dataset: str | None) -> list[str]:
+    """Return the datasets to show.
+
+    Raises:
+        BenchkitError: there are no results, or none of that dataset.
+    """
+    known = datasets(out)
+    if not known:
+        raise BenchkitError(
+            f"there are no results in {out} yet; `benchkit run --all --dataset "
+            f"{dataset or 'NAME'}` makes some, `benchkit list datasets` shows the names"
+        )
+    if dataset is None:
+        return known
+    if dataset in known:
+        return [dataset]
+    # A generated sample is called after its original: steam-sample.
+    longer = [name for name in known if name.startswith(f"{dataset}-")]
+    hint = f"did you mean {' or '.join(longer)}?" if longer else ""
+    unknown = unknown_name("dataset", dataset, known).partition("; ")[2]
+    raise BenchkitError(f"there are no results for dataset {dataset!r} in {out}; {hint or unknown}")
+
+
+def collected(out: Path, dataset: str) -> Collected:
+    """Return a dataset's records and failures; what cannot be read is said on standard error."""
+    found = collect(out, dataset)
+    for warning in found.warnings:
+        click.echo(f"Warning: {visible(warning)}", err=True)
+    return found
+
+
+def tables_of(found: Collected, out: Path, dataset: str) -> list[Table]:
+    """Return a dataset's tables, newest first.
+
+    Raises:
+        BenchkitError: there is none.
+    """
+    every = tables(found.records, found.failures)
+    if not every:
+        raise BenchkitError(
+            f"no result for {dataset} in {out} can be used; "
+            f"`benchkit run --all --dataset {dataset}` makes new ones"
+        )
+    return every
+
+
+def others(command: str, every: Sequence[Table], chosen: Table) -> list[str]:
+    """Return how to see each of the other tables."""
+    return [
+        f"  benchkit {command} {table.dataset} {shortest(every, table)}".rstrip()
+        + f"  ({len(table.rows)} row{'' if len(table.rows) == 1 else 's'}, {table.created[:10]})"
+        for table in every
+        if table is not chosen
+    ]
+
+
+def say_others(dataset: str, lines: Sequence[str]) -> None:
+    """Print on standard error how to see other tables."""
+    if lines:
+        click.echo(f"Other tables of {visible(dataset)}:", err=True)
+    for line in lines:
+        click.echo(visible(line), err=True)
+
+
+def print_sheets(sheets: Iterable[Sheet]) -> None:
+    """Print tables as wide as the terminal, a blank line between them."""
+    from rich.console import Console
+
+    from benchkit.stages.render import terminal
+
+    console = Console(highlight=False)
+    styled = console.is_terminal and console.color_system is not None
+    for place, sheet in enumerate(sheets):
+        if place:
+            console.print()
+        text = terminal.render(sheet, console.width, styled, console.encoding)
+        console.print(text, soft_wrap=True)
+
+
+def write(content: str) -> None:
+    """Print a document; it is UTF-8 wherever the terminal's encoding lacks its characters."""
+    try:
+        content.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        click.echo(content.encode())
+    else:
+        click.echo(content)

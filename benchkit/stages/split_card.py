@@ -1,0 +1,72 @@
+"""The split card: what a split did, for a person to judge it by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+
+@dataclass(frozen=True)
+class SplitCard:
+    """What the split did, for a person to judge it by.
+
+    Attributes:
+        sessions: sessions in the prepared data.
+        items: items in the prepared data.
+        interactions: interactions in the prepared data.
+        train_sessions: sessions to learn from.
+        train_items: items among them.
+        train_interactions: interactions among them.
+        prompts: test prompts.
+        cut_time: last timestamp of the last training session, seconds since 1970.
+        dropped_test_sessions: test sessions with too few items left to withhold one.
+        dropped_test_interactions: interactions of test sessions with items never trained on.
+        moved_truths: prompts whose truth is not the session's real last item.
+        unseen_truths: prompts whose truth was never trained on, a miss for everybody.
+        tied_interactions: share of interactions that share session and time with another.
+        tied_sessions: share of sessions with equal timestamps.
+        tied_truths: share of sessions whose last two interactions have equal timestamps.
+        prompt_interactions_before_cut: prompt interactions older than the cut time.
+        prompt_interactions: interactions in all prompts.
+    """
+
+    sessions: int
+    items: int
+    interactions: int
+    train_sessions: int
+    train_items: int
+    train_interactions: int
+    prompts: int
+    cut_time: int
+    dropped_test_sessions: int
+    dropped_test_interactions: int
+    moved_truths: int
+    unseen_truths: int
+    tied_interactions: float
+    tied_sessions: float
+    tied_truths: float
+    prompt_interactions_before_cut: int
+    prompt_interactions: int
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return (label, value) pairs as `benchkit data info` prints them."""
+        day = datetime.fromtimestamp(self.cut_time, timezone.utc).strftime("%Y-%m-%d")
+        older = self.prompt_interactions_before_cut / max(1, self.prompt_interactions)
+        return [
+            ("sessions", f"{self.sessions:,}"),
+            ("items", f"{self.items:,}"),
+            ("interactions", f"{self.interactions:,}"),
+            ("training sessions", f"{self.train_sessions:,}"),
+            ("training items", f"{self.train_items:,}"),
+            ("training interactions", f"{self.train_interactions:,}"),
+            ("test prompts", f"{self.prompts:,}"),
+            ("cut (last training session ends)", day),
+            ("test sessions dropped, under two items", f"{self.dropped_test_sessions:,}"),
+            ("test interactions dropped, untrained item", f"{self.dropped_test_interactions:,}"),
+            ("prompts whose truth moved to an earlier item", f"{self.moved_truths:,}"),
+            ("prompts whose truth nobody can hit", f"{self.unseen_truths:,}"),
+            ("interactions tied with another in time", f"{self.tied_interactions:.1%}"),
+            ("sessions with tied interactions", f"{self.tied_sessions:.1%}"),
+            ("sessions whose last two items tie", f"{self.tied_truths:.1%}"),
+            ("prompt interactions older than the cut", f"{older:.1%}"),
+        ]
