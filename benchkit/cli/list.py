@@ -59,7 +59,7 @@ def _table(rows: Sequence[Facts], boxed: bool, width: int) -> Table:
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD if boxed else None, pad_edge=False, expand=True)
-    table.add_column("Name", overflow="fold", style="cyan", max_width=max(20, width // 6))
+    table.add_column("Name", overflow="fold", style="cyan", max_width=max(26, width // 6))
     table.add_column("What it is", overflow="fold", ratio=1)
     table.add_column("Source", overflow="fold", max_width=max(14, width // 6))
     table.add_column("From", overflow="fold", max_width=max(14, width // 4))

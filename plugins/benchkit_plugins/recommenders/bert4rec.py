@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from benchkit import Float, Recommender, hookimpl, param
-from benchkit_plugins.recommenders.neural.config import InitialisedConfig, TransformerConfig
+from benchkit_plugins.recommenders.neural.config import SAMPLE, InitialisedConfig, TransformerConfig
 from benchkit_plugins.recommenders.neural.examples import Cloze
 from benchkit_plugins.recommenders.neural.initialised import Initialised
 from benchkit_plugins.recommenders.neural.recommender import NeuralRecommender
@@ -59,6 +59,7 @@ class BERT4Rec(NeuralRecommender):
     Config = BERT4RecConfig
     config: BERT4RecConfig
     presets: ClassVar = {
+        "sample": SAMPLE,
         "beauty": {
             "clipnorm": 92,
             "learning_rate": 0.0023,
@@ -102,6 +103,7 @@ class LLM2BERT4Rec(Initialised, BERT4Rec):
     Config = LLM2BERT4RecConfig
     config: LLM2BERT4RecConfig
     presets: ClassVar = {
+        "sample": SAMPLE,
         "beauty": {
             "reducer": "lda",
             "clipnorm": 5,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from benchkit import Int, Recommender, hookimpl, param
-from benchkit_plugins.recommenders.neural.config import InitialisedConfig, NeuralConfig
+from benchkit_plugins.recommenders.neural.config import SAMPLE, InitialisedConfig, NeuralConfig
 from benchkit_plugins.recommenders.neural.examples import NextItem
 from benchkit_plugins.recommenders.neural.initialised import Initialised
 from benchkit_plugins.recommenders.neural.recommender import NeuralRecommender
@@ -37,6 +37,7 @@ class GRU4Rec(NeuralRecommender):
     Config = GRU4RecConfig
     config: GRU4RecConfig
     presets: ClassVar = {
+        "sample": SAMPLE,
         "beauty": {
             "learning_rate": 0.0072,
             "weight_decay": 0.0893,
@@ -89,6 +90,7 @@ class LLM2GRU4Rec(Initialised, GRU4Rec):
     Config = LLM2GRU4RecConfig
     config: LLM2GRU4RecConfig
     presets: ClassVar = {
+        "sample": SAMPLE,
         "beauty": {
             "reducer": "random-projection",
             "learning_rate": 0.0013,

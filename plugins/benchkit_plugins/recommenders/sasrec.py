@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from benchkit import Recommender, hookimpl, param
-from benchkit_plugins.recommenders.neural.config import InitialisedConfig, TransformerConfig
+from benchkit_plugins.recommenders.neural.config import SAMPLE, InitialisedConfig, TransformerConfig
 from benchkit_plugins.recommenders.neural.examples import NextItem
 from benchkit_plugins.recommenders.neural.initialised import Initialised
 from benchkit_plugins.recommenders.neural.recommender import NeuralRecommender
@@ -32,6 +32,7 @@ class SASRec(NeuralRecommender):
     Config = TransformerConfig
     config: TransformerConfig
     presets: ClassVar = {
+        "sample": SAMPLE,
         "beauty": {
             "learning_rate": 0.0048,
             "weight_decay": 0.0962,
@@ -89,6 +90,7 @@ class LLM2SASRec(Initialised, SASRec):
     Config = LLM2SASRecConfig
     config: LLM2SASRecConfig
     presets: ClassVar = {
+        "sample": SAMPLE,
         "beauty": {
             "reducer": "pca",
             "clipnorm": 43,

@@ -44,13 +44,20 @@ def fitted(
     checkpoints: Path | None = None,
     report: Callable[[str], None] = lambda _: None,
     seed: int = 7,
+    kept: dict[str, float] | None = None,
     **values: object,
 ) -> Any:
     """Return a small recommender fitted for two epochs, unless `values` says otherwise."""
     train = samples.sessions(seed=1) if train is None else train
     counts = np.bincount(train.items, minlength=samples.ITEMS)
     bench = Bench(
-        samples.catalog(), train, counts, seed=seed, checkpoints=checkpoints, report=report
+        samples.catalog(),
+        train,
+        counts,
+        seed=seed,
+        checkpoints=checkpoints,
+        weights={} if kept is None else kept,
+        report=report,
     )
     recommender = configured(model, **{"epochs": 2, **values})
     recommender.fit(train, bench)

@@ -14,7 +14,7 @@ from benchkit.ranking import top_k
 from benchkit.testing import samples
 from benchkit_plugins.recommenders.gru4rec import GRU4Rec
 from benchkit_plugins.recommenders.neural import answering
-from benchkit_plugins.recommenders.neural.validation import Validation, ndcg
+from benchkit_plugins.recommenders.neural.validation import Validation, hold_out, ndcg
 from benchkit_plugins.recommenders.sasrec import SASRec
 from tests.recommenders.neural.models import each_model, fitted, require_equal
 
@@ -101,6 +101,34 @@ class Told:
     def queries(self, packed: Any) -> torch.Tensor:
         """Return the scores."""
         return self.scores
+
+
+def test_validation_asks_for_every_item_but_the_first() -> None:
+    held = Sessions.from_lists([[5, 6, 7], [8], [9, 1]])
+    config = SASRec.Config.create({"last_n": 2}, "sasrec")
+    found = Validation.of(held, config)
+    assert [list(found.read[row]) for row in range(3)] == [[5], [5, 6], [9]]
+    assert list(found.truth) == [6, 7, 1]
+
+
+def test_validation_reads_and_asks_no_further_back_than_training() -> None:
+    held = Sessions.from_lists([[1, 2, 3, 4, 5]])
+    found = Validation.of(held, SASRec.Config.create({"last_n": 2}, "sasrec"))
+    assert [list(found.read[row]) for row in range(2)] == [[3], [3, 4]]
+    assert list(found.truth) == [4, 5]
+
+
+@pytest.mark.parametrize("values", [{"validation_items": "last"}, {"hold_out": "last-items"}])
+def test_validation_asks_for_the_last_item_alone(values: dict[str, Any]) -> None:
+    config = SASRec.Config.create(values, "sasrec")
+    sessions = Sessions.from_lists([[5, 6, 7], [8], [9, 1]])
+    learnt, held = hold_out(sessions, config, np.random.default_rng(0))
+    found = Validation.of(sessions, config)
+    assert [list(found.read[row]) for row in range(2)] == [[5, 6], [9]]
+    assert list(found.truth) == [7, 1]
+    if config.hold_out == "last-items":
+        assert held is sessions
+        assert [list(learnt[row]) for row in range(3)] == [[5, 6], [], [9]]
 
 
 def test_validation_is_ndcg_at_20() -> None:

@@ -44,11 +44,12 @@ def test_trains_no_longer_than_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fitted(SASRec, epochs=3).training.epoch == 3
 
 
-@pytest.mark.parametrize(("sessions", "held"), [(1, 0), (2, 1), (95, 10), (10_000, 500)])
-def test_a_tenth_is_held_out_at_most_500(sessions: int, held: int) -> None:
-    train, validation = hold_out(sessions, 0.1, 500, np.random.default_rng(0))
-    assert len(validation) == held
-    assert sorted([*train, *validation]) == list(range(sessions))
+@pytest.mark.parametrize(("count", "held"), [(1, 0), (2, 1), (95, 10), (10_000, 500)])
+def test_a_tenth_is_held_out_at_most_500(count: int, held: int) -> None:
+    sessions = Sessions.from_lists([[row, row] for row in range(count)])
+    learnt, kept = hold_out(sessions, SASRec().config, np.random.default_rng(0))
+    assert len(kept) == held
+    assert sorted([*learnt.ids, *kept.ids]) == list(range(count))
 
 
 def test_one_session_trains_without_validation() -> None:
@@ -145,8 +146,21 @@ def test_a_finished_fit_is_not_repeated(tmp_path: Path) -> None:
     one, lines = fitted(SASRec, checkpoints=tmp_path), list[str]()
     other = fitted(SASRec, checkpoints=tmp_path, report=lines.append)
     require_equal(one, other)
-    assert not lines
-    assert len(list(tmp_path.iterdir())) == 1
+    (kept,) = tmp_path.glob("*.safetensors")
+    assert lines == [f"weights of an earlier fit serve again: {kept.name}"]
+    assert other.training == one.training
+    assert not list(tmp_path.glob("*.training"))
+
+
+def test_a_bench_knows_the_weights_and_what_an_earlier_fit_took(tmp_path: Path) -> None:
+    first: dict[str, float] = {}
+    second: dict[str, float] = {}
+    one = fitted(SASRec, checkpoints=tmp_path, kept=first)
+    fitted(SASRec, checkpoints=tmp_path, kept=second)
+    (name,) = first
+    assert first == {name: 0.0}
+    assert second == {name: one.training.seconds}
+    assert one.training.seconds > 0
 
 
 @pytest.mark.parametrize("change", [{"seed": 8}, {"dropout": 0.2}, {"train": 2}])
@@ -160,7 +174,7 @@ def test_another_fit_does_not_go_on_from_it(tmp_path: Path, change: dict[str, An
 def test_a_damaged_checkpoint_is_as_good_as_none(tmp_path: Path) -> None:
     with pytest.raises(Killed):
         fitted(SASRec, checkpoints=tmp_path, report=killed_after(1))
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob("*.training")
     file.write_bytes(file.read_bytes()[:1000])
     require_equal(fitted(SASRec, checkpoints=tmp_path), fitted(SASRec))
 

@@ -6,20 +6,53 @@ Both are safetensors with JSON beside the arrays, written whole or not at all.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchkit import DataError
 from benchkit.files import write_atomically
 
-if TYPE_CHECKING:
-    from benchkit_plugins.recommenders.neural.training import Trainer
-
 _FORMAT = "benchkit neural 1"
+
+
+class Resumable(Protocol):
+    """What can go on from a checkpoint: training, and pre-training.
+
+    Attributes:
+        best: weights to return to.
+        parts: parts that each step is taken in.
+    """
+
+    best: dict[str, Tensor]
+    parts: int
+
+    @property
+    def network(self) -> nn.Module:
+        """What is trained."""
+
+    @property
+    def variables(self) -> list[nn.Parameter]:
+        """What of it learns."""
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """What moves the variables."""
+
+    @property
+    def state(self) -> Any:
+        """How far it has come: a dataclass of plain values with a field ``epoch``."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+
+    @property
+    def report(self) -> Callable[[str], None]:
+        """Who is told."""
 
 
 class Checkpoint:
@@ -28,7 +61,7 @@ class Checkpoint:
     def __init__(self, path: Path | None) -> None:
         self.path = path
 
-    def keep(self, trainer: Trainer) -> None:
+    def keep(self, trainer: Resumable) -> None:
         """Write everything that the epochs to come depend on."""
         if self.path is None:
             return
@@ -39,7 +72,7 @@ class Checkpoint:
             arrays |= {f"optimizer/{place}/{n}": v for n, v in moments.items()}
         write(self.path, arrays, {"state": vars(trainer.state), "parts": trainer.parts})
 
-    def restore(self, trainer: Trainer) -> None:
+    def restore(self, trainer: Resumable) -> None:
         """Put the trainer where it was; an unreadable file is as good as none."""
         found = None if self.path is None else read(self.path)
         if found is None:

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchkit import Choice, Config, ExcludeSeen, Float, Int, param
+from benchkit.contracts.config import Value
+
+# For a quick look at little data, within seconds.
+SAMPLE: dict[str, Value] = {"dim": 32, "learning_rate": 0.005, "batch_size": 128, "epochs": 5}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +40,25 @@ class NeuralConfig(Config):
     patience: int = param(
         2, "epochs without a better validation NDCG@20 after which training stops", at_least=1
     )
-    validation_share: float = param(
-        0.1, "share of the training sessions held out for early stopping", at_least=0, at_most=0.9
+    hold_out: Literal["sessions", "last-items"] = param(
+        "sessions",
+        "what early stopping is measured on: some training sessions, or each one's last item",
     )
-    validation_limit: int = param(500, "most sessions held out", unit="sessions", at_least=1)
+    validation_share: float = param(
+        0.1,
+        "share of the training sessions held out",
+        at_least=0,
+        at_most=0.9,
+        when={"hold_out": "sessions"},
+    )
+    validation_limit: int = param(
+        500, "most sessions held out", unit="sessions", at_least=1, when={"hold_out": "sessions"}
+    )
+    validation_items: Literal["every", "last"] = param(
+        "every",
+        "items of a held-out session to predict: every one but the first, or the last",
+        when={"hold_out": "sessions"},
+    )
     last_n: int = param(20, "items of a session that are read, the last ones", at_least=1)
     loss: Literal["softmax", "sampled-softmax", "gbce", "bpr"] = param(
         "softmax", "training loss; all but softmax score drawn items in place of all"
@@ -89,4 +108,34 @@ class InitialisedConfig(NeuralConfig):
     freeze: bool = param(False, "keep the item embeddings as they were initialised")
     scale: float | None = param(
         None, "root mean square to rescale the initial embeddings to; none: as they are", at_least=0
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainedConfig(NeuralConfig):
+    """How a network is pre-trained on attributes, masked items and segments (S3-Rec)."""
+
+    pretrain_epochs: int = param(
+        10, "passes over all beginnings of the training sessions before that", at_least=0
+    )
+    mask_share: float = param(
+        0.2,
+        "probability that an item is masked; the last one always is",
+        search=Float(0.1, 0.6, step=0.1),
+        at_least=0,
+        at_most=1,
+    )
+    # Only what they are to one another matters: the search leaves one as it is.
+    mip_weight: float = param(1.0, "weight of masked item prediction", at_least=0)
+    aap_weight: float = param(
+        0.2,
+        "weight of associated attribute prediction",
+        search=Float(0, 1, step=0.1),
+        at_least=0,
+    )
+    map_weight: float = param(
+        1.0, "weight of masked attribute prediction", search=Float(0, 1, step=0.1), at_least=0
+    )
+    sp_weight: float = param(
+        0.5, "weight of segment prediction", search=Float(0, 1, step=0.1), at_least=0
     )

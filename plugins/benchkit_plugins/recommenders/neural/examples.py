@@ -56,6 +56,13 @@ class Batch:
                 )
 
 
+def beginnings(sessions: Sessions) -> Sessions:
+    """Return the beginnings of at least two items of each session, itself among them."""
+    ends = np.flatnonzero(sessions.positions > 0)
+    whole = sessions.take(sessions.owners[ends])
+    return whole.where(whole.positions <= np.repeat(sessions.positions[ends], whole.lengths))
+
+
 class Examples(ABC):
     """How a model learns from sessions and what it reads of prompts.
 
@@ -93,15 +100,26 @@ class Examples(ABC):
         self, sessions: Sessions, batch_size: int, draw: np.random.Generator
     ) -> Iterator[Batch]:
         """Yield the batches of one epoch, in random order."""
-        rows = draw.permutation(self.count(sessions))
-        lengths = sessions.lengths[rows % max(1, len(sessions))]
-        window = np.arange(len(rows)) // (batch_size * _WINDOW)
-        rows = rows[np.lexsort((lengths, window))]
-        starts = np.arange(0, len(rows), batch_size)
-        for start in draw.permutation(starts):
-            batch = self.cases(sessions, rows[start : start + batch_size], draw)
+        cases = np.arange(self.count(sessions)) % max(1, len(sessions))
+        for rows in in_batches(sessions.lengths[cases], batch_size, draw):
+            batch = self.cases(sessions, rows, draw)
             if len(batch.targets):
                 yield batch
+
+
+def in_batches(lengths: Int64, batch_size: int, draw: np.random.Generator) -> Iterator[Int64]:
+    """Yield the rows of each batch of an epoch, in random order.
+
+    Args:
+        lengths: positions of each case, ``int64[cases]``.
+        batch_size: cases a batch.
+        draw: what decides the order.
+    """
+    rows = draw.permutation(len(lengths))
+    window = np.arange(len(rows)) // (batch_size * _WINDOW)
+    rows = rows[np.lexsort((lengths[rows], window))]
+    for start in draw.permutation(np.arange(0, len(rows), batch_size)):
+        yield rows[start : start + batch_size]
 
 
 class NextItem(Examples):

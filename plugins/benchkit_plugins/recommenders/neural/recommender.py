@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from filelock import FileLock
 
 from benchkit import Bench, DataError, Recommendations, Recommender, Sessions
 from benchkit.ranking import excluded
@@ -17,12 +19,10 @@ from benchkit_plugins.recommenders.neural.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from benchkit.contracts.recommender import Float32
+    from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
     from benchkit_plugins.recommenders.neural.examples import Examples
     from benchkit_plugins.recommenders.neural.network import Network
     from benchkit_plugins.recommenders.neural.training import State
-
-# Raise it when the same configuration comes to train another network: kept fits are then stale.
-_REVISION = 1
 
 
 class NeuralRecommender(Recommender):
@@ -34,7 +34,7 @@ class NeuralRecommender(Recommender):
 
     Config = NeuralConfig
     config: NeuralConfig
-    training: State | None = None  # how training went; None where a kept model was loaded
+    training: State  # how training went
 
     @abstractmethod
     def network(self, items: int, dim: int) -> Network:
@@ -59,6 +59,16 @@ class NeuralRecommender(Recommender):
 
         network.table.data = torch.from_numpy(np.ascontiguousarray(rows))
 
+    def pretrain(self, sessions: Sessions, bench: Bench, checkpoint: Checkpoint) -> float:  # noqa: ARG002
+        """Prepare the network before it is trained, and return the seconds that it took.
+
+        Args:
+            sessions: those to train on, in dense codes.
+            bench: as in `fit`.
+            checkpoint: where to keep what a fit that was killed goes on from; removed afterwards.
+        """
+        return 0.0
+
     def fit(self, train: Sessions, bench: Bench) -> None:
         """Train on all but the sessions held out for early stopping."""
         from benchkit_plugins.recommenders.neural.hardware import choose_device, seeded
@@ -72,12 +82,11 @@ class NeuralRecommender(Recommender):
         if initial is not None:
             self.initialise(network, initial[self._vocabulary.codes])
         self._network = network.to(device)
-        key = self._key(train, bench)
-        kept = None if bench.checkpoints is None else bench.checkpoints / f"{key}.safetensors"
-        if kept is not None and kept.exists():
-            self._restore(kept)
+        if bench.checkpoints is None:
+            self._train(train, bench, None)
         else:
-            self._train(train, bench, kept)
+            name = f"{self.name}-{self._key(train, bench)}.safetensors"
+            self._train_once(train, bench, bench.checkpoints / name)
 
     def recommend(self, prompts: Sessions, k: int) -> Recommendations:
         """Return the best trained items, less those that `exclude_seen` keeps out.
@@ -111,7 +120,8 @@ class NeuralRecommender(Recommender):
             "items/codes": as_tensor(self._vocabulary.codes),
             "items/ties": as_tensor(self._vocabulary.ties),
         }
-        write(path, arrays, {"name": self.name, "config": self.config.as_dict()})
+        about = {"name": self.name, "config": self.config.as_dict()}
+        write(path, arrays, {**about, "training": vars(self.training)})
 
     @classmethod
     def load(cls, path: Path) -> NeuralRecommender:
@@ -129,13 +139,27 @@ class NeuralRecommender(Recommender):
         model._restore(path)
         return model
 
+    def _train_once(self, train: Sessions, bench: Bench, kept: Path) -> None:
+        """Train unless the weights are kept already; another process that asks for them waits."""
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(kept.with_suffix(".lock")):
+            if kept.exists():
+                bench.report(f"weights of an earlier fit serve again: {kept.name}")
+                self._restore(kept)
+                bench.weights[kept.name] = self.training.seconds
+            else:
+                self._train(train, bench, kept)
+                bench.weights[kept.name] = 0.0
+
     def _restore(self, path: Path) -> None:
         import torch
 
         from benchkit_plugins.recommenders.neural.checkpoint import demand
         from benchkit_plugins.recommenders.neural.hardware import choose_device
+        from benchkit_plugins.recommenders.neural.training import State
 
-        arrays, _ = demand(path)
+        arrays, about = demand(path)
+        self.training = State(**about["training"])
         codes, ties = arrays.pop("items/codes").numpy(), arrays.pop("items/ties").numpy()
         self._vocabulary = Vocabulary(codes, ties)
         weights = {name.removeprefix("weights/"): value for name, value in arrays.items()}
@@ -154,12 +178,9 @@ class NeuralRecommender(Recommender):
         from benchkit_plugins.recommenders.neural.validation import Validation, hold_out
 
         config, sessions = self.config, self._vocabulary.encode(train)
-        rows, held = hold_out(
-            len(sessions),
-            config.validation_share,
-            config.validation_limit,
-            bench.rng("held-out sessions"),
-        )
+        learnt, held = hold_out(sessions, config, bench.rng("held-out sessions"))
+        preparation = Checkpoint(None if kept is None else kept.with_suffix(".pretraining"))
+        seconds = self.pretrain(learnt, bench, preparation)
         dtype = hardware.choose_dtype(config.dtype, self._network.table.device)
         trainer = Trainer(
             self._network,
@@ -172,17 +193,18 @@ class NeuralRecommender(Recommender):
             dtype if self._network.table.device.type == "cuda" else torch.float32,
         )
         checkpoint = Checkpoint(None if kept is None else kept.with_suffix(".training"))
-        held_out = Validation.of(sessions.take(held), config.last_n, config.exclude_seen)
-        self.training = trainer.train(sessions.take(rows), held_out, checkpoint)
+        self.training = trainer.train(learnt, Validation.of(held, config), checkpoint)
+        self.training.seconds += seconds
         if kept is not None:
             self.save(kept)
             checkpoint.remove()
+            preparation.remove()
 
     def _key(self, train: Sessions, bench: Bench) -> str:
-        """Return what names this fit's files: equal where the result would be equal."""
+        """Return a digest that is equal where the fitted weights would be."""
         digest = hashlib.sha256()
         about: dict[str, Any] = {
-            "revision": _REVISION,
+            "code": self._code(),
             "config": self.config.as_dict(),
             "seed": bench.seed,
             "device": self._network.table.device.type,
@@ -190,4 +212,13 @@ class NeuralRecommender(Recommender):
         digest.update(json.dumps(about, sort_keys=True).encode())
         for array in (train.items, train.offsets, self._network.table.detach().cpu().numpy()):
             digest.update(np.ascontiguousarray(array).data)
-        return f"{self.name}-{digest.hexdigest()[:20]}"
+        return digest.hexdigest()[:16]
+
+    @classmethod
+    def _code(cls) -> str:
+        """Return a digest of the code that trains: what other code trained is not used."""
+        files = [*Path(__file__).parent.rglob("*.py"), Path(inspect.getfile(cls))]
+        digest = hashlib.sha256()
+        for file in sorted(files):
+            digest.update(file.read_bytes())
+        return digest.hexdigest()

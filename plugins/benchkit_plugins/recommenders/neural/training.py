@@ -33,12 +33,14 @@ class State:
         best: best validation NDCG@20 so far.
         waited: epochs since then.
         curve: mean loss and validation NDCG@20 of each epoch.
+        seconds: wall time of the epochs.
     """
 
     epoch: int = 0
     best: float = -1.0
     waited: int = 0
     curve: list[list[float]] = field(default_factory=list)
+    seconds: float = field(default=0.0, compare=False)
 
 
 class Trainer:
@@ -93,8 +95,10 @@ class Trainer:
             loss = self._epoch(usable)
             score = ndcg(self.network, self.examples, held_out) if len(held_out) else -loss
             self._note(loss, score)
+            seconds = time.perf_counter() - started
+            self.state.seconds += seconds
             checkpoint.keep(self)
-            self._tell(len(usable), time.perf_counter() - started)
+            self._tell(len(usable), seconds)
         self.network.load_state_dict(self.best)
         self.network.eval()
         return self.state

@@ -8,10 +8,11 @@ from math import ceil
 import numpy as np
 import torch
 
-from benchkit import ExcludeSeen, Sessions
+from benchkit import Sessions
 from benchkit.contracts.sessions import Int64
 from benchkit.ranking import excluded
-from benchkit_plugins.recommenders.neural.examples import Examples
+from benchkit_plugins.recommenders.neural.config import NeuralConfig
+from benchkit_plugins.recommenders.neural.examples import Examples, beginnings
 from benchkit_plugins.recommenders.neural.network import Network
 from benchkit_plugins.recommenders.neural.packing import Packed
 
@@ -21,7 +22,7 @@ _SCORES = 1 << 24  # scores held at once
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """Held-out sessions, each less its last item.
+    """Prompts and what follows them, of held-out sessions.
 
     Attributes:
         read: what the network reads of the prompts, none empty.
@@ -34,13 +35,18 @@ class Validation:
     truth: Int64
 
     @classmethod
-    def of(cls, sessions: Sessions, last_n: int, exclude_seen: ExcludeSeen) -> Validation:
-        """Withhold the last item of each session of at least two."""
-        kept = sessions.take(np.flatnonzero(sessions.lengths >= 2))
-        prompts = kept.where(kept.distances > 1)
-        read = prompts.last(last_n)
-        truth = kept.items[kept.offsets[1:] - 1].astype(np.int64)
-        return cls(read, excluded(prompts, read, exclude_seen), truth)
+    def of(cls, sessions: Sessions, config: NeuralConfig) -> Validation:
+        """Withhold every item but the first of each session in turn, or its last alone.
+
+        The last alone, where the items before it are learnt from.
+        """
+        if config.validation_items == "every" and config.hold_out == "sessions":
+            sessions = beginnings(sessions.last(config.last_n + 1))
+        sessions = sessions.take(np.flatnonzero(sessions.lengths >= 2))
+        prompts = sessions.where(sessions.distances > 1)
+        read = prompts.last(config.last_n)
+        truth = sessions.items[sessions.offsets[1:] - 1].astype(np.int64)
+        return cls(read, excluded(prompts, read, config.exclude_seen), truth)
 
     def __len__(self) -> int:
         """Return the number of prompts."""
@@ -48,12 +54,15 @@ class Validation:
 
 
 def hold_out(
-    count: int, share: float, limit: int, draw: np.random.Generator
-) -> tuple[Int64, Int64]:
-    """Return (rows to train on, rows to validate on) of `count` sessions, drawn at random."""
-    held = min(ceil(share * count), limit, max(0, count - 1))
+    sessions: Sessions, config: NeuralConfig, draw: np.random.Generator
+) -> tuple[Sessions, Sessions]:
+    """Return (sessions to learn from, sessions to validate on), both ordered as they were."""
+    if config.hold_out == "last-items":
+        return sessions.where(sessions.distances > 1), sessions
+    count = len(sessions)
+    held = min(ceil(config.validation_share * count), config.validation_limit, max(0, count - 1))
     rows = draw.permutation(count)
-    return np.sort(rows[held:]), np.sort(rows[:held])
+    return sessions.take(np.sort(rows[held:])), sessions.take(np.sort(rows[:held]))
 
 
 @torch.no_grad()

@@ -32,7 +32,10 @@ class SASRecNetwork(Network):
 
     def forward(self, packed: Packed) -> Tensor:
         """Return hidden states, ``[positions, dim]``."""
-        x: Tensor = self.embed(packed.items)  # [positions, dim]
+        return self.encode(self.embed(packed.items), packed)
+
+    def encode(self, x: Tensor, packed: Packed) -> Tensor:
+        """Return hidden states of embeddings, ``[positions, dim]`` of ``[positions, dim]``."""
         x = x + F.embedding(packed.distances, self.positions)  # [positions, dim]
         x = self.dropout(x)
         for layer in self.layers:

@@ -1,0 +1,131 @@
+"""What S3-Rec's pre-training reads: beginnings of sessions with masks, and the items' attributes.
+
+K. Zhou et al., CIKM 2020, section 4.2. As in its authors' code, each beginning of a session is a
+case of its own, its last item is always masked, and a segment holds at most half of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchkit import Sessions
+from benchkit.contracts.catalog import Catalog
+from benchkit.contracts.sessions import Bool, Int32, Int64, offsets_of
+from benchkit_plugins.recommenders.neural.examples import Batch
+
+
+@dataclass(frozen=True, eq=False)
+class Attributes:
+    """Attributes of the trained items; those that occur on no trained item are left out.
+
+    Attributes:
+        offsets: where each item's attributes begin, ``int64[items + 1]``.
+        codes: attributes of all items, ascending within an item, ``int64[...]``.
+        count: how many different attributes there are.
+    """
+
+    offsets: Int64
+    codes: Int64
+    count: int
+
+    @classmethod
+    def of(cls, catalog: Catalog, items: Int32) -> Attributes:
+        """Return the attributes of the items with these catalog codes."""
+        owners, places = _spread(catalog.attribute_offsets, items)
+        names, dense = np.unique(catalog.attribute_codes[places], return_inverse=True)
+        count = max(1, len(names))
+        pairs = np.unique(owners * count + dense)  # an attribute counts once an item
+        lengths = np.bincount(pairs // count, minlength=len(items))
+        return cls(offsets_of(lengths), pairs % count, len(names))
+
+    def described(self, items: Int32) -> Bool:
+        """Return which items have attributes."""
+        found: Bool = self.offsets[items] < self.offsets[items + 1]
+        return found
+
+    def pairs(self, items: Int32) -> tuple[Int64, Int64]:
+        """Return (place in `items`, attribute) of each of their attributes."""
+        owners, places = _spread(self.offsets, items)
+        return owners, self.codes[places]
+
+
+@dataclass(frozen=True, eq=False)
+class MaskedBatch:
+    """Cases of pre-training, each read four times.
+
+    Attributes:
+        readings: each session with single items masked, then each with a segment masked, then the
+            segments alone in the masked rest, then foreign segments in their places; `where` and
+            `targets` tell of the first reading.
+        shown: items that are not masked there, ``int32[...]``.
+        wrong: another item for each mask, ``int32[predictions]``.
+        paired: cases whose foreign segment is one of another session, ``int64[...]``.
+    """
+
+    readings: Batch
+    shown: Int32
+    wrong: Int32
+    paired: Int64
+
+    def __len__(self) -> int:
+        """Return the number of cases."""
+        return len(self.readings) // 4
+
+
+def mask(batch: Sessions, items: int, share: float, draw: np.random.Generator) -> MaskedBatch:
+    """Return the readings of some cases.
+
+    Args:
+        batch: cases, none of them empty.
+        items: number of items, also the code of the mask.
+        share: probability that an item is masked, the last one apart, which always is.
+        draw: what decides the rest.
+    """
+    hidden = (draw.random(batch.interactions) < share) | (batch.distances == 1)
+    right = batch.items[hidden]
+    single = np.where(hidden, np.int32(items), batch.items)
+    # Any item but the right one.
+    wrong = (right + draw.integers(1, max(2, items), size=len(right))) % items
+    context, segments, foreign, paired = cut_segments(batch, items, draw)
+    readings = Batch(
+        np.concatenate([single, context, segments, foreign]),
+        offsets_of(np.tile(batch.lengths, 4)),
+        np.flatnonzero(hidden),
+        right,
+    )
+    return MaskedBatch(readings, batch.items[~hidden], wrong.astype(np.int32), paired)
+
+
+def cut_segments(
+    batch: Sessions, items: int, draw: np.random.Generator
+) -> tuple[Int32, Int32, Int32, Int64]:
+    """Cut a segment out of each session, and one as long out of the session behind it.
+
+    Returns:
+        The sessions without their segments, the segments in their places, the foreign ones there,
+        all ``int32[positions]`` with masks elsewhere; and the rows whose foreign segment comes
+        from another session, for two cases may be beginnings of one.
+    """
+    rows = np.arange(len(batch))
+    others = np.roll(rows, -1)
+    shorter = np.minimum(batch.lengths, batch.lengths[others])
+    sizes = draw.integers(1, np.maximum(1, shorter // 2) + 1)
+    starts = draw.integers(0, batch.lengths - sizes + 1)
+    theirs = batch.offsets[:-1][others] + draw.integers(0, batch.lengths[others] - sizes + 1)
+    place = batch.positions - np.repeat(starts, batch.lengths)  # within the segment
+    inside = (place >= 0) & (place < np.repeat(sizes, batch.lengths))
+    context = np.where(inside, np.int32(items), batch.items)
+    segments = np.where(inside, batch.items, np.int32(items))
+    foreign = np.full_like(segments, items)
+    foreign[inside] = batch.items[(np.repeat(theirs, batch.lengths) + place)[inside]]
+    return context, segments, foreign, np.flatnonzero(batch.ids != batch.ids[others])
+
+
+def _spread(offsets: Int64, rows: Int32) -> tuple[Int64, Int64]:
+    """Return (place in `rows`, index) of everything that ragged rows hold."""
+    lengths = np.diff(offsets)[rows]
+    ends = offsets_of(lengths)
+    owners = np.repeat(np.arange(len(rows), dtype=np.int64), lengths)
+    return owners, np.arange(ends[-1]) + np.repeat(offsets[rows] - ends[:-1], lengths)

@@ -1,0 +1,113 @@
+"""S3-Rec's pre-training: epochs over masked sessions, before the network learns to recommend."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from benchkit import Sessions
+from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
+from benchkit_plugins.recommenders.neural.config import PretrainedConfig
+from benchkit_plugins.recommenders.neural.examples import beginnings, in_batches
+from benchkit_plugins.recommenders.neural.hardware import seeded
+from benchkit_plugins.recommenders.neural.masking import Attributes, mask
+from benchkit_plugins.recommenders.neural.networks.s3rec import S3RecNetwork
+from benchkit_plugins.recommenders.neural.objectives import Objectives
+from benchkit_plugins.recommenders.neural.training import Rng, clip, show_time
+
+
+@dataclass
+class Progress:
+    """How far pre-training has come.
+
+    Attributes:
+        epoch: epochs finished.
+        curve: mean loss of each epoch, and its four terms before they are weighed.
+        seconds: wall time of the epochs.
+    """
+
+    epoch: int = 0
+    curve: list[list[float]] = field(default_factory=list)
+    seconds: float = field(default=0.0, compare=False)
+
+
+class Pretrainer:
+    """Pre-trains one network, in single precision.
+
+    Every epoch has a generator of its own, as in `training.Trainer`.
+    """
+
+    def __init__(
+        self,
+        network: S3RecNetwork,
+        attributes: Attributes,
+        config: PretrainedConfig,
+        rng: Rng,
+        report: Callable[[str], None],
+    ) -> None:
+        self.device = network.table.device
+        with seeded(rng("pretrain weights"), self.device):
+            self.network = Objectives(network, attributes).to(self.device)
+        self.config, self.rng, self._report = config, rng, report
+        weights = (config.aap_weight, config.mip_weight, config.map_weight, config.sp_weight)
+        self.weights = torch.tensor(weights, device=self.device)
+        self.variables = list(self.network.parameters())
+        self.optimizer = torch.optim.AdamW(
+            self.variables,
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            eps=1e-7,
+            fused=self.device.type in ("cpu", "cuda"),
+        )
+        self.state = Progress()
+        self.best: dict[str, Tensor] = {}  # the last weights are the ones to go on with
+        self.parts = 1
+
+    def train(self, sessions: Sessions, checkpoint: Checkpoint) -> Progress:
+        """Train what epochs are left; the checkpoint stays, so that no epoch is done again."""
+        checkpoint.restore(self)
+        cases = beginnings(sessions.last(self.config.last_n))
+        while len(cases) and self.state.epoch < self.config.pretrain_epochs:
+            started = time.perf_counter()
+            terms = self._epoch(cases)
+            self.state.epoch += 1
+            self.state.curve.append([float(terms @ self.weights), *terms.tolist()])
+            seconds = time.perf_counter() - started
+            self.state.seconds += seconds
+            checkpoint.keep(self)
+            self._tell(len(cases), seconds)
+        return self.state
+
+    def report(self, line: str) -> None:
+        """Tell a line that says what it is about."""
+        self._report(f"pre-training: {line}")
+
+    def _epoch(self, cases: Sessions) -> Tensor:
+        """Train one epoch and return the mean of each loss, ``[4]``."""
+        self.network.train()
+        config, items = self.config, self.network.network.items
+        draw = self.rng(f"pretrain epoch {self.state.epoch}")
+        total = torch.zeros(4, device=self.device)
+        with seeded(draw, self.device):
+            for rows in in_batches(cases.lengths, config.batch_size, draw):
+                batch = mask(cases.take(rows), items, config.mask_share, draw)
+                self.optimizer.zero_grad()
+                losses = self.network(batch)  # [4]
+                torch.autograd.backward(losses @ self.weights)
+                clip(self.variables, config.clipnorm)
+                self.optimizer.step()
+                total += losses.detach() * len(batch)
+        return total / len(cases)
+
+    def _tell(self, cases: int, seconds: float) -> None:
+        loss, *terms = self.state.curve[-1]
+        names = ("attributes", "masked items", "masked attributes", "segments")
+        parts = ", ".join(f"{name} {term:.4f}" for name, term in zip(names, terms, strict=True))
+        speed = f"{cases / seconds:,.0f} cases/s"
+        line = f"epoch {self.state.epoch}: loss {loss:.4f} ({parts}), {speed}"
+        left = seconds * (self.config.pretrain_epochs - self.state.epoch)
+        self.report(f"{line}, {show_time(left)} left" if left else line)
