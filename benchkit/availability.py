@@ -12,10 +12,18 @@ from benchkit.registry import registry
 from benchkit.stages.embed import missing, to_embed
 
 
-def reason_against(name: str, prepared: PreparedDataset, settings: Settings) -> str | None:
+def reason_against(
+    name: str, prepared: PreparedDataset, settings: Settings, *, named: bool
+) -> str | None:
     """Return why a recommender cannot run on a dataset here, or None.
 
     An embedder that cannot run is no hindrance where the store holds all its vectors.
+
+    Args:
+        name: the recommender.
+        prepared: the dataset.
+        settings: of the run.
+        named: whether the user named the recommender; if not, nothing is downloaded for it.
 
     Raises:
         PluginError: something that it stands on is not installed.
@@ -24,14 +32,25 @@ def reason_against(name: str, prepared: PreparedDataset, settings: Settings) -> 
     recommender = configure(
         name, settings.overrides.get(name, {}), family=prepared.family, preset=settings.preset
     )
+    given = {*settings.overrides, *map(str, settings.overrides.get(name, {}).values())}
     if (reason := recommender.obstacle()) is not None:
         return reason
     for each in foundations(
         recommender, settings.overrides, family=prepared.family, preset=settings.preset
     ):
-        if (reason := each.obstacle()) is not None and not _stored(each, prepared, settings):
+        reason = each.obstacle()
+        if reason is None and not named and each.name not in given:
+            reason = _download(each, name)
+        if reason is not None and not _stored(each, prepared, settings):
             return f"its {each.kind} {each.name}: {reason}"
     return None
+
+
+def _download(component: Component, recommender: str) -> str | None:
+    wanted = component.downloads()
+    if wanted is None:
+        return None
+    return f"{wanted} must be downloaded first; `-r {recommender}` does that"
 
 
 def _stored(component: Component, prepared: PreparedDataset, settings: Settings) -> bool:

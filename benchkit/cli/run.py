@@ -186,7 +186,9 @@ def _choose(
 
     chosen = list(dict.fromkeys(names or sorted(registry().components["recommender"])))
     reasons = {
-        name: reason for name in chosen if (reason := reason_against(name, prepared, settings))
+        name: reason
+        for name in chosen
+        if (reason := reason_against(name, prepared, settings, named=bool(names)))
     }
     for name, reason in reasons.items() if names else ():
         raise BenchkitError(f"{name} cannot run here: {reason}")

@@ -56,6 +56,13 @@ class Component(ABC):
         """Return why this configuration cannot run here, or None; by default `unavailable`."""
         return self.unavailable()
 
+    def downloads(self) -> str | None:
+        """Return what must be downloaded before this configuration can run, or None.
+
+        `benchkit run --all` leaves out what nobody named and would have to be downloaded.
+        """
+        return None
+
     @classmethod
     def headline(cls) -> str:
         """Return the first line of the docstring."""

@@ -48,6 +48,10 @@ class BERT(Embedder):
         """Return what is not installed, or why the model cannot be used."""
         return self.unavailable() or models.obstacle(self.config.model)
 
+    def downloads(self) -> str | None:
+        """Return the model, unless it is a folder or downloaded already."""
+        return models.to_download(self.config.model, self.config.revision)
+
     def identity(self) -> dict[str, Value]:
         """Return the model and where texts are cut."""
         found = models.identity(self.config.model, self.config.revision)

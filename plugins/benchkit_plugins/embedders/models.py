@@ -41,6 +41,13 @@ def obstacle(model: str) -> str | None:
     return None
 
 
+def to_download(model: str, revision: str) -> str | None:
+    """Return the model's name where it is neither a folder nor downloaded already."""
+    if Path(model).expanduser().is_dir() or _cached(model, revision):
+        return None
+    return model
+
+
 def identity(model: str, revision: str) -> dict[str, Value]:
     """Return what tells a model apart: its name and revision, or a folder's content."""
     path = Path(model).expanduser()

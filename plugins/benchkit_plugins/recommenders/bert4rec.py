@@ -146,7 +146,7 @@ class LLM2BERT4Rec(Initialised, BERT4Rec):
 class BERT2BERT4RecConfig(LLM2BERT4RecConfig):
     """LLM2BERT4Rec's parameters, with another embedder by default."""
 
-    embedder: str = param("bert", "embedder that initialises the item embeddings")
+    embedder: str = param("bert", "embedder that initialises the item embeddings", names="embedder")
 
 
 class BERT2BERT4Rec(LLM2BERT4Rec):

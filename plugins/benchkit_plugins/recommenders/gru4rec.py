@@ -123,7 +123,7 @@ class LLM2GRU4Rec(Initialised, GRU4Rec):
 class BERT2GRU4RecConfig(LLM2GRU4RecConfig):
     """LLM2GRU4Rec's parameters, with another embedder by default."""
 
-    embedder: str = param("bert", "embedder that initialises the item embeddings")
+    embedder: str = param("bert", "embedder that initialises the item embeddings", names="embedder")
 
 
 class BERT2GRU4Rec(LLM2GRU4Rec):

@@ -131,7 +131,7 @@ class LLM2SASRec(Initialised, SASRec):
 class BERT2SASRecConfig(LLM2SASRecConfig):
     """LLM2SASRec's parameters, with another embedder by default."""
 
-    embedder: str = param("bert", "embedder that initialises the item embeddings")
+    embedder: str = param("bert", "embedder that initialises the item embeddings", names="embedder")
 
 
 class BERT2SASRec(LLM2SASRec):
