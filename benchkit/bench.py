@@ -39,8 +39,8 @@ class Bench:
         spending: what paid calls have used up, and their cap.
         checkpoints: folder for fitted weights, and for what a fit needs to go on after it was
             killed; None keeps nothing.
-        weights: names of the files there that were made or used, each with the seconds that an
-            earlier fit took to make it, 0 for one made now.
+        weights: names of the files there that were made or used, each with the seconds that
+            earlier processes spent on it, 0 for one made now.
         report: told one line at a time how a long fit is going.
     """
 

@@ -125,7 +125,8 @@ def _exit_with_parent() -> None:
 @contextmanager
 def _threads_for(jobs: int) -> Iterator[None]:
     """Divide the cores among the processes started within, unless the user has decided."""
-    share = str(max(1, (os.cpu_count() or 1) // jobs))
+    # torch takes the largest of what these variables say, so one that the user set speaks for all.
+    share = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // jobs))
     ours = [name for name in _THREAD_VARIABLES if name not in os.environ]
     os.environ.update(dict.fromkeys(ours, share))
     try:

@@ -163,6 +163,16 @@ def test_a_bench_knows_the_weights_and_what_an_earlier_fit_took(tmp_path: Path) 
     assert one.training.seconds > 0
 
 
+def test_what_a_killed_fit_took_counts(tmp_path: Path) -> None:
+    values: dict[str, Any] = {"epochs": 3, "patience": 9, "checkpoints": tmp_path}
+
+    with pytest.raises(Killed):
+        fitted(SASRec, **values, report=killed_after(2))
+    kept: dict[str, float] = {}
+    again = fitted(SASRec, **values, kept=kept)
+    assert 0 < sum(kept.values()) < again.training.seconds
+
+
 @pytest.mark.parametrize("change", [{"seed": 8}, {"dropout": 0.2}, {"train": 2}])
 def test_another_fit_does_not_go_on_from_it(tmp_path: Path, change: dict[str, Any]) -> None:
     fitted(SASRec, checkpoints=tmp_path)
