@@ -47,6 +47,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--recbole", help="a Python that has RecBole")
+    parser.add_argument("--models", default="SASRec,GRU4Rec,BERT4Rec", help="of RecBole's")
     parser.add_argument("--side", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.side:
@@ -297,7 +298,7 @@ from recbole.utils import get_model, get_trainer
 
 folder, threads = sys.argv[1], int(sys.argv[2])
 torch.set_num_threads(threads)
-for name in ("SASRec", "GRU4Rec", "BERT4Rec"):
+for name in sys.argv[3].split(","):
     config = Config(model=name, dataset="made", config_dict={
         "data_path": folder, "USER_ID_FIELD": "user_id", "ITEM_ID_FIELD": "item_id",
         "TIME_FIELD": "timestamp", "load_col": {"inter": ["user_id", "item_id", "timestamp"]},
@@ -314,7 +315,8 @@ for name in ("SASRec", "GRU4Rec", "BERT4Rec"):
     import resource
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     seconds = time.perf_counter() - started
-    print(f"RecBole {name}: seconds an epoch {seconds:.1f}, peak MB {peak:.0f}")
+    print(f"RecBole {name}: seconds an epoch {seconds:.1f}, cases {len(train.dataset)}, "
+          f"peak MB {peak:.0f}", flush=True)
 """
 
 
@@ -327,8 +329,11 @@ def recbole(args: argparse.Namespace) -> str:
             file.write("user_id:token\titem_id:token\ttimestamp:float\n")
             for user, item, at in zip(train.owners, train.items, train.positions, strict=True):
                 file.write(f"{user}\t{item}\t{at}\n")
+            # RecBole takes the last two items of each session away: let those be no real ones.
+            for user, at in enumerate(train.lengths):
+                file.write(f"{user}\tend\t{at}\n{user}\tend of all\t{at + 1}\n")
         done = subprocess.run(
-            [args.recbole, "-c", RECBOLE, folder, str(args.threads)],
+            [args.recbole, "-c", RECBOLE, folder, str(args.threads), args.models],
             check=True,
             capture_output=True,
             text=True,

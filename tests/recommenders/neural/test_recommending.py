@@ -107,8 +107,8 @@ def test_validation_asks_for_every_item_but_the_first() -> None:
     held = Sessions.from_lists([[5, 6, 7], [8], [9, 1]])
     config = SASRec.Config.create({"last_n": 2}, "sasrec")
     found = Validation.of(held, config)
-    assert [list(found.read[row]) for row in range(3)] == [[5], [5, 6], [9]]
-    assert list(found.truth) == [6, 7, 1]
+    assert [list(found.read[row]) for row in range(3)] == [[5], [9], [5, 6]]
+    assert list(found.truth) == [6, 1, 7]
 
 
 def test_validation_reads_and_asks_no_further_back_than_training() -> None:
@@ -124,8 +124,8 @@ def test_validation_asks_for_the_last_item_alone(values: dict[str, Any]) -> None
     sessions = Sessions.from_lists([[5, 6, 7], [8], [9, 1]])
     learnt, held = hold_out(sessions, config, np.random.default_rng(0))
     found = Validation.of(sessions, config)
-    assert [list(found.read[row]) for row in range(2)] == [[5, 6], [9]]
-    assert list(found.truth) == [7, 1]
+    assert [list(found.read[row]) for row in range(2)] == [[9], [5, 6]]
+    assert list(found.truth) == [1, 7]
     if config.hold_out == "last-items":
         assert held is sessions
         assert [list(learnt[row]) for row in range(3)] == [[5, 6], [], [9]]

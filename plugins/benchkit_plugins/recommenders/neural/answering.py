@@ -8,12 +8,12 @@ from torch import Tensor
 
 from benchkit import Recommendations, Sessions
 from benchkit.contracts.sessions import Int64
-from benchkit.ranking import top_k, top_k_of
-from benchkit_plugins.recommenders.neural.examples import Examples
+from benchkit.ranking import top_k
+from benchkit_plugins.recommenders.neural.examples import Examples, by_length
 from benchkit_plugins.recommenders.neural.network import Network
 from benchkit_plugins.recommenders.neural.packing import Packed
 
-_SCORES = 1 << 23  # scores held at once
+_SCORES = 1 << 22  # scores held at once
 
 
 @torch.no_grad()
@@ -33,12 +33,13 @@ def answer(
     lists = Recommendations.empty(len(read), k)
     if not network.items:
         return lists
-    rows = max(1, _SCORES // network.items)
-    for start in range(0, len(read), rows):
-        stop = min(start + rows, len(read))
-        scores = _scores(network, examples, read.between(start, stop))
-        part = _best(scores, k, ties, exclude.between(start, stop))
-        lists.items[start:stop], lists.scores[start:stop] = part.items, part.scores
+    size = max(1, _SCORES // network.items)
+    order = by_length(read)
+    for start in range(0, len(read), size):
+        rows = order[start : start + size]
+        scores = _scores(network, examples, read.take(rows))
+        part = _best(scores, k, ties, exclude.take(rows))
+        lists.items[rows], lists.scores[rows] = part.items, part.scores
     return lists
 
 
@@ -56,24 +57,21 @@ def _scores(network: Network, examples: Examples, read: Sessions) -> Tensor:
 def _best(scores: Tensor, k: int, ties: Int64, exclude: Sessions) -> Recommendations:
     """Rank scores as `benchkit.ranking.top_k` does, faster.
 
-    torch finds the best items, the ranking orders them. Only where items beyond the list equal
-    its last one does order among equals decide who is listed, and the whole row is ranked.
+    torch finds the best items in order. Only where two of them, or one and the first beyond the
+    list, score alike does the order among equals matter, and the whole row is ranked.
     """
     device = scores.device
     owners = torch.from_numpy(exclude.owners).to(device)
     scores[owners, torch.from_numpy(exclude.items).to(device).long()] = float("-inf")
     prompts, items = scores.shape
     best, codes = (found.cpu().numpy() for found in scores.topk(min(k + 1, items), dim=1))
-    listed = best[:, :k] > -np.inf
-    rows, places = np.nonzero(listed)
-    lists = top_k_of(
-        rows, codes[rows, places].astype(np.int32), best[rows, places], k, ties, prompts
-    )
-    if k < items:
-        tied = np.flatnonzero((best[:, k] == best[:, k - 1]) & (best[:, k] > -np.inf))
-        if len(tied):
-            again = top_k(
-                scores[torch.from_numpy(tied).to(device)].cpu().numpy(), k, ties, exclude.take(tied)
-            )
-            lists.items[tied], lists.scores[tied] = again.items, again.scores
+    listed = best > -np.inf
+    lists = Recommendations.empty(prompts, k)
+    lists.items[:, :items] = np.where(listed, codes, -1)[:, :k]
+    lists.scores[:, :items] = best[:, :k]
+    tied = np.flatnonzero(((best[:, 1:] == best[:, :-1]) & listed[:, 1:]).any(axis=1))
+    if len(tied):
+        rows = scores[torch.from_numpy(tied).to(device)].cpu().numpy()
+        again = top_k(rows, k, ties, exclude.take(tied))
+        lists.items[tied], lists.scores[tied] = again.items, again.scores
     return lists

@@ -56,6 +56,11 @@ class Batch:
                 )
 
 
+def by_length(sessions: Sessions) -> Int64:
+    """Return an order in which batches hold sessions of like length, so need little padding."""
+    return np.argsort(sessions.lengths, kind="stable")
+
+
 def beginnings(sessions: Sessions) -> Sessions:
     """Return the beginnings of at least two items of each session, itself among them."""
     ends = np.flatnonzero(sessions.positions > 0)

@@ -12,12 +12,12 @@ from benchkit import Sessions
 from benchkit.contracts.sessions import Int64
 from benchkit.ranking import excluded
 from benchkit_plugins.recommenders.neural.config import NeuralConfig
-from benchkit_plugins.recommenders.neural.examples import Examples, beginnings
+from benchkit_plugins.recommenders.neural.examples import Examples, beginnings, by_length
 from benchkit_plugins.recommenders.neural.network import Network
 from benchkit_plugins.recommenders.neural.packing import Packed
 
 CUTOFF = 20
-_SCORES = 1 << 24  # scores held at once
+_SCORES = 1 << 22  # scores held at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +43,7 @@ class Validation:
         if config.validation_items == "every" and config.hold_out == "sessions":
             sessions = beginnings(sessions.last(config.last_n + 1))
         sessions = sessions.take(np.flatnonzero(sessions.lengths >= 2))
+        sessions = sessions.take(by_length(sessions))
         prompts = sessions.where(sessions.distances > 1)
         read = prompts.last(config.last_n)
         truth = sessions.items[sessions.offsets[1:] - 1].astype(np.int64)
