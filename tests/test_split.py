@@ -54,6 +54,15 @@ def test_untrained_items_go_before_the_last_one_is_withheld() -> None:
     assert card.unseen_truths == 0
 
 
+def test_the_card_says_how_rare_truths_are() -> None:
+    # Item 1 occurs six times in training, the others five; the truth of both prompts is 1.
+    card = temporal_split(prepared(*ten([2, 1], [0, 1])), Protocol()).card
+    assert (card.commonest_truth, card.commonest_truth_trained) == (2, 6)
+    assert card.rare_truths == 0.0
+    card = temporal_split(prepared(*ten([2, 1], [1, 2])), Protocol()).card
+    assert (card.commonest_truth, card.rare_truths) == (1, 0.5)
+
+
 def test_strict_keeps_the_real_last_item_and_calls_an_unseen_one_a_miss() -> None:
     split = temporal_split(prepared(*ten([0, 1, 3], [3, 2])), Protocol(name="strict"))
     assert [list(split.test.prompts[row]) for row in range(2)] == [[0, 1], [3]]

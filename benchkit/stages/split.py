@@ -15,7 +15,7 @@ from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.sessions import Bool, Int32, Int64, Sessions, offsets_of
 from benchkit.errors import DataError
 from benchkit.protocol import FOLDS, Protocol
-from benchkit.stages.split_card import SplitCard
+from benchkit.stages.split_card import RARE, SplitCard
 from benchkit.stages.ties import order_ties, tied, ties_with_previous
 
 
@@ -185,6 +185,8 @@ def _card(sessions: Sessions, train: Sessions, cut: _Cut, items: int) -> SplitCa
     tied_sessions = np.add.reduceat(ties, sessions.offsets[:-1], dtype=np.int64) > 0
     prompts = cut.kept.prompts
     cut_time = int(train.last_times[-1])
+    truth = cut.kept.truth[cut.kept.truth >= 0]
+    trained, asked = np.bincount(train.items, minlength=items), np.bincount(truth)
     return SplitCard(
         sessions=len(sessions),
         items=items,
@@ -198,6 +200,9 @@ def _card(sessions: Sessions, train: Sessions, cut: _Cut, items: int) -> SplitCa
         dropped_test_interactions=cut.dropped_interactions,
         moved_truths=cut.moved_truths,
         unseen_truths=int((cut.kept.truth < 0).sum()),
+        rare_truths=float((trained[truth] <= RARE).mean()) if len(truth) else 0.0,
+        commonest_truth=int(asked.max(initial=0)),
+        commonest_truth_trained=int(trained[asked.argmax()]) if len(asked) else 0,
         tied_interactions=float(tied(sessions).mean()),
         tied_sessions=float(tied_sessions.mean()),
         tied_truths=float(ties[sessions.offsets[1:] - 1].mean()),

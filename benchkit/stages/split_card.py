@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+RARE = 5
+
 
 @dataclass(frozen=True)
 class SplitCard:
@@ -23,6 +25,10 @@ class SplitCard:
         dropped_test_interactions: interactions of test sessions with items never trained on.
         moved_truths: prompts whose truth is not the session's real last item.
         unseen_truths: prompts whose truth was never trained on, a miss for everybody.
+        rare_truths: share of prompts whose truth occurs at most `RARE` times in training.
+        commonest_truth: prompts that share one truth, the most there are.
+        commonest_truth_trained: how often that item occurs in training: where it is rarely,
+            whether a model happens to rank it first decides much of its accuracy.
         tied_interactions: share of interactions that share session and time with another.
         tied_sessions: share of sessions with equal timestamps.
         tied_truths: share of sessions whose last two interactions have equal timestamps.
@@ -42,6 +48,9 @@ class SplitCard:
     dropped_test_interactions: int
     moved_truths: int
     unseen_truths: int
+    rare_truths: float
+    commonest_truth: int
+    commonest_truth_trained: int
     tied_interactions: float
     tied_sessions: float
     tied_truths: float
@@ -65,6 +74,11 @@ class SplitCard:
             ("test interactions dropped, untrained item", f"{self.dropped_test_interactions:,}"),
             ("prompts whose truth moved to an earlier item", f"{self.moved_truths:,}"),
             ("prompts whose truth nobody can hit", f"{self.unseen_truths:,}"),
+            (f"prompts whose truth was trained on at most {RARE} times", f"{self.rare_truths:.1%}"),
+            (
+                "prompts that share the commonest truth",
+                f"{self.commonest_truth:,}, trained on {self.commonest_truth_trained:,} times",
+            ),
             ("interactions tied with another in time", f"{self.tied_interactions:.1%}"),
             ("sessions with tied interactions", f"{self.tied_sessions:.1%}"),
             ("sessions whose last two items tie", f"{self.tied_truths:.1%}"),
