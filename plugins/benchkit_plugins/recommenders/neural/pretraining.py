@@ -17,7 +17,7 @@ from benchkit_plugins.recommenders.neural.hardware import seeded
 from benchkit_plugins.recommenders.neural.masking import Attributes, mask
 from benchkit_plugins.recommenders.neural.networks.s3rec import S3RecNetwork
 from benchkit_plugins.recommenders.neural.objectives import Objectives
-from benchkit_plugins.recommenders.neural.training import Rng, clip, show_time
+from benchkit_plugins.recommenders.neural.training import Rng, adamw, clip, show_time
 
 
 @dataclass
@@ -56,13 +56,7 @@ class Pretrainer:
         weights = (config.aap_weight, config.mip_weight, config.map_weight, config.sp_weight)
         self.weights = torch.tensor(weights, device=self.device)
         self.variables = list(self.network.parameters())
-        self.optimizer = torch.optim.AdamW(
-            self.variables,
-            lr=config.learning_rate,
-            weight_decay=config.weight_decay,
-            eps=1e-7,
-            fused=self.device.type in ("cpu", "cuda"),
-        )
+        self.optimizer = adamw(self.variables, config)
         self.state = Progress()
         self.best: dict[str, Tensor] = {}  # the last weights are the ones to go on with
         self.parts = 1

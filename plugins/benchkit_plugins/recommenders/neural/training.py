@@ -66,14 +66,7 @@ class Trainer:
         self.autocast = autocast
         self.device = network.table.device
         self.variables = [p for p in network.parameters() if p.requires_grad]
-        # The fused kernel is one pass over all variables; it does not exist for every device.
-        self.optimizer = torch.optim.AdamW(
-            self.variables,
-            lr=config.learning_rate,
-            weight_decay=config.weight_decay,
-            eps=1e-7,
-            fused=self.device.type in ("cpu", "cuda"),
-        )
+        self.optimizer = adamw(self.variables, config)
         self.parts = 1
         self.state = State()
         self.best = self._copy()
@@ -172,6 +165,18 @@ class Trainer:
         elif left:
             line += f", at most {show_time(left)} left"
         self.report(line)
+
+
+def adamw(variables: list[torch.nn.Parameter], config: NeuralConfig) -> torch.optim.AdamW:
+    """Return the optimizer of some variables of one network."""
+    return torch.optim.AdamW(
+        variables,
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
+        eps=1e-7,
+        # One pass over all variables; it does not exist for every device.
+        fused=variables[0].device.type in ("cpu", "cuda"),
+    )
 
 
 def clip(variables: list[torch.nn.Parameter], limit: float | None) -> None:
