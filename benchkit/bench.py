@@ -61,6 +61,11 @@ class Bench:
     report: Callable[[str], None] = field(default=lambda _line: None, repr=False)
     _fitted: dict[str, Recommender] = field(default_factory=dict, init=False, repr=False)
 
+    @property
+    def popularity(self) -> Int64:
+        """How many sessions contain each item (paper 6), ``int64[items]``."""
+        return self.item_counts if self.session_counts is None else self.session_counts
+
     def rng(self, purpose: str) -> np.random.Generator:
         """Return a generator of its own for each purpose: one more never disturbs another."""
         digest = hashlib.sha256(f"{self.seed}/{purpose}".encode()).digest()

@@ -91,7 +91,7 @@ class LLMSeqSimPopularity(Recommender):
     def fit(self, train: Sessions, bench: Bench) -> None:  # noqa: ARG002
         """Get LLMSeqSim and the thresholds."""
         config = self.config
-        counts = bench.item_counts if bench.session_counts is None else bench.session_counts
+        counts = bench.popularity
         self._popular: Bool = counts >= np.quantile(counts, config.popularity_quantile)
         self._similar = bench.recommender("llm-seq-sim", self._values())
         if config.mode != "popularity":

@@ -79,7 +79,7 @@ class LLMSeqSimSequential(Recommender):
         config = self.config
         if config.sequential == self.name:
             raise ConfigError(f"{self.name}: sequential must be another recommender than itself")
-        counts = bench.item_counts if bench.session_counts is None else bench.session_counts
+        counts = bench.popularity
         self._popular: Bool = counts >= np.quantile(counts, config.popularity_quantile)
         seen: dict[str, Value] = (
             {} if config.exclude_seen is None else {"exclude_seen": config.exclude_seen}
