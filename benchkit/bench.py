@@ -71,6 +71,11 @@ class Bench:
         digest = hashlib.sha256(f"{self.seed}/{purpose}".encode()).digest()
         return np.random.default_rng(np.frombuffer(digest, dtype=np.uint32))
 
+    @property
+    def held(self) -> int:
+        """How many fitted recommenders it keeps for whoever asks again."""
+        return len(self._fitted)
+
     def embeddings(
         self,
         name: str,

@@ -60,7 +60,7 @@ def run(tasks: Sequence[Task], jobs: int) -> Generator[Event, None, None]:
                 task = waiting.popleft()
                 receiver, sender = context.Pipe(duplex=False)
                 process = context.Process(target=_child, args=(sender, task), daemon=True)
-                with _threads_for(jobs):
+                with threads_for(jobs):
                     process.start()
                 sender.close()
                 running[receiver] = process, task
@@ -85,19 +85,34 @@ def _receive(connection: Connection, process: SpawnProcess, task: Task) -> Event
     try:
         event = connection.recv()
     except EOFError:
-        process.join()
-        code = process.exitcode or 0
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
-        hint = "; was memory short?" if code == -signal.SIGKILL else ""
-        return Event(task, "failed", f"its process {how}{hint}")
+        return Event(task, "failed", how_it_died(process))
     assert isinstance(event, Event)
     return event
+
+
+def how_it_died(process: SpawnProcess) -> str:
+    """Return in words how a process ended that should not have; waits for it to be gone."""
+    process.join()
+    code = process.exitcode or 0
+    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+    hint = "; was memory short?" if code == -signal.SIGKILL else ""
+    return f"its process {how}{hint}"
+
+
+def reason_of(error: BaseException) -> str:
+    """Return in one line why something failed."""
+    if isinstance(error, BenchkitError):
+        return str(error)
+    # torch's own is no MemoryError, and importing torch to ask for its class costs seconds
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return "memory was not enough"
+    return " ".join(f"{type(error).__name__}: {error}".strip(": ").split())
 
 
 def _child(sender: Connection, task: Task) -> None:
     # Ctrl-C reaches the whole group; the parent decides what becomes of the children.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    threading.Thread(target=exit_with_parent, daemon=True).start()
     try:
         record = execute(
             task,
@@ -105,16 +120,12 @@ def _child(sender: Connection, task: Task) -> None:
             lambda line: sender.send(Event(task, "report", line)),
         )
         sender.send(Event(task, "done", record=record))
-    except BenchkitError as error:
-        sender.send(Event(task, "failed", str(error)))
-    except MemoryError:
-        sender.send(Event(task, "failed", "memory was not enough", traceback.format_exc()))
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".strip(": ")
-        sender.send(Event(task, "failed", " ".join(reason.split()), traceback.format_exc()))
+        details = "" if isinstance(error, BenchkitError) else traceback.format_exc()
+        sender.send(Event(task, "failed", reason_of(error), details))
 
 
-def _exit_with_parent() -> None:
+def exit_with_parent() -> None:
     """End this process when its parent is killed: nobody would read what it computes."""
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -123,7 +134,7 @@ def _exit_with_parent() -> None:
 
 
 @contextmanager
-def _threads_for(jobs: int) -> Iterator[None]:
+def threads_for(jobs: int) -> Iterator[None]:
     """Divide the cores among the processes started within, unless the user has decided."""
     # torch takes the largest of what these variables say, so one that the user set speaks for all.
     share = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // jobs))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,25 @@ from benchkit.stages import record as records
 from benchkit.stages.measure import Measured, measure
 from benchkit.stages.prepare import load_prepared
 from benchkit.stages.recommend import fit, recommend
-from benchkit.stages.record import Identity, Record
+from benchkit.stages.record import TUNED, Identity, Record
 from benchkit.stages.spending import Spending
 from benchkit.stages.split import Split, split_sessions
 
 # Told what is going on, one line at a time.
 Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """What a search has found for a recommender, before anyone looks at the test set.
+
+    Attributes:
+        values: the configuration; empty where no trial finished, and the preset stands.
+        search: how it was found, as the record keeps it; ``study`` is its name.
+    """
+
+    values: Mapping[str, Any]
+    search: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -46,6 +59,7 @@ class Settings:
         workspace: folder that holds ``datasets``.
         out: folder that leaderboards and records are written to.
         max_cost: US dollars that paid calls of one recommender must not exceed; None for no cap.
+        frozen: what searches have found, by recommender; the user's values win over it.
     """
 
     protocol: Protocol
@@ -56,6 +70,7 @@ class Settings:
     workspace: Path
     out: Path
     max_cost: float | None = None
+    frozen: Mapping[str, Frozen] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,11 +91,28 @@ class Task:
         given = self.settings.overrides.get(self.recommender, {})
         return {name: self.identity.config[name] for name in given}
 
+    @property
+    def preset(self) -> str:
+        """Where values came from that the user did not set."""
+        return TUNED if self.recommender in self.settings.frozen else self.settings.preset
+
+    @property
+    def search(self) -> Mapping[str, Any]:
+        """How the configuration was found, {} without a search."""
+        frozen = self.settings.frozen.get(self.recommender)
+        return {} if frozen is None else frozen.search
+
     def finished(self) -> Record | None:
-        """Return the record of an earlier run with the same identity and all the cutoffs."""
+        """Return the record of an earlier run with the same identity and all the cutoffs.
+
+        Where the search has gone on since and found nothing better, the record learns of it.
+        """
         found = records.find(self.settings.out, self.identity)
         if found is None or self.missing(found):
             return None
+        if found.search != self.search:
+            found = replace(found, search=self.search)
+            records.rewrite(self.identity.folder(self.settings.out), found)
         return found
 
     def missing(self, record: Record) -> set[str]:
@@ -100,9 +132,10 @@ def plan(prepared: PreparedDataset, name: str, settings: Settings) -> Task:
     if (own := getattr(kind, "protocol", None)) is not None:
         settings = replace(settings, protocol=replace(settings.protocol, name=own))
     protocol = settings.protocol
+    frozen = settings.frozen.get(name, Frozen({}, {}))
     recommender = configure(
         name,
-        settings.overrides.get(name, {}),
+        {**frozen.values, **settings.overrides.get(name, {})},
         family=prepared.family,
         preset=settings.preset,
         exclude_prompt=protocol.strict,
@@ -134,6 +167,7 @@ def plan(prepared: PreparedDataset, name: str, settings: Settings) -> Task:
                 exclude_prompt=protocol.strict,
             )
         },
+        search=frozen.search.get("study", ""),
     )
     return Task(identity, settings)
 
@@ -188,14 +222,14 @@ def _evaluate(
         only_trained=settings.protocol.strict,
         values=settings.overrides,
         workspace=settings.workspace,
-        spending=Spending(cap=settings.max_cost),
+        spending=Spending(cap=_cap_left(task)),
         checkpoints=records.weights_folder(settings.out, prepared.name),
         session_counts=split.session_counts(prepared),
         report=report,
     )
     recommender = configure(
         task.recommender,
-        task.overrides,
+        identity.config,
         family=prepared.family,
         preset=settings.preset,
         exclude_prompt=settings.protocol.strict,
@@ -208,7 +242,7 @@ def _evaluate(
     measured = _measure(lists, split, prepared, settings.cutoffs)
     finished = Record(
         identity=identity,
-        preset=settings.preset,
+        preset=task.preset,
         overrides=task.overrides,
         metrics=measured.summaries,
         failed_metrics=measured.failed,
@@ -224,11 +258,18 @@ def _evaluate(
         created=now(),
         api={"tokens": bench.spending.tokens, "cost": bench.spending.dollars},
         weights=sorted(bench.weights),
+        search=task.search,
     )
     records.write(
         settings.out, finished, lists, split.test.prompts.ids, split.test.truth, measured.values
     )
     return finished
+
+
+def _cap_left(task: Task) -> float | None:
+    """Return what of the cap the search has left, in US dollars."""
+    cap = task.settings.max_cost
+    return None if cap is None else max(0.0, cap - float(task.search.get("cost", 0.0)))
 
 
 def remeasure(

@@ -73,7 +73,7 @@ def _note(event: Event, outcome: Outcome, out: Path, dataset: str) -> None:
             out,
             Failure(
                 task.identity,
-                task.settings.preset,
+                task.preset,
                 task.overrides,
                 event.text,
                 event.details,

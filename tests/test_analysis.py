@@ -201,7 +201,7 @@ def test_runs_of_a_row_are_averaged(tmp_path: Path) -> None:
 
 def test_what_cannot_be_analysed_is_left_out_with_its_reason(tmp_path: Path) -> None:
     good = keep(tmp_path, split(), "good", 0, lists(True, True, True, True))
-    others = replace(split(), test=replace(split().test, truth=np.zeros(4, dtype=np.int32)))
+    others = replace(split(), _test=replace(split().test, truth=np.zeros(4, dtype=np.int32)))
     other = keep(tmp_path, others, "other", 0, lists(True, True, True, True))
     lost = keep(tmp_path, split(), "lost", 0, lists(True, True, True, True))
     (lost.identity.folder(tmp_path) / "lists.parquet").unlink()

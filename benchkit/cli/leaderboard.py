@@ -46,8 +46,9 @@ class _Shown:
 @click.option(
     "--columns",
     metavar="[+]COLUMN[,...]",
-    help="Metrics with or without @k, seconds, memory, cost, version, ties, seeds; "
-    "a leading + adds to the usual ones. JSON always has everything.",
+    help="Metrics with or without @k, seconds, search-seconds, trials (done/pruned/failed), "
+    "memory, cost, version, ties, seeds; a leading + adds to the usual ones. JSON always has "
+    "everything.",
 )
 @click.option("--paper", is_flag=True, help="Set the published figures beside ours.")
 @wanted_options

@@ -16,12 +16,16 @@ from benchkit.cli.options import (
     set_option,
     whole_numbers,
 )
+from benchkit.cli.tuning import Tuning, plan_searches, search_all, tuning_options
 from benchkit.errors import BenchkitError
 
 if TYPE_CHECKING:
     from benchkit.contracts.dataset import PreparedDataset
     from benchkit.pipeline import Settings, Task
     from benchkit.runs import Outcome
+    from benchkit.tuning.search import Search
+
+_GO_ON = "Interrupted. The same command goes on; what is finished is kept."
 
 
 @click.command()
@@ -70,6 +74,7 @@ if TYPE_CHECKING:
 @click.option(
     "--jobs", default=1, show_default=True, type=click.IntRange(1), help="Recommenders at a time."
 )
+@tuning_options
 @out_option
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @click.pass_context
@@ -89,16 +94,22 @@ def run(
     max_cost: float | None,
     seeds: tuple[int, ...],
     jobs: int,
+    tuning: Tuning,
     out: Path,
     dry_run: bool,
 ) -> None:
     """Evaluate recommenders on a dataset and write its leaderboard.
+
+    Each recommender's parameters are first searched on folds of the training data, from its preset
+    on, with the first of several ties and seeds; the best configuration is then evaluated once on
+    the test set, with all ties and seeds. What --set gives is not searched.
 
     Killed or interrupted, the same command goes on where it was: what is finished is kept.
 
     \b
     benchkit run --all --dataset steam
     benchkit run -r v-sknn -r sknn --dataset beauty --ties 0,1,2 --set sknn.k=200
+    benchkit run -r v-sknn --dataset beauty --trials 200 --timeout 2h --jobs 4
     """
     from benchkit.availability import with_embedder
     from benchkit.pipeline import Settings
@@ -140,7 +151,8 @@ def run(
         for seed in seeds
     ]
     chosen, left_out = _choose(names + more, prepared, settings[0])
-    context.exit(_run(prepared, chosen, left_out, settings, jobs, dry_run))
+    searches = plan_searches(prepared, chosen, settings[0], tuning)
+    context.exit(_run(prepared, chosen, left_out, settings, searches, jobs, dry_run))
 
 
 def _run(
@@ -148,16 +160,22 @@ def _run(
     chosen: list[str],
     left_out: dict[str, str],
     settings: list[Settings],
+    searches: list[Search],
     jobs: int,
     dry_run: bool,
 ) -> int:
     from benchkit.pipeline import plan
     from benchkit.runs import run_all
 
-    tasks = [plan(prepared, name, each) for each in settings for name in chosen]
     if dry_run:
-        _dry_run(tasks, left_out)
+        _dry_run([plan(prepared, n, each) for each in settings for n in chosen], searches, left_out)
         return 0
+    try:
+        settings = search_all(searches, settings)
+    except KeyboardInterrupt:
+        click.echo(_GO_ON, err=True)
+        return 130
+    tasks = [plan(prepared, name, each) for each in settings for name in chosen]
     outcome = run_all(prepared.name, tasks, jobs)
     _finish(prepared.name, settings[0], outcome, left_out)
     if outcome.interrupted:
@@ -205,9 +223,16 @@ def _announce_sample(prepared: PreparedDataset) -> None:
     )
 
 
-def _dry_run(tasks: list[Task], left_out: dict[str, str]) -> None:
+def _dry_run(tasks: list[Task], searches: list[Search], left_out: dict[str, str]) -> None:
     from benchkit.contracts.config import show_value
+    from benchkit.tuning.budget import show_seconds
 
+    for search in searches:
+        limits = [show_seconds(search.options.limit)]
+        if search.options.trials is not None:
+            limits.append(f"{search.options.trials} trials")
+        names = ", ".join(search.space.ranges)
+        click.echo(f"search    {search.recommender}  at most {' or '.join(limits)}  {names}")
     for task in tasks:
         state = "finished" if task.finished() else "to run"
         config = " ".join(f"{key}={show_value(v)}" for key, v in task.identity.config.items())
@@ -240,4 +265,4 @@ def _finish(dataset: str, settings: Settings, outcome: Outcome, left_out: dict[s
             path = event.task.identity.folder(out)
             click.echo(f"  traceback in {path.with_name(path.name + '.failed.json')}", err=True)
     if outcome.interrupted:
-        click.echo("Interrupted. The same command goes on; what is finished is kept.", err=True)
+        click.echo(_GO_ON, err=True)

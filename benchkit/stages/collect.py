@@ -116,7 +116,7 @@ def _problem_with_values(record: Record) -> str:
     if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in numbers):
         return "a figure is no number"
     texts = (record.preset, record.created)
-    maps = (record.overrides, record.failed_metrics, record.split)
+    maps = (record.overrides, record.failed_metrics, record.split, record.search)
     if not all(isinstance(text, str) for text in texts):
         return "its preset or time is no text"
     return "" if all(isinstance(part, Mapping) for part in maps) else "a part of it is no mapping"

@@ -9,6 +9,7 @@ from typing import Any
 from benchkit.errors import PluginError
 from benchkit.protocol import Protocol
 from benchkit.registry import registry
+from benchkit.stages.record import TUNED
 from benchkit.stages.rows import USUAL_PRESET, Row
 from benchkit.stages.tables import Table
 
@@ -34,8 +35,8 @@ class Comparison:
     advice: tuple[str, ...] = ()
 
     def applies(self, row: Row) -> bool:
-        """Whether a row is of the paper's configuration."""
-        return row.preset == USUAL_PRESET and not row.overrides
+        """Whether a row is of the paper's configuration, or tuned as the paper's are."""
+        return row.preset in (USUAL_PRESET, TUNED) and not row.overrides
 
     def sentences(self) -> list[str]:
         """Return what the caption says."""

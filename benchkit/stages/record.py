@@ -26,6 +26,8 @@ from benchkit.files import folder_atomically, write_atomically
 RECORDS = "records"
 _WEIGHTS = "weights"
 FORMAT = 1
+# The preset of a record whose configuration a search has found.
+TUNED = "tuned"
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Identity:
             distribution, version, source and configuration, by ``kind:name``.
         seed: of everything random.
         depth: length of the lists.
+        search: name of the study that found the configuration; "" without a search.
     """
 
     dataset: Mapping[str, Any]
@@ -51,11 +54,15 @@ class Identity:
     seed: int
     depth: int
     builds_on: Mapping[str, Any] = field(default_factory=dict)
+    search: str = ""
 
     @property
     def key(self) -> str:
         """Digest of the identity, 16 hex digits."""
-        content = json.dumps(asdict(self), sort_keys=True)
+        known = asdict(self)
+        if not self.search:  # as keys were before there were searches
+            del known["search"]
+        content = json.dumps(known, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def folder(self, out: Path) -> Path:
@@ -70,7 +77,8 @@ class Record:
 
     Attributes:
         identity: what was run.
-        preset: ``paper``, ``sample`` or ``default``: where values came from that nobody set.
+        preset: ``paper``, ``sample``, ``default`` or ``tuned``: where values came from that nobody
+            set.
         overrides: the values that the user set.
         metrics: summaries at full precision, ``{"ndcg@20": 0.0424}``.
         failed_metrics: metrics that could not be computed, with the reason.
@@ -82,6 +90,7 @@ class Record:
         environment: commit, package versions, machine.
         created: when, ISO 8601 in UTC.
         weights: names of the files that hold the fitted weights, in ``weights/<dataset>``.
+        search: how the configuration was found (`benchkit.tuning.frozen`); {} without a search.
     """
 
     identity: Identity
@@ -97,6 +106,7 @@ class Record:
     created: str
     api: Mapping[str, float] = field(default_factory=lambda: {"tokens": 0, "cost": 0.0})
     weights: Sequence[str] = field(default_factory=list)
+    search: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return the record as a JSON document."""
@@ -193,6 +203,11 @@ def write_failure(out: Path, failure: Failure) -> None:
 def rewrite_metrics(folder: Path, record: Record, values: Mapping[str, Float64]) -> None:
     """Replace a record's metrics and per-prompt values, from the kept lists."""
     write_atomically(folder / "values.parquet", _parquet(values))
+    rewrite(folder, record)
+
+
+def rewrite(folder: Path, record: Record) -> None:
+    """Replace a record, and leave what lies beside it."""
     write_atomically(folder / "record.json", record.to_json())
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from statistics import fmean, stdev
 from typing import Any
 
 from benchkit.contracts.config import show_value
 from benchkit.protocol import Ties
-from benchkit.stages.record import Failure, Record
+from benchkit.stages.record import TUNED, Failure, Record
 
 # Recommender, distribution, preset, overrides: what a reader takes for one thing.
 Key = tuple[str, str, str, str]
@@ -36,6 +36,7 @@ class Row:
         prompts: numbers of prompts among them, ascending.
         records: keys of their records.
         created: when the newest of them ended.
+        search: how the configuration was found, {} without a search.
     """
 
     recommender: str
@@ -58,6 +59,7 @@ class Row:
     prompts: Sequence[int]
     records: Sequence[str]
     created: str
+    search: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -151,6 +153,7 @@ def average(runs: Sequence[Record]) -> Row:
         prompts=sorted({run.prompts for run in runs}),
         records=[run.identity.key for run in runs],
         created=newest.created,
+        search=newest.search,
     )
 
 
@@ -180,11 +183,17 @@ def _means(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: fmean(part.get(name, 0.0) for part in parts) for name in names}
 
 
+def in_vain(run: Record) -> bool:
+    """Tell whether a search was over before a trial finished, and the preset stands."""
+    return bool(run.search) and run.search.get("best") is None
+
+
 def labels(known: Mapping[Key, Mapping[str, Any]]) -> dict[Key, str]:
     """Return a label a row: the name, and what tells it from the other rows of its table.
 
-    The user's values always show, a preset other than the usual where the same row stands there
-    with another one, a distribution where rows would be called alike.
+    The user's values always show, and that a search found the others; a preset other than the usual
+    where the same row stands there with another one, a distribution where rows would be called
+    alike.
 
     Args:
         known: overrides of each row, by key.
@@ -199,4 +208,6 @@ def _label(key: Key, overrides: Mapping[str, Any], known: Iterable[Key]) -> str:
     shown = ", ".join(f"{k}={show_value(v)}" for k, v in sorted(overrides.items()))
     label = f"{name} ({shown})" if shown else name
     presets = {key[2] for key in known if key == (name, distribution, key[2], values)}
+    if preset == TUNED:
+        return f"{label} [{TUNED}]"
     return f"{label} [{preset}]" if preset != USUAL_PRESET and len(presets) > 1 else label

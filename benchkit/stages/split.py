@@ -6,6 +6,7 @@ By time over all sessions (paper 7.1.1), or the last item of each session (7.1.5
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
 
@@ -41,14 +42,43 @@ class Fold:
     withheld: Withheld
 
 
+class SealedError(RuntimeError):
+    """The test set was asked for while a configuration is searched: a bug, ours or a plugin's."""
+
+
+_seals = 0
+
+
+@contextmanager
+def sealed() -> Iterator[None]:
+    """Make every test set unreadable within, in the whole process: a search must not see it."""
+    global _seals  # noqa: PLW0603 - it is the process that must not look
+    _seals += 1
+    try:
+        yield
+    finally:
+        _seals -= 1
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """Training data, test data, and what the split did."""
 
     train: Sessions
-    test: Withheld
+    _test: Withheld
     card: SplitCard
     protocol: Protocol
+
+    @property
+    def test(self) -> Withheld:
+        """The test set.
+
+        Raises:
+            SealedError: a search is going on in this process.
+        """
+        if _seals:
+            raise SealedError("the test set is sealed while a configuration is searched")
+        return self._test
 
     def folds(self) -> Iterator[Fold]:
         """Yield the folds for tuning.

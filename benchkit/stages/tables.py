@@ -8,12 +8,13 @@ from typing import Any
 
 from benchkit.protocol import Ties
 from benchkit.stages.failed import FailedRow, failed_row, missing
-from benchkit.stages.record import Failure, Identity, Record
+from benchkit.stages.record import TUNED, Failure, Identity, Record
 from benchkit.stages.rows import (
     Key,
     Row,
     average,
     current,
+    in_vain,
     labels,
     overrides_of,
     ties_of,
@@ -103,11 +104,18 @@ def _table(
     lost = missing(chosen, [failure for failure in failures if ties_of(failure) in ties])
     overrides = {key: overrides_of(found[-1]) for key, found in lost.items()}
     names = labels({**overrides, **{key: overrides_of(runs[-1]) for key, runs in chosen.items()}})
-    averaged = [replace(average(runs), label=names[key]) for key, runs in chosen.items()]
+    averaged = [_row(runs, names[key]) for key, runs in chosen.items()]
     failed = [failed_row(names[key], found) for key, found in lost.items()]
     runs: list[Record | Failure] = [run for part in chosen.values() for run in part]
     runs += [failure for part in lost.values() for failure in part]
     return _assemble(runs, ties, averaged, failed)
+
+
+def _row(runs: Sequence[Record], label: str) -> Row:
+    row = average(runs)
+    if in_vain(runs[-1]):
+        label = label.replace(f"[{TUNED}]", "[not tuned]")
+    return replace(row, label=label)
 
 
 def _assemble(

@@ -23,7 +23,19 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if "steam" not in registry().components["dataset"]:
         pytest.skip("benchkit is not installed")
     folder = tmp_path_factory.mktemp("home")
-    arguments = ("run", "-r", "most-popular", "-r", "v-sknn", "--dataset", "steam", "--ties", "0,1")
+    arguments = (
+        "run",
+        "-r",
+        "most-popular",
+        "-r",
+        "v-sknn",
+        "--dataset",
+        "steam",
+        "--trials",
+        "0",
+        "--ties",
+        "0,1",
+    )
     done = call(folder, *arguments, "--k", "20")
     assert done.exit_code == 0, done.output
     return folder

@@ -30,8 +30,21 @@ def caption(table: Table, comparison: Comparison | None = None) -> list[str]:
     ]
     if any(value is not None for row in table.rows for value in row.spread.values()):
         sentences.append("Mean ± sample standard deviation over the runs of each row.")
+    sentences += _tuned(table)
     if comparison is not None:
         sentences += comparison.sentences()
+    return sentences
+
+
+def _tuned(table: Table) -> list[str]:
+    """Say what marks the rows whose configuration was searched."""
+    searched = [row for row in table.rows if row.search]
+    found = [row for row in searched if row.search.get("best") is not None]
+    sentences = []
+    if found:
+        sentences.append("[tuned]: the best configuration of a search on the training data.")
+    if len(found) < len(searched):
+        sentences.append("[not tuned]: no trial of the search finished, so the preset stands.")
     return sentences
 
 

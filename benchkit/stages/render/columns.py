@@ -13,6 +13,7 @@ from benchkit.stages.rows import Row
 from benchkit.stages.tables import Table
 
 Value = float | str | None
+_COUNTED = ("done", "pruned", "failed")
 
 
 @dataclass(frozen=True)
@@ -106,12 +107,30 @@ def _extras() -> list[Column]:
     return [
         extra("fit-seconds", "Fit s", seconds("fit"), 1),
         extra("recommend-seconds", "Recommend s", seconds("recommend"), 1),
+        Column("search-seconds", "Search s", "", _searched, _one_decimal, better=-1, extra=True),
+        Column("trials", "Trials", "", _trials, _one_decimal, extra=True),
         extra("memory", "Memory MiB", lambda row: row.peak_memory / 2**20),
         extra("cost", "Cost US$", lambda row: row.api.get("cost", 0.0), 2),
         extra("version", "Version", lambda row: f"{row.distribution} {row.version}"),
         extra("ties", "Ties", lambda row: ", ".join(map(str, row.ties))),
         extra("seeds", "Seeds", lambda row: ", ".join(map(str, row.seeds))),
     ]
+
+
+def _searched(row: Row) -> Value:
+    """Return the wall time of the search; "" for what was not searched."""
+    seconds = row.search.get("seconds", "")
+    return seconds if isinstance(seconds, (int, float)) else ""
+
+
+def _trials(row: Row) -> Value:
+    """Return the search's trials: done/pruned/failed."""
+    counts = row.search.get("trials", {})
+    return "/".join(str(counts.get(kind, 0)) for kind in _COUNTED) if counts else ""
+
+
+def _one_decimal(number: float) -> str:
+    return f"{number:.1f}"
 
 
 def pick(columns: Sequence[Column], wanted: str | None) -> list[Column]:
@@ -159,7 +178,7 @@ def named(columns: Sequence[Column], name: str) -> list[Column]:
 def _base(column: Column) -> str:
     if column.is_metric:
         return column.key.rpartition("@")[0]
-    return "seconds" if column.key.endswith("-seconds") else column.key
+    return "seconds" if column.key in ("fit-seconds", "recommend-seconds") else column.key
 
 
 def default_sort(columns: Sequence[Column]) -> Column | None:

@@ -1,0 +1,116 @@
+"""`benchkit study`: what a search has tried, and what mattered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from benchkit.cli.options import out_option
+from benchkit.cli.tuning import storage_option
+from benchkit.errors import BenchkitError
+
+if TYPE_CHECKING:
+    from benchkit.tuning.review import Review
+
+TOP = 10
+
+
+@click.command()
+@click.argument("dataset")
+@click.argument("recommender")
+@click.option(
+    "--format", "style", type=click.Choice(["rich", "json"]), default="rich", show_default=True
+)
+@click.option(
+    "--pictures",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Also draw the objective against each parameter, as SVG and PNG.",
+)
+@storage_option
+@out_option
+def study(
+    dataset: str,
+    recommender: str,
+    style: str,
+    pictures: Path | None,
+    storage: str | None,
+    out: Path,
+) -> None:
+    """Show the newest search for RECOMMENDER's configuration on DATASET.
+
+    The ten best configurations with their values on each fold, what has become of all trials, and
+    how much each parameter mattered. optuna-dashboard opens the same storage.
+
+    \b
+    benchkit study steam-sample v-sknn
+    benchkit study beauty sasrec --pictures DIR
+    """
+    from benchkit.tuning.review import review
+
+    if pictures:
+        from benchkit.pictures import altair
+
+        altair()  # a missing extra is said before the work, not after
+    found = review(storage or _journal(out, dataset), dataset, recommender)
+    if style == "json":
+        import json
+
+        click.echo(json.dumps(found.as_dict(TOP), indent=1))
+    else:
+        _print(found)
+    if pictures:
+        from benchkit.tuning.pictures import draw
+
+        for path in draw(found, pictures):
+            click.echo(f"Drawn: {path}", err=True)
+
+
+def _journal(out: Path, dataset: str) -> str:
+    """Return the path of a dataset's journal.
+
+    Raises:
+        BenchkitError: there is none; the message names those there are.
+    """
+    from benchkit.tuning.storage import journal
+
+    path = Path(journal(out, dataset))
+    if not path.exists():
+        known = sorted(other.stem for other in path.parent.glob("*.journal"))
+        there = f"there are some of {', '.join(known)}" if known else "there are none at all"
+        raise BenchkitError(
+            f"there are no studies of {dataset!r} in {path.parent}: {there}; "
+            f"`benchkit run -r NAME --dataset {dataset}` searches"
+        )
+    return str(path)
+
+
+def _print(found: Review) -> None:
+    from rich.console import Console
+
+    from benchkit.tuning.review import lines
+
+    console = Console(highlight=False)
+    for line in lines(found, TOP):
+        console.print(line, markup=False)
+    for place, tried in enumerate(found.finished[:TOP], start=1):
+        folds = " + ".join(f"{value:.4f}" for value in tried.folds)
+        console.print(f"{place:2}. {tried.value:.4f} = {folds}  (trial {tried.trial})")
+        console.print(_assignments(tried.parameters), markup=False, style="dim")
+    if found.importances:
+        console.print("Share of the variance that each parameter explains (fANOVA):")
+        for name, share in found.importances.items():
+            console.print(f"  {share:5.1%}  {name}", markup=False)
+    if found.unranked:
+        console.print(f"Importances: {found.unranked}.", markup=False)
+    if found.others:
+        console.print(f"Older studies: {', '.join(found.others)}", markup=False)
+
+
+def _assignments(parameters: object) -> str:
+    from benchkit.contracts.config import show_value
+
+    assert isinstance(parameters, dict)
+    return "    " + " ".join(f"{name}={show_value(v)}" for name, v in parameters.items())

@@ -1,0 +1,153 @@
+"""Options of the search that goes before an evaluation, and how it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from benchkit.tuning.budget import Options, seconds_of
+
+if TYPE_CHECKING:
+    from benchkit.contracts.dataset import PreparedDataset
+    from benchkit.pipeline import Settings
+    from benchkit.tuning.search import Search
+
+# What a run that says nothing of tuning may search: a first look, not the paper's 72 hours.
+DEFAULT_SECONDS = 60.0
+
+storage_option = click.option(
+    "--storage",
+    metavar="FILE|URL",
+    help="Where studies are kept: a journal file, or a database such as postgresql://... or "
+    "sqlite:///...  [default: OUT/studies/DATASET.journal]",
+)
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What the options say.
+
+    Attributes:
+        options: how to search; ``seconds`` is the whole run's, `shared` divides it.
+        off: whether nothing is searched.
+    """
+
+    options: Options
+    off: bool
+
+    def shared(self, searches: int, storage: str) -> Options:
+        """Return the options of each of several searches."""
+        seconds = self.options.seconds
+        return replace(
+            self.options,
+            seconds=None if seconds is None else seconds / max(1, searches),
+            storage=self.options.storage or storage,
+        )
+
+
+def tuning_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of tuning to a command; they come to it as one argument, `tuning`."""
+    given = (
+        click.option(
+            "--trials",
+            type=click.IntRange(0),
+            metavar="N",
+            help="Configurations to try on folds of the training data, for each recommender; the "
+            "best one is evaluated. 0: presets as they are.  [default: as many as the time allows]",
+        ),
+        click.option(
+            "--timeout",
+            metavar="TIME",
+            help="Wall time of the searches of the whole run, such as 90s, 30m or 2h, in equal "
+            f"shares.  [default: {DEFAULT_SECONDS:.0f}s; with --trials 72h a recommender]",
+        ),
+        click.option(
+            "--warm-start/--no-warm-start",
+            default=True,
+            help="Whether the preset is the first configuration tried.  [default: it is]",
+        ),
+        click.option(
+            "--sampler",
+            default="tpe",
+            show_default=True,
+            metavar="NAME",
+            help="Optuna's sampler: tpe, random, qmc, gp, ...",
+        ),
+        click.option(
+            "--pruner",
+            default="bottom",
+            show_default=True,
+            metavar="NAME",
+            help="Which trials end after a fold: the bottom 20 %, none, or by a pruner of "
+            "Optuna's: median, hyperband, ...",
+        ),
+        storage_option,
+    )
+
+    @wraps(command)  # with the options that are below
+    def wrapped(
+        trials: int | None,
+        timeout: str | None,
+        warm_start: bool,
+        sampler: str,
+        pruner: str,
+        storage: str | None,
+        jobs: int,
+        **others: Any,
+    ) -> Any:
+        seconds = seconds_of(timeout) if timeout is not None else None
+        if trials is None and seconds is None:
+            seconds = DEFAULT_SECONDS
+        options = Options(sampler, pruner, warm_start, storage or "", trials, seconds, jobs)
+        return command(jobs=jobs, tuning=Tuning(options, trials == 0), **others)
+
+    decorated: Callable[..., Any] = wrapped
+    for option in reversed(given):
+        decorated = option(decorated)
+    return decorated
+
+
+def plan_searches(
+    prepared: PreparedDataset, chosen: Sequence[str], settings: Settings, tuning: Tuning
+) -> list[Search]:
+    """Return the searches of a run, each with its share of the time.
+
+    Raises:
+        ConfigError: there is no such sampler or pruner.
+    """
+    from benchkit.tuning.names import pruner, sampler
+    from benchkit.tuning.search import plan_search
+    from benchkit.tuning.storage import journal
+
+    if tuning.off:
+        return []
+    sampler(tuning.options.sampler, 0)
+    pruner(tuning.options.pruner)
+    storage = journal(settings.out, prepared.name)
+    found = [
+        search
+        for name in chosen
+        if (search := plan_search(prepared, name, settings, tuning.shared(1, storage)))
+    ]
+    share = tuning.shared(len(found), storage)
+    return [replace(search, options=share) for search in found]
+
+
+def search_all(searches: Sequence[Search], settings: Sequence[Settings]) -> list[Settings]:
+    """Do the searches, and return the settings with what they have found.
+
+    Raises:
+        StorageError: the studies cannot be read or written.
+    """
+    if not searches:
+        return list(settings)
+    from benchkit.tuning.tune import tune
+    from benchkit.tuning.view import watcher
+
+    with watcher(len(searches)) as view:
+        frozen = tune(searches, searches[0].options.jobs, view)
+    return [replace(each, frozen=frozen) for each in settings]

@@ -1,0 +1,212 @@
+"""The workers of a run: started, given searches, watched, and ended when their time is over."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import TYPE_CHECKING
+
+from benchkit.jobs import how_it_died, threads_for
+from benchkit.tuning.lifeline import end, reap
+from benchkit.tuning.messages import News, Order
+from benchkit.tuning.search import Search
+from benchkit.tuning.stopping import time_is_up
+from benchkit.tuning.worker import work
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+OUT_OF_TIME = "out of time"
+# Seconds between two looks at the clock while nothing happens.
+_TICK = 0.5
+# Seconds after the end of the time in which a worker between two trials may say that it is over.
+_GRACE = 2.0
+# Workers in a row that die before their first trial.
+_STILLBORN = 3
+
+
+@dataclass
+class _Worker:
+    process: SpawnProcess
+    pipe: Connection
+    ready: bool = False
+    busy: bool = False
+    trial: int = -1
+
+
+class Crew:
+    """Worker processes that live from search to search.
+
+    Args:
+        jobs: how many work at a time.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+        self.workers: list[_Worker] = []
+        self._context = multiprocessing.get_context("spawn")
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.dismiss()
+
+    def dismiss(self) -> None:
+        """End all workers, whatever they are at."""
+        for worker in self.workers:
+            worker.process.kill()
+        for worker in self.workers:
+            worker.process.join()
+            worker.pipe.close()
+        self.workers.clear()
+
+    def search(
+        self, search: Search, study: Study, seconds: float, max_cost: float | None = None
+    ) -> Shift:
+        """Return the work on a search, to be run.
+
+        Args:
+            search: what to search.
+            study: its study; dead workers' trials have been reaped.
+            seconds: wall time that may be used, from when the first worker is ready for it.
+            max_cost: US dollars that paid calls may cost, all workers together.
+        """
+        return Shift(self, search, study, seconds, max_cost)
+
+    def fill(self) -> Sequence[_Worker]:
+        """Start workers where some are missing, and return all."""
+        while len(self.workers) < self.jobs:
+            ours, theirs = self._context.Pipe()
+            process = self._context.Process(target=work, args=(theirs,), daemon=True)
+            with threads_for(self.jobs):
+                process.start()
+            theirs.close()
+            self.workers.append(_Worker(process, ours))
+        return self.workers
+
+    def lose(self, worker: _Worker) -> str:
+        """Forget a dead worker and return how it died."""
+        self.workers.remove(worker)
+        worker.pipe.close()
+        return how_it_died(worker.process)
+
+
+class Shift:
+    """A crew's work on one search.
+
+    Attributes:
+        reason: why it ended, "" until then.
+    """
+
+    def __init__(
+        self, crew: Crew, search: Search, study: Study, seconds: float, max_cost: float | None
+    ) -> None:
+        self.crew, self.search, self.study = crew, search, study
+        self.seconds = seconds
+        self.share = None if max_cost is None else max_cost / crew.jobs
+        self.first = len(study.get_trials(deepcopy=False))
+        self.until: float | None = None
+        self.reason = ""
+        self.stillborn = 0
+
+    def run(self) -> Iterator[News]:
+        """Yield news until nobody works on the search any more.
+
+        Closing the iterator leaves running trials to `reap`, and workers to be dismissed.
+        """
+        self._engage()
+        while not self.reason or any(worker.busy for worker in self.crew.workers):
+            if not self.reason:
+                self.crew.fill()
+            pipes = {worker.pipe: worker for worker in self.crew.workers}
+            for ready in wait(list(pipes), timeout=self._patience()):
+                assert isinstance(ready, Connection)
+                yield self._hear(pipes[ready])
+            self._stop_trials()
+            yield News("report")
+
+    def _patience(self) -> float:
+        """Return how long to wait for news before looking at the clock."""
+        if self.until is None:
+            return _TICK
+        return min(_TICK, max(0.01, self.until - time.monotonic()))
+
+    def _engage(self) -> None:
+        """Give the order to every worker that is ready and idle."""
+        for worker in self.crew.fill():
+            if worker.ready and not worker.busy:
+                if self.until is None:
+                    self.until = time.monotonic() + self.seconds
+                left = self.until - time.monotonic()
+                worker.pipe.send(Order(self.search, left, self.first, self.share))
+                worker.busy, worker.trial = True, -1
+
+    def _hear(self, worker: _Worker) -> News:
+        try:
+            news = worker.pipe.recv()
+        except (EOFError, OSError):
+            return self._bury(worker)
+        assert isinstance(news, News)
+        if news.kind == "ready":
+            worker.ready = True
+            if not self.reason:
+                self._engage()
+        elif news.kind == "trial":
+            worker.trial, self.stillborn = news.trial, 0
+        elif news.kind == "end":
+            worker.trial = -1
+        elif news.kind in ("over", "broken"):
+            worker.busy = False
+            self.reason = self.reason or news.text
+            if news.kind == "broken":
+                self._reap()
+        return news
+
+    def _bury(self, worker: _Worker) -> News:
+        """Note what a worker that died was at; another takes its place."""
+        number, how = worker.trial, self.crew.lose(worker)
+        if number >= 0:
+            self._end(number, "failed", how)
+        self._reap()
+        if number < 0:
+            self.stillborn += 1
+            if self.stillborn >= _STILLBORN:
+                self.reason = self.reason or f"{how} before a trial began"
+        return News("end", number, how)
+
+    def _stop_trials(self) -> None:
+        """End the workers whose trial goes on after the time, and note the trials as such."""
+        late = -1.0 if self.until is None else time.monotonic() - self.until
+        for worker in list(self.crew.workers):
+            if late > 0 and worker.busy and (worker.trial >= 0 or late > _GRACE):
+                self.reason = self.reason or time_is_up(self.search.options)
+                worker.process.kill()
+                number = self._at(worker)
+                self.crew.lose(worker)
+                if number >= 0:
+                    self._end(number, "out of time", OUT_OF_TIME)
+                self._reap()
+
+    def _at(self, worker: _Worker) -> int:
+        """Return the trial that a worker was at, by its last news."""
+        with suppress(EOFError, OSError):
+            while worker.pipe.poll():
+                news = worker.pipe.recv()
+                if news.kind in ("trial", "end"):
+                    worker.trial = news.trial if news.kind == "trial" else -1
+        return worker.trial
+
+    def _end(self, number: int, kind: str, reason: str) -> None:
+        trial = self.study.get_trials(deepcopy=False)[number]
+        if not trial.state.is_finished():
+            end(self.study, trial, kind, reason)  # type: ignore[arg-type]
+
+    def _reap(self) -> None:
+        with self.search.locked():
+            reap(self.study, self.search.lifelines)

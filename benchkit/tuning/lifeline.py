@@ -1,0 +1,159 @@
+"""Who is alive: what a killed worker was at is noticed, and tried again.
+
+A worker holds a lock that the kernel frees when it dies, whatever killed it, and touches the file
+every second, so that the time it worked is known. In a database it gives signs of life besides,
+for workers on other machines.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from benchkit.tuning.ledger import ENDED, KIND, REASON, RETRIES, WORKER, Kind
+from benchkit.tuning.space import EXACT
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial
+
+_SECONDS = 1.0
+# A configuration whose worker died with its whole run this often is not tried again.
+MOST_RETRIES = 4
+
+
+class Lifeline:
+    """A worker's sign of life; `name` stands in the trials that it is at."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.name = secrets.token_hex(8)
+        self._path = folder / self.name
+        self._lock = FileLock(self._path)
+        self._lock.acquire()
+        self._beat: tuple[Any, int] | None = None
+        self._stop = threading.Event()
+        threading.Thread(target=self._touch, daemon=True).start()
+
+    def __enter__(self) -> Lifeline:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._lock.release()
+        self._path.unlink(missing_ok=True)
+
+    def _touch(self) -> None:
+        waited = 0.0
+        while not self._stop.wait(_SECONDS):
+            waited += _SECONDS
+            with suppress(OSError):
+                os.utime(self._path)
+            beat = self._beat
+            if beat is not None and waited % beat[0].get_heartbeat_interval() < _SECONDS:
+                with suppress(Exception):  # a database that is away for a moment
+                    beat[0].record_heartbeat(beat[1])
+
+    def works_on(self, study: Study, trial_id: int) -> None:
+        """Give signs of life for a trial, where the storage takes them."""
+        storage = study._storage
+        if hasattr(storage, "record_heartbeat"):
+            storage.record_heartbeat(trial_id)
+            self._beat = storage, trial_id
+
+    def rests(self) -> None:
+        """Give no more signs of life for a trial."""
+        self._beat = None
+
+
+def is_alive(folder: Path, name: str) -> bool:
+    """Tell whether a worker of this machine lives."""
+    if not (folder / name).exists():
+        return False
+    lock = FileLock(folder / name, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def reap(study: Study, folder: Path, *, blame: bool = True) -> list[int]:
+    """Mark the running trials of dead workers as lost and enqueue them again.
+
+    The caller holds the study's lock: a trial that names no worker then has none.
+
+    Args:
+        study: the study.
+        folder: of the lifelines.
+        blame: whether the configuration may have been the cause; not when a person interrupted it.
+
+    Returns:
+        The trials' numbers.
+    """
+    running = [t for t in study.get_trials(deepcopy=False) if t.state.name == "RUNNING"]
+    dead = [trial for trial in running if _is_dead(study, folder, trial)]
+    for trial in dead:
+        name = trial.user_attrs.get(WORKER, "")
+        tries = trial.user_attrs.get(RETRIES, 0) + blame
+        lost = tries <= MOST_RETRIES
+        reason = "its worker was killed" if lost else f"its worker was killed {tries} times"
+        end(study, trial, "lost" if lost else "failed", reason, _last_sign(folder, name, trial))
+        if lost:
+            _enqueue_again(study, trial, tries)
+        with suppress(OSError):
+            (folder / name if name else folder / "none").unlink()
+    return [trial.number for trial in dead]
+
+
+def _enqueue_again(study: Study, trial: FrozenTrial, tries: int) -> None:
+    exact = {EXACT: trial.user_attrs[EXACT]} if EXACT in trial.user_attrs else {}
+    params = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+    study.enqueue_trial(params, user_attrs={RETRIES: tries, **exact})
+
+
+def _is_dead(study: Study, folder: Path, trial: FrozenTrial) -> bool:
+    name = trial.user_attrs.get(WORKER)
+    storage: Any = study._storage
+    if hasattr(storage, "record_heartbeat") and name and not (folder / name).exists():
+        # A worker of another machine: the database knows how long it has been silent.
+        return trial._trial_id in storage._get_stale_trial_ids(study._study_id)
+    return name is None or not is_alive(folder, name)
+
+
+def _last_sign(folder: Path, name: str, trial: FrozenTrial) -> float:
+    start = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
+    if not name:
+        return start
+    try:
+        return max(start, (folder / name).stat().st_mtime)
+    except OSError:
+        return start
+
+
+def end(
+    study: Study, trial: FrozenTrial, kind: Kind, reason: str, ended: float | None = None
+) -> None:
+    """Mark a running trial as one without a value, and why.
+
+    Args:
+        study: the study.
+        trial: the trial.
+        kind: what has become of it.
+        reason: one line.
+        ended: when it ended, in seconds since 1970; None for now.
+    """
+    from optuna.trial import TrialState
+
+    storage = study._storage
+    attributes = {KIND: kind, REASON: reason} | ({} if ended is None else {ENDED: ended})
+    for key, value in attributes.items():
+        storage.set_trial_user_attr(trial._trial_id, key, value)
+    study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)

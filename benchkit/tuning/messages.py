@@ -1,0 +1,42 @@
+"""What a worker and whoever started it tell each other: plain data, through a pipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from benchkit.tuning.search import Search
+
+
+@dataclass(frozen=True)
+class Order:
+    """Work on a search.
+
+    Attributes:
+        search: what to search.
+        seconds: how long, from now on.
+        failures_from: number of the first trial whose failure counts in a row.
+        max_cost: US dollars that this worker's paid calls may cost; None for no cap.
+    """
+
+    search: Search
+    seconds: float
+    failures_from: int
+    max_cost: float | None = None
+
+
+@dataclass(frozen=True)
+class News:
+    """What a worker tells.
+
+    Attributes:
+        kind: ``ready`` for orders; ``trial``, one begins; ``fold``, one is computed; ``end`` of a
+            trial; ``report``, a line about a long fit; ``over``, no further trial may begin, for
+            the reason in `text`; ``broken``, it cannot go on, for the reason in `text`.
+        trial: number of the trial.
+        text: the line or reason.
+    """
+
+    kind: Literal["ready", "trial", "fold", "end", "report", "over", "broken"]
+    trial: int = -1
+    text: str = ""

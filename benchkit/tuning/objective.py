@@ -1,0 +1,124 @@
+"""What is maximised: the total NDCG@20 over the folds, of one configuration."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from benchkit.bench import Bench
+from benchkit.configure import configure
+from benchkit.contracts.config import Value
+from benchkit.pipeline import Progress, Task
+from benchkit.protocol import Protocol
+from benchkit.registry import registry
+from benchkit.stages.measure import measure
+from benchkit.stages.prepare import load_prepared
+from benchkit.stages.recommend import fit, recommend
+from benchkit.stages.sealed import Counted, Sealed, seal
+from benchkit.stages.spending import Spending
+from benchkit.tuning.budget import OBJECTIVE
+
+# Recommenders of others that a bench keeps for the next trials (`Bench.recommender`).
+_HELD = 4
+
+
+class Objective:
+    """Evaluates configurations of one recommender, fold by fold, and never sees a test session.
+
+    Folds are computed once; what a bench has fitted for one trial (a recommender that others build
+    on) serves the next.
+
+    Args:
+        task: gives dataset, protocol, the user's values and the seed.
+        data: the folds.
+        max_cost: US dollars that paid calls may cost here.
+        report: told one line at a time how a long fit is going.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        data: Sealed,
+        max_cost: float | None = None,
+        report: Progress = lambda _line: None,
+    ) -> None:
+        self.task, self.data, self.report = task, data, report
+        self.spending = Spending(cap=max_cost)
+        self._benches: dict[int, Bench] = {}
+        self._metric = OBJECTIVE.partition("@")[0]
+        self._k = int(OBJECTIVE.partition("@")[2])
+
+    @property
+    def folds(self) -> int:
+        """How many folds there are."""
+        return len(self.data.folds)
+
+    def value(self, config: Mapping[str, Value], fold: int) -> float:
+        """Return NDCG@20 on a fold, counted from 0.
+
+        Raises:
+            Exception: whatever the recommender raises, or ValueError where the metric is no number.
+        """
+        counted, bench = self.data.folds[fold], self._bench(fold)
+        settings = self.task.settings
+        recommender = configure(
+            self.task.recommender,
+            config,
+            family=self.data.family,
+            preset=settings.preset,
+            exclude_prompt=settings.protocol.strict,
+        )
+        fit(recommender, bench)
+        withheld = counted.fold.withheld
+        lists, _ = recommend(recommender, withheld.prompts, self._k, bench)
+        metrics = {self._metric: registry().metrics()[self._metric]()}
+        measured = measure(
+            lists.items,
+            withheld.truth,
+            counted.item_counts,
+            self.data.catalog,
+            [self._k],
+            metrics,
+        )
+        value = measured.summaries.get(OBJECTIVE, math.nan)
+        if not math.isfinite(value):
+            reason = measured.failed.get(OBJECTIVE, "no number")
+            raise ValueError(f"{OBJECTIVE} of fold {fold + 1}: {reason}")
+        return value
+
+    def _bench(self, fold: int) -> Bench:
+        known = self._benches.get(fold)
+        if known is None or known.held > _HELD:
+            known = self._benches[fold] = self._new_bench(self.data.folds[fold])
+        return known
+
+    def _new_bench(self, counted: Counted) -> Bench:
+        settings = self.task.settings
+        return Bench(
+            catalog=self.data.catalog,
+            train=counted.fold.train,
+            item_counts=counted.item_counts,
+            seed=settings.seed,
+            family=self.data.family,
+            preset=settings.preset,
+            exclude_prompt=settings.protocol.strict,
+            only_trained=settings.protocol.strict,
+            values=settings.overrides,
+            workspace=settings.workspace,
+            spending=self.spending,
+            checkpoints=None,  # trials leave no weights behind
+            session_counts=counted.session_counts,
+            report=self.report,
+        )
+
+
+@lru_cache(maxsize=2)
+def sealed_data(workspace: Path, dataset: str, fingerprint: str, protocol: Protocol) -> Sealed:
+    """Return what a search may know, computed once a process.
+
+    Raises:
+        DataError: there are too few sessions for the folds.
+    """
+    return seal(load_prepared(workspace, dataset, fingerprint), protocol)

@@ -1,0 +1,169 @@
+"""What a study has found: its best trials, counts, and which parameters mattered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from benchkit.errors import BenchkitError, unknown_name
+from benchkit.tuning.ledger import Ledger, folds_of
+from benchkit.tuning.search import ABOUT, FINISHED
+from benchkit.tuning.space import EXACT
+from benchkit.tuning.storage import open_storage
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial
+
+# Fewer trials say nothing of what mattered.
+_ENOUGH = 10
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A finished trial: its number, total, value of each fold, and the searched parameters."""
+
+    trial: int
+    value: float
+    folds: Sequence[float]
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Review:
+    """A study as it stands.
+
+    Attributes:
+        study: its name.
+        dataset: of what data.
+        recommender: of what.
+        about: what shaped the search.
+        ended: how the search ended; {} if it has not, or was interrupted.
+        counts: trials by what has become of them; they add up to `trials`.
+        trials: all of them.
+        seconds: wall time during which trials ran.
+        finished: those with a value, best first.
+        importances: share of the variance of the value that each parameter explains (fANOVA).
+        unranked: why there are none, or which parameters have none; "" where all have one.
+        others: names of older studies of the same recommender.
+    """
+
+    study: str
+    dataset: str
+    recommender: str
+    about: Mapping[str, Any]
+    ended: Mapping[str, Any]
+    counts: Mapping[str, int]
+    trials: int
+    seconds: float
+    finished: Sequence[Tried]
+    importances: Mapping[str, float] = field(default_factory=dict)
+    unranked: str = ""
+    others: Sequence[str] = ()
+
+    def as_dict(self, top: int) -> dict[str, Any]:
+        """Return plain data, with the best `top` trials."""
+        return {**asdict(self), "finished": [asdict(tried) for tried in self.finished[:top]]}
+
+
+def review(storage: str, dataset: str, recommender: str) -> Review:
+    """Return the newest study of a recommender on a dataset.
+
+    Raises:
+        BenchkitError: there is none.
+        StorageError: the storage cannot be read.
+    """
+    import optuna
+
+    opened = open_storage(storage)
+    known = [
+        study
+        for study in opened.get_all_studies()
+        if study.user_attrs.get(ABOUT, {}).get("dataset", {}).get("name") == dataset
+    ]
+    names = [study.user_attrs[ABOUT]["recommender"]["name"] for study in known]
+    found = [study for study, name in zip(known, names, strict=True) if name == recommender]
+    if not found:
+        raise BenchkitError(
+            f"there is no study of it on {dataset}: "
+            f"{unknown_name('recommender', recommender, set(names))}"
+        )
+    studies = [optuna.load_study(study_name=each.study_name, storage=opened) for each in found]
+    *others, newest = sorted(studies, key=_age)
+    return _review(newest, [study.study_name for study in others])
+
+
+def _age(study: Study) -> float:
+    """Return when a study's newest trial began, in seconds since 1970."""
+    starts = (trial.datetime_start for trial in study.get_trials(deepcopy=False))
+    return max((start.timestamp() for start in starts if start is not None), default=0.0)
+
+
+def _review(study: Study, others: Sequence[str]) -> Review:
+    ledger = Ledger().refresh(study, lambda trial: trial.params)
+    about = study.user_attrs[ABOUT]
+    trials = [t for t in study.get_trials(deepcopy=False) if t.state.name == "COMPLETE"]
+    best = sorted(map(_tried, trials), key=lambda tried: (-tried.value, tried.trial))
+    importances, unranked = _importances(trials, list(about["space"]))
+    return Review(
+        study=study.study_name,
+        dataset=about["dataset"]["name"],
+        recommender=about["recommender"]["name"],
+        about=about,
+        ended=study.user_attrs.get(FINISHED, {}),
+        counts={
+            **{str(kind): n for kind, n in ledger.counts.items()},
+            "running": ledger.running,
+            "waiting": ledger.waiting,
+        },
+        trials=ledger.size,
+        seconds=ledger.seconds,
+        finished=best,
+        importances=importances,
+        unranked=unranked,
+        others=others,
+    )
+
+
+def _tried(trial: FrozenTrial) -> Tried:
+    assert trial.value is not None
+    params = {**trial.params, **trial.user_attrs.get(EXACT, {})}
+    tidy = {k: float(f"{v:.12g}") if isinstance(v, float) else v for k, v in params.items()}
+    return Tried(trial.number, trial.value, folds_of(trial), tidy)
+
+
+def _importances(
+    trials: Sequence[FrozenTrial], space: Sequence[str]
+) -> tuple[dict[str, float], str]:
+    """Return the importances and what is to be said about missing ones."""
+    import optuna
+
+    usual = [trial for trial in trials if EXACT not in trial.user_attrs]
+    if len(usual) < _ENOUGH:
+        return {}, f"{len(usual)} trials within the ranges are too few, {_ENOUGH} are needed"
+    copy = optuna.create_study(direction="maximize")
+    copy.add_trials(usual)
+    try:
+        found = optuna.importance.get_param_importances(
+            copy, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0)
+        )
+    except (RuntimeError, ValueError) as error:
+        return {}, " ".join(str(error).split())
+    missing = [name for name in space if name not in found]
+    note = f"not in every trial: {', '.join(missing)}" if missing else ""
+    return dict(found), note
+
+
+def lines(found: Review, top: int) -> Iterator[str]:
+    """Yield a review as plain text; the table of trials is for whoever prints it."""
+    counts = ", ".join(f"{count} {kind}" for kind, count in found.counts.items() if count)
+    yield f"{found.recommender} on {found.dataset}: {found.trials} trials ({counts or 'none yet'})"
+    ended = found.ended.get("reason", "not ended")
+    about = found.about
+    yield (
+        f"Study {found.study}, {about['sampler']} sampler, {about['pruner']} pruner; "
+        f"{found.seconds:.1f} s; ended: {ended}"
+    )
+    shown = min(top, len(found.finished))
+    yield f"The best {shown} of {len(found.finished)} finished trials, {about['objective']}:"

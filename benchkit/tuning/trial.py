@@ -1,0 +1,132 @@
+"""One trial: claimed, evaluated fold by fold, told."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from benchkit.contracts.config import Value
+from benchkit.jobs import reason_of
+from benchkit.tuning.ledger import COST, SAME_AS, WORKER, Known, Ledger, digest
+from benchkit.tuning.lifeline import Lifeline, end
+from benchkit.tuning.names import pruner, sampler
+from benchkit.tuning.objective import Objective
+from benchkit.tuning.search import Search
+from benchkit.tuning.stopping import reason_to_stop
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+
+
+@dataclass
+class Trials:
+    """A worker's share of a study: claims trials and evaluates them, one after the other.
+
+    Attributes:
+        search: what is searched.
+        study: its study.
+        objective: evaluates a configuration on a fold.
+        lifeline: the worker's.
+        failures_from: number of the first trial whose failure counts in a row.
+        tell: told ``trial``, ``fold`` and ``end`` with the trial's number.
+    """
+
+    search: Search
+    study: Study
+    objective: Objective
+    lifeline: Lifeline
+    failures_from: int = 0
+    tell: Callable[[str, int], None] = lambda _what, _number: None
+    ledger: Ledger = field(default_factory=Ledger)
+
+    def __post_init__(self) -> None:
+        self.study.pruner = pruner(self.search.options.pruner)
+
+    def go_on(self, left: float) -> str | None:
+        """Do one trial; return None, or why none may begin.
+
+        Args:
+            left: seconds of the search that are left.
+        """
+        claimed = self._claim(left)
+        if isinstance(claimed, str):
+            return claimed
+        trial, config = claimed
+        self.tell("trial", trial.number)
+        try:
+            self._evaluate(trial, config)
+        except Exception as error:
+            self._fail(trial, reason_of(error))
+        self.lifeline.rests()
+        self.tell("end", trial.number)
+        return None
+
+    def _claim(self, left: float) -> str | tuple[Trial, dict[str, Value]]:
+        """Return the next trial and its configuration, or why there is none.
+
+        Under the study's lock: so a budget of trials is kept, each worker's sampler knows the
+        trials of the others, and a running trial without a worker's name is one of a dead worker.
+        """
+        with self.search.locked():
+            self.search.refresh(self.ledger, self.study, self.failures_from)
+            reason = reason_to_stop(self.ledger, self.search.options, left)
+            if reason is not None:
+                return reason
+            # By the trial's number: neither two workers nor a resumed search draw the same again.
+            seed = _seed(self.search.task.settings.seed, self.ledger.size)
+            self.study.sampler = sampler(self.search.options.sampler, seed)
+            trial = self.study.ask()
+            trial.set_user_attr(WORKER, self.lifeline.name)
+            self.lifeline.works_on(self.study, trial._trial_id)
+            return trial, self.search.space.suggest(trial)
+
+    def _evaluate(self, trial: Trial, config: Mapping[str, Value]) -> None:
+        from optuna.trial import TrialState
+
+        number, totals = self.ledger.known.get(digest(config), (-1, None))
+        if totals is not None:  # one seed, one result
+            trial.set_user_attr(SAME_AS, number)
+        total, spent = 0.0, self.objective.spending.dollars
+        try:
+            for fold in range(self.objective.folds):
+                total = self._total(config, fold, total, totals)
+                trial.report(total, fold + 1)
+                self.tell("fold", trial.number)
+                if fold + 1 < self.objective.folds and trial.should_prune():
+                    self.study.tell(trial, state=TrialState.PRUNED)
+                    return
+        finally:
+            if (cost := self.objective.spending.dollars - spent) > 0:
+                trial.set_user_attr(COST, cost)
+        self.study.tell(trial, total)
+
+    def _total(
+        self, config: Mapping[str, Value], fold: int, before: float, totals: Known | None
+    ) -> float:
+        """Return the total after a fold, computed or known."""
+        if totals is not None and fold + 1 in totals:
+            return totals[fold + 1]
+        return before + self.objective.value(config, fold)
+
+    def _fail(self, trial: Trial, reason: str) -> None:
+        frozen = self.study._storage.get_trial(trial._trial_id)
+        if not frozen.state.is_finished():
+            end(self.study, frozen, "failed", reason)
+        _free_memory()
+
+
+def _seed(seed: int, number: int) -> int:
+    digest = hashlib.sha256(f"{seed}/{number}".encode()).digest()
+    return int.from_bytes(digest[:4], "big")
+
+
+def _free_memory() -> None:
+    """Give back what a failed fit has left, here and on a GPU."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()

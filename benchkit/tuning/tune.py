@@ -1,0 +1,109 @@
+"""All searches of a run, one recommender after another, each with the same share of the time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from typing import Protocol as Interface
+
+from benchkit.pipeline import Frozen
+from benchkit.tuning.crew import Crew
+from benchkit.tuning.frozen import freeze
+from benchkit.tuning.ledger import Ledger
+from benchkit.tuning.lifeline import reap
+from benchkit.tuning.messages import News
+from benchkit.tuning.search import FINISHED, Search
+from benchkit.tuning.stopping import reason_to_stop, time_is_up
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+
+class Watcher(Interface):
+    """Whoever shows how searches go."""
+
+    def begin(self, search: Search, ledger: Ledger, seconds: float) -> None:
+        """A search begins or goes on, with so many seconds left."""
+
+    def tell(self, ledger: Ledger, news: News) -> None:
+        """Something has happened in it, or time has passed."""
+
+    def end(self, search: Search, frozen: Frozen, *, kept: bool) -> None:
+        """It is over; `kept` if an earlier run had finished it."""
+
+
+def tune(searches: Sequence[Search], jobs: int, watcher: Watcher) -> dict[str, Frozen]:
+    """Do all searches and return what each has found, by recommender.
+
+    What an earlier run has searched is kept and goes on; a finished search is not repeated.
+
+    Args:
+        searches: one a recommender.
+        jobs: workers that share each study.
+        watcher: told what is going on.
+
+    Raises:
+        StorageError: the studies cannot be read or written.
+        KeyboardInterrupt: passed on, once running trials are enqueued again.
+    """
+    with Crew(jobs) as crew:
+        return {search.recommender: _tune(search, crew, watcher) for search in searches}
+
+
+def _tune(search: Search, crew: Crew, watcher: Watcher) -> Frozen:
+    study = search.study()
+    with search.locked():
+        reap(study, search.lifelines)
+    # A new run is a new chance for what failed: only its own failures in a row count.
+    size = len(study.get_trials(deepcopy=False))
+    ledger = search.refresh(Ledger(), study, failures_from=size)
+    left = search.options.limit - ledger.seconds
+    kept = _is_over(search, study, ledger, left)
+    if not kept:
+        try:
+            _search(search, study, ledger, crew, left, watcher)
+        except KeyboardInterrupt:
+            crew.dismiss()
+            with search.locked():
+                reap(study, search.lifelines, blame=False)
+            raise
+    frozen = freeze(search, study, ledger)
+    watcher.end(search, frozen, kept=kept)
+    return frozen
+
+
+def _is_over(search: Search, study: Study, ledger: Ledger, left: float) -> bool:
+    """Tell whether an earlier run has used up all that this one may."""
+    options, ended = search.options, study.user_attrs.get(FINISHED)
+    used_up = bool(ended and ended["timed_out"] and options.limit <= ended["seconds"])
+    reason = reason_to_stop(ledger, options, 0.0 if used_up else left)
+    if reason is not None and ended is None:
+        _note_end(search, study, reason, timed_out=left <= 0)
+    return reason is not None
+
+
+def _search(
+    search: Search, study: Study, ledger: Ledger, crew: Crew, left: float, watcher: Watcher
+) -> None:
+    watcher.begin(search, ledger, left)
+    cap = search.task.settings.max_cost
+    shift = crew.search(search, study, left, None if cap is None else max(0.0, cap - ledger.cost))
+    first = ledger.size
+    for news in shift.run():
+        if news.kind == "end":
+            search.refresh(ledger, study, first)
+        watcher.tell(ledger, news)
+    search.refresh(ledger, study, first)
+    _note_end(search, study, shift.reason, timed_out=shift.reason == time_is_up(search.options))
+
+
+def _note_end(search: Search, study: Study, reason: str, *, timed_out: bool) -> None:
+    study.set_user_attr(
+        FINISHED,
+        {
+            "reason": reason,
+            "timed_out": timed_out,
+            "trials": search.options.trials,
+            "seconds": search.options.limit,
+        },
+    )

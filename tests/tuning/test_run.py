@@ -1,0 +1,271 @@
+"""`benchkit run` with a search before the evaluation, as people use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.test_run import Workspace
+
+PLUGIN = '''
+import os, signal, sys, time
+from dataclasses import dataclass
+import numpy as np
+from benchkit import Choice, Config, Int, Recommendations, Recommender, hookimpl, param
+
+
+@dataclass(frozen=True, kw_only=True)
+class Searched(Config):
+    item: int = param(3, "what to recommend", search=Int(0, 400))
+    other: bool = param(False, "no matter", search=Choice(False, True))
+
+
+class Constant(Recommender):
+    """Recommends one item."""
+    name = "constant"
+    source = "test"
+    Config = Searched
+
+    def fit(self, train, bench):
+        time.sleep(float(os.environ.get("AWKWARD_SECONDS", "0")))
+        with open(os.environ["AWKWARD_LOG"], "a") as log:
+            log.write(f"{self.name} fit {len(train)}\\n")
+
+    def recommend(self, prompts, k):
+        with open(os.environ["AWKWARD_LOG"], "a") as log:
+            log.write(f"{self.name} recommend {len(prompts)} {bool(bench_is_for_tests())}\\n")
+        lists = Recommendations.empty(len(prompts), k)
+        lists.items[:, 0] = self.config.item
+        lists.scores[:, 0] = 1
+        return lists
+
+
+def bench_is_for_tests():
+    from benchkit.stages import split
+    return split._seals == 0
+
+
+class Raises(Constant):
+    """Raises."""
+    name = "raises"
+
+    def fit(self, train, bench):
+        raise ValueError("the learning rate is a carrot")
+
+
+class Dies(Constant):
+    """Is killed in its second trial."""
+    name = "dies"
+
+    def fit(self, train, bench):
+        with open(os.environ["AWKWARD_LOG"], "a+") as log:
+            log.write(f"{self.name} tries\\n")
+            log.seek(0)
+            tries = log.read().count(f"{self.name} tries")
+        if tries == 4:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Peeks(Constant):
+    """Reads the test set."""
+    name = "peeks"
+
+    def fit(self, train, bench):
+        from pathlib import Path
+        from benchkit.protocol import Protocol
+        from benchkit.stages import prepared_cache
+        from benchkit.stages.split import split_sessions
+        (folder,) = (bench.workspace / "datasets").glob("*/prepared/*/")
+        split_sessions(prepared_cache.load(folder), Protocol()).test
+
+
+@hookimpl
+def benchkit_recommenders():
+    return [Constant, Raises, Dies, Peeks]
+'''
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the prepared sample."""
+    folder = tmp_path_factory.mktemp("prepared")
+    Workspace(folder, os.environ).run("data", "info", "steam")
+    return folder / "datasets"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, prepared: Path) -> Workspace:
+    shutil.copytree(prepared, tmp_path / "datasets")
+    site = tmp_path / "site"
+    about = site / "awkward-0.1.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: awkward\nVersion: 0.1\n")
+    (about / "entry_points.txt").write_text("[benchkit]\nawkward = awkward\n")
+    (site / "awkward.py").write_text(PLUGIN)
+    return Workspace(
+        tmp_path, {**os.environ, "PYTHONPATH": str(site), "AWKWARD_LOG": str(tmp_path / "log")}
+    )
+
+
+def records(workspace: Workspace) -> dict[str, dict[str, Any]]:
+    found = [json.loads(path.read_text()) for path in workspace.records()]
+    return {record["identity"]["recommender"]["name"]: record for record in found}
+
+
+def fits(workspace: Workspace) -> int:
+    log = workspace.folder / "log"
+    return log.read_text().count(" fit ") if log.exists() else 0
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 90
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_the_best_of_a_search_is_evaluated_once(workspace: Workspace) -> None:
+    names = ("-r", "sknn", "-r", "most-popular")
+    command = ("run", *names, "--dataset", "steam", "--trials", "3", "--seeds", "0,1")
+    out, err = workspace.run(*command)
+    assert "sknn [tuned]" in out
+    assert "[search 1/1] sknn: searching 5 parameters" in err
+    kept = records(workspace)
+    assert (kept["most-popular"]["preset"], kept["most-popular"]["search"]) == ("sample", {})
+    record, search = kept["sknn"], kept["sknn"]["search"]
+    assert record["preset"] == "tuned"
+    counts = {"done": 3, "pruned": 0, "failed": 0, "out_of_time": 0, "lost": 0}
+    assert search["trials"] == counts
+    assert sum(search["best"]["folds"]) == pytest.approx(search["best"]["value"])
+    assert (search["budget"]["trials"], search["ended"]) == (3, "3 trials")
+    assert record["identity"]["search"] == search["study"]
+    assert {row["recommender"]: row["seeds"] for row in workspace.rows()}["sknn"] == [0, 1]
+    assert not list(workspace.out.glob("weights/*/*"))
+    before = {path: path.read_bytes() for path in workspace.records()}
+    _, err = workspace.run(*command)
+    assert err.count("(kept from an earlier run)") == 1
+    assert "searching" not in err
+    assert before == {path: path.read_bytes() for path in workspace.records()}
+    out, _ = workspace.run("leaderboard", "steam-sample", "--columns", "ndcg,trials,search-seconds")
+    assert "3/0/0" in out
+    out, _ = workspace.run("study", "steam-sample", "sknn", "--format", "json")
+    found = json.loads(out)
+    assert sum(found["counts"].values()) == found["trials"] == 3
+    assert [len(tried["folds"]) for tried in found["finished"]] == [3, 3, 3]
+    out, _ = workspace.run("study", "steam-sample", "sknn")
+    assert "3 trials (3 done)" in out
+
+
+def test_nothing_is_asked_of_the_test_set_before_the_configuration_is_frozen(
+    workspace: Workspace,
+) -> None:
+    command = ("run", "-r", "constant", "--dataset", "steam", "--trials", "4", "--pruner", "none")
+    workspace.run(*command)
+    (record,) = records(workspace).values()
+    log = (workspace.folder / "log").read_text().splitlines()
+    *searched, last = [line.split() for line in log if " recommend " in line]
+    assert last == ["constant", "recommend", str(record["prompts"]), "True"]
+    assert len(searched) == 12
+    assert {line[3] for line in searched} == {"False"}  # the test set was sealed
+    trained = int([line for line in log if " fit " in line][-1].split()[2])
+    assert sum(int(line[2]) for line in searched[:3]) < trained
+    # The same command asks nothing more; a search that goes on does, and knows what it did.
+    workspace.run(*command)
+    assert (workspace.folder / "log").read_text().splitlines() == log
+    workspace.run(*command[:5], "--trials", "6", "--pruner", "none")
+    (row,) = workspace.rows()
+    assert row["search"]["trials"]["done"] == 6
+
+
+def test_a_search_that_fails_ends_and_the_rest_goes_on(workspace: Workspace) -> None:
+    names = ("raises", "peeks", "dies", "constant")
+    arguments = [part for name in names for part in ("-r", name)]
+    _, err = workspace.run(
+        "run", *arguments, "--dataset", "steam", "--trials", "11", "--pruner", "none", code=1
+    )
+    lines = {line.split()[2]: line for line in err.splitlines() if "ended:" in line}
+    assert "10 trials in a row failed, the last one: ValueError: the learning" in lines["raises:"]
+    assert "SealedError: the test set is sealed while" in lines["peeks:"]
+    assert "best 0.0" in lines["dies:"]
+    assert "(10 done, 1 failed" in lines["dies:"]
+    assert "(11 done" in lines["constant:"]
+    assert "Failed: raises: ValueError: the learning rate is a carrot" in err
+    kept = records(workspace)
+    journal = (workspace.out / "studies" / "steam-sample.journal").read_text()
+    assert "its process was killed by SIGKILL; was memory short?" in journal
+    assert kept["constant"]["search"]["trials"]["failed"] == 0
+
+
+def test_a_trial_that_takes_too_long_is_stopped_and_is_no_failure(workspace: Workspace) -> None:
+    workspace.environment["AWKWARD_SECONDS"] = "60"
+    process = workspace.start("run", "-r", "constant", "--dataset", "steam", "--timeout", "2s")
+    journal = workspace.out / "studies" / "steam-sample.journal"
+    wait_for(lambda: journal.exists() and '"timed_out":true' in journal.read_text())
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    workspace.environment["AWKWARD_SECONDS"] = "0"
+    out, err = workspace.run("run", "-r", "constant", "--dataset", "steam", "--timeout", "2s")
+    assert "no trial finished, so the preset stands (1 out of time" in err
+    assert "constant [not tuned]" in out
+    search = records(workspace)["constant"]["search"]
+    assert (search["trials"]["out_of_time"], search["trials"]["failed"]) == (1, 0)
+    assert search["best"] is None
+
+
+def test_ctrl_c_and_kill_lose_nothing(workspace: Workspace) -> None:
+    workspace.environment["AWKWARD_SECONDS"] = "0.3"
+    command = ("run", "-r", "constant", "--dataset", "steam", "--trials", "4", "--pruner", "none")
+    for stop in (signal.SIGINT, signal.SIGKILL):
+        process = workspace.start(*command)
+        enough = fits(workspace) + 2
+        wait_for(lambda: fits(workspace) >= enough)  # noqa: B023
+        os.killpg(process.pid, stop)
+        _, err = process.communicate(timeout=30)
+        if stop == signal.SIGINT:
+            assert process.returncode == 130
+            assert "The same command goes on" in err
+            assert "Traceback" not in err
+    workspace.environment["AWKWARD_SECONDS"] = "0"
+    workspace.run(*command)
+    search = records(workspace)["constant"]["search"]
+    assert search["trials"]["done"] == 4
+    assert 1 <= search["trials"]["lost"] <= 2
+    assert search["best"]["trial"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--timeout", "soon"), "--timeout takes a duration such as 90s, 30m or 2h; not 'soon'"),
+        (("--sampler", "tp"), "--sampler: unknown sampler 'tp'"),
+        (("--pruner", "botom"), "did you mean bottom?"),
+    ],
+)
+def test_wrong_options_are_one_sentence(
+    workspace: Workspace, arguments: tuple[str, ...], sentence: str
+) -> None:
+    _, err = workspace.run(
+        "run", "-r", "sknn", "--dataset", "steam", "--trials", "1", *arguments, code=2
+    )
+    assert sentence in " ".join(err.split())
+
+
+def test_a_dry_run_says_what_would_be_searched(workspace: Workspace) -> None:
+    out, _ = workspace.run(
+        "run", "-r", "sknn", "-r", "random", "--dataset", "steam", "--timeout", "3m", "--dry-run"
+    )
+    assert "search    sknn  at most 3.0 min  k, sample_size" in out
+    assert "search    random" not in out
+
+
+def test_no_study_is_one_sentence(workspace: Workspace) -> None:
+    _, err = workspace.run("study", "steam-sample", "sknn", code=2)
+    assert "there are no studies of 'steam-sample'" in err
