@@ -78,7 +78,8 @@ class Trials:
                 return reason
             # By the trial's number: neither two workers nor a resumed search draw the same again.
             seed = _seed(self.search.task.settings.seed, self.ledger.size)
-            self.study.sampler = sampler(self.search.options.sampler, seed)
+            alone = self.ledger.running == 0
+            self.study.sampler = sampler(self.search.options.sampler, seed, alone=alone)
             trial = self.study.ask()
             trial.set_user_attr(WORKER, self.lifeline.name)
             self.lifeline.works_on(self.study, trial._trial_id)
