@@ -63,7 +63,8 @@ def tuning_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--timeout",
             metavar="TIME",
             help="Wall time of the searches of the whole run, such as 90s, 30m or 2h, in equal "
-            f"shares.  [default: {DEFAULT_SECONDS:.0f}s; with --trials 72h a recommender]",
+            "shares; what is imported and embedded beforehand is not counted.  [default: "
+            f"{DEFAULT_SECONDS:.0f}s; with --trials 72h a recommender]",
         ),
         click.option(
             "--warm-start/--no-warm-start",
