@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from benchkit.tuning.search import Search
 
 # What a run that says nothing of tuning may search: a first look, not the paper's 72 hours.
-DEFAULT_SECONDS = 60.0
+DEFAULT_SECONDS = 45.0
 
 storage_option = click.option(
     "--storage",
