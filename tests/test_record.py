@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -139,3 +140,13 @@ def test_kill_9_while_writing_leaves_only_whole_records(tmp_path: Path) -> None:
     for record in records.records(tmp_path):
         records.read_lists(record.identity.folder(tmp_path))
     assert len(list(records.records(tmp_path))) >= 20
+
+
+def test_records_of_before_there_were_searches_read_and_keep_their_keys(tmp_path: Path) -> None:
+    content = json.loads(RECORD.to_json())
+    del content["search"], content["identity"]["search"]
+    old = Record.from_json(json.dumps(content))
+    assert (old, old.search, old.identity.search) == (RECORD, {}, "")
+    plain = json.dumps(content["identity"], sort_keys=True).encode()
+    assert old.identity.key == hashlib.sha256(plain).hexdigest()[:16]
+    assert replace(IDENTITY, search="a study").key != IDENTITY.key

@@ -72,7 +72,11 @@ _GO_ON = "Interrupted. The same command goes on; what is finished is kept."
     help="Random seeds.",
 )
 @click.option(
-    "--jobs", default=1, show_default=True, type=click.IntRange(1), help="Recommenders at a time."
+    "--jobs",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Recommenders at a time; in a search, workers that share it.",
 )
 @tuning_options
 @out_option

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from benchkit.tuning.search import Search
 
 # What a run that says nothing of tuning may search: a first look, not the paper's 72 hours.
-DEFAULT_SECONDS = 60.0
+DEFAULT_SECONDS = 45.0
 
 storage_option = click.option(
     "--storage",
@@ -63,7 +63,8 @@ def tuning_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--timeout",
             metavar="TIME",
             help="Wall time of the searches of the whole run, such as 90s, 30m or 2h, in equal "
-            f"shares.  [default: {DEFAULT_SECONDS:.0f}s; with --trials 72h a recommender]",
+            "shares; what is imported and embedded beforehand is not counted.  [default: "
+            f"{DEFAULT_SECONDS:.0f}s; with --trials 72h a recommender]",
         ),
         click.option(
             "--warm-start/--no-warm-start",

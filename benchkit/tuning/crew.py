@@ -26,6 +26,8 @@ OUT_OF_TIME = "out of time"
 _TICK = 0.5
 # Seconds after the end of the time in which a worker between two trials may say that it is over.
 _GRACE = 2.0
+# Seconds that a rehearsal may take before the search's time runs.
+_REHEARSAL = 60.0
 # Workers in a row that die before their first trial.
 _STILLBORN = 3
 
@@ -74,7 +76,7 @@ class Crew:
         Args:
             search: what to search.
             study: its study; dead workers' trials have been reaped.
-            seconds: wall time that may be used, from when the first worker is ready for it.
+            seconds: wall time that may be used, from when the first worker has rehearsed.
             max_cost: US dollars that paid calls may cost, all workers together.
         """
         return Shift(self, search, study, seconds, max_cost)
@@ -112,6 +114,7 @@ class Shift:
         self.share = None if max_cost is None else max_cost / crew.jobs
         self.first = len(study.get_trials(deepcopy=False))
         self.until: float | None = None
+        self.engaged: float | None = None
         self.reason = ""
         self.stillborn = 0
 
@@ -128,23 +131,30 @@ class Shift:
             for ready in wait(list(pipes), timeout=self._patience()):
                 assert isinstance(ready, Connection)
                 yield self._hear(pipes[ready])
+            if self.engaged and time.monotonic() - self.engaged > _REHEARSAL:
+                self._start_clock()
             self._stop_trials()
             yield News("report")
 
+    def _start_clock(self) -> None:
+        if self.until is None:
+            self.until = time.monotonic() + self.seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds of the search's time that are left; it runs from when a worker has rehearsed."""
+        return self.seconds if self.until is None else self.until - time.monotonic()
+
     def _patience(self) -> float:
         """Return how long to wait for news before looking at the clock."""
-        if self.until is None:
-            return _TICK
-        return min(_TICK, max(0.01, self.until - time.monotonic()))
+        return min(_TICK, max(0.01, self.left))
 
     def _engage(self) -> None:
         """Give the order to every worker that is ready and idle."""
         for worker in self.crew.fill():
             if worker.ready and not worker.busy:
-                if self.until is None:
-                    self.until = time.monotonic() + self.seconds
-                left = self.until - time.monotonic()
-                worker.pipe.send(Order(self.search, left, self.first, self.share))
+                self.engaged = self.engaged or time.monotonic()
+                worker.pipe.send(Order(self.search, self.left, self.first, self.share))
                 worker.busy, worker.trial = True, -1
 
     def _hear(self, worker: _Worker) -> News:
@@ -157,6 +167,8 @@ class Shift:
             worker.ready = True
             if not self.reason:
                 self._engage()
+        elif news.kind == "begin":
+            self._start_clock()
         elif news.kind == "trial":
             worker.trial, self.stillborn = news.trial, 0
         elif news.kind == "end":
@@ -182,7 +194,7 @@ class Shift:
 
     def _stop_trials(self) -> None:
         """End the workers whose trial goes on after the time, and note the trials as such."""
-        late = -1.0 if self.until is None else time.monotonic() - self.until
+        late = -self.left
         for worker in list(self.crew.workers):
             if late > 0 and worker.busy and (worker.trial >= 0 or late > _GRACE):
                 self.reason = self.reason or time_is_up(self.search.options)

@@ -14,7 +14,7 @@ class Order:
 
     Attributes:
         search: what to search.
-        seconds: how long, from now on.
+        seconds: how long, from when it has rehearsed.
         failures_from: number of the first trial whose failure counts in a row.
         max_cost: US dollars that this worker's paid calls may cost; None for no cap.
     """
@@ -30,13 +30,14 @@ class News:
     """What a worker tells.
 
     Attributes:
-        kind: ``ready`` for orders; ``trial``, one begins; ``fold``, one is computed; ``end`` of a
-            trial; ``report``, a line about a long fit; ``over``, no further trial may begin, for
-            the reason in `text`; ``broken``, it cannot go on, for the reason in `text`.
+        kind: ``ready`` for orders; ``begin``, it has rehearsed; ``trial``, one begins; ``fold``,
+            one is computed; ``end`` of a trial; ``report``, a line about a long fit; ``over``, no
+            further trial may begin, for the reason in `text`; ``broken``, it cannot go on, for the
+            reason in `text`.
         trial: number of the trial.
         text: the line or reason.
     """
 
-    kind: Literal["ready", "trial", "fold", "end", "report", "over", "broken"]
+    kind: Literal["ready", "begin", "trial", "fold", "end", "report", "over", "broken"]
     trial: int = -1
     text: str = ""

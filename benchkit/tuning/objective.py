@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 from benchkit.bench import Bench
 from benchkit.configure import configure
 from benchkit.contracts.config import Value
+from benchkit.contracts.recommender import Recommender
+from benchkit.contracts.sessions import Sessions
 from benchkit.pipeline import Progress, Task
 from benchkit.protocol import Protocol
 from benchkit.registry import registry
@@ -22,6 +25,8 @@ from benchkit.tuning.budget import OBJECTIVE
 
 # Recommenders of others that a bench keeps for the next trials (`Bench.recommender`).
 _HELD = 4
+# Sessions of a rehearsal.
+_REHEARSED = 50
 
 
 class Objective:
@@ -55,6 +60,21 @@ class Objective:
         """How many folds there are."""
         return len(self.data.folds)
 
+    def rehearse(self, config: Mapping[str, Value]) -> None:
+        """Fit a configuration on a handful of sessions, whatever comes of it.
+
+        What it imports, embeds and reduces is there afterwards, and is no part of a search's time:
+        the evaluation needs it anyway, and a new worker needs it anew. It pays for nothing.
+        """
+        counted = self.data.folds[0]
+        train = counted.fold.train.between(0, min(_REHEARSED, len(counted.fold.train)))
+        prompts = counted.fold.withheld.prompts
+        with suppress(Exception):  # the first trial will tell
+            recommender = self._configured(config)
+            bench = self._new_bench(train, counted, Spending(cap=0.0))
+            fit(recommender, bench)
+            recommend(recommender, prompts.between(0, min(5, len(prompts))), self._k, bench)
+
     def value(self, config: Mapping[str, Value], fold: int) -> float:
         """Return NDCG@20 on a fold, counted from 0.
 
@@ -62,14 +82,7 @@ class Objective:
             Exception: whatever the recommender raises, or ValueError where the metric is no number.
         """
         counted, bench = self.data.folds[fold], self._bench(fold)
-        settings = self.task.settings
-        recommender = configure(
-            self.task.recommender,
-            config,
-            family=self.data.family,
-            preset=settings.preset,
-            exclude_prompt=settings.protocol.strict,
-        )
+        recommender = self._configured(config)
         fit(recommender, bench)
         withheld = counted.fold.withheld
         lists, _ = recommend(recommender, withheld.prompts, self._k, bench)
@@ -91,14 +104,27 @@ class Objective:
     def _bench(self, fold: int) -> Bench:
         known = self._benches.get(fold)
         if known is None or known.held > _HELD:
-            known = self._benches[fold] = self._new_bench(self.data.folds[fold])
+            counted = self.data.folds[fold]
+            known = self._benches[fold] = self._new_bench(
+                counted.fold.train, counted, self.spending
+            )
         return known
 
-    def _new_bench(self, counted: Counted) -> Bench:
+    def _configured(self, config: Mapping[str, Value]) -> Recommender:
+        settings = self.task.settings
+        return configure(
+            self.task.recommender,
+            config,
+            family=self.data.family,
+            preset=settings.preset,
+            exclude_prompt=settings.protocol.strict,
+        )
+
+    def _new_bench(self, train: Sessions, counted: Counted, spending: Spending) -> Bench:
         settings = self.task.settings
         return Bench(
             catalog=self.data.catalog,
-            train=counted.fold.train,
+            train=train,
             item_counts=counted.item_counts,
             seed=settings.seed,
             family=self.data.family,
@@ -107,7 +133,7 @@ class Objective:
             only_trained=settings.protocol.strict,
             values=settings.overrides,
             workspace=settings.workspace,
-            spending=self.spending,
+            spending=spending,
             checkpoints=None,  # trials leave no weights behind
             session_counts=counted.session_counts,
             report=self.report,

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from filelock import FileLock
 
 from benchkit.errors import StorageError
 from benchkit.files import storage_error
@@ -50,16 +47,12 @@ def open_storage(storage: str) -> BaseStorage:
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     if is_database(storage):
         return _database(storage)
-    from optuna.storages.journal import JournalFileBackend
+    from benchkit.tuning.journal import Journal
 
     path = Path(storage)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        backend = JournalFileBackend(
-            str(path),
-            lock_obj=_JournalLock(path),  # type: ignore[arg-type] # only acquire, release
-        )
-        return optuna.storages.JournalStorage(backend)
+        return optuna.storages.JournalStorage(Journal(path))
     except OSError as error:
         raise storage_error(path, error) from error
     except (ValueError, KeyError) as error:
@@ -92,27 +85,3 @@ def load_study(storage: str, name: str) -> Study:
     import optuna
 
     return optuna.load_study(study_name=name, storage=shared_storage(storage))
-
-
-class _JournalLock:
-    """Locks a journal for writing, by the kernel: it is free at once when its holder is killed.
-
-    Optuna's own lock files outlive their holder by 30 seconds. A line that a full disk has cut off
-    is removed before the next one is written: nobody could read past it.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = FileLock(path.with_name(f".{path.name}.lock"))
-
-    def acquire(self) -> bool:
-        self._lock.acquire()
-        with self._path.open("rb+") as file:
-            end = file.seek(0, os.SEEK_END)
-            if end and (file.seek(end - 1), file.read(1))[1] != b"\n":
-                file.seek(0)
-                file.truncate(file.read().rfind(b"\n") + 1)
-        return True
-
-    def release(self) -> None:
-        self._lock.release()

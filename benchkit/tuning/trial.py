@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import math
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -42,6 +44,7 @@ class Trials:
     failures_from: int = 0
     tell: Callable[[str, int], None] = lambda _what, _number: None
     ledger: Ledger = field(default_factory=Ledger)
+    _fastest: float = 0.0
 
     def __post_init__(self) -> None:
         self.study.pruner = pruner(self.search.options.pruner)
@@ -50,15 +53,18 @@ class Trials:
         """Do one trial; return None, or why none may begin.
 
         Args:
-            left: seconds of the search that are left.
+            left: seconds of the search that are left. A trial that could not end in them, by the
+            fastest so far, does not begin: it would only cost the worker.
         """
-        claimed = self._claim(left)
+        claimed = self._claim(left if left > self._fastest else 0.0)
         if isinstance(claimed, str):
             return claimed
         trial, config = claimed
         self.tell("trial", trial.number)
+        start, known = time.monotonic(), digest(config) in self.ledger.known
         try:
-            self._evaluate(trial, config)
+            if self._evaluate(trial, config) and not known:
+                self._fastest = min(self._fastest or math.inf, time.monotonic() - start)
         except Exception as error:
             self._fail(trial, reason_of(error))
         self.lifeline.rests()
@@ -78,13 +84,15 @@ class Trials:
                 return reason
             # By the trial's number: neither two workers nor a resumed search draw the same again.
             seed = _seed(self.search.task.settings.seed, self.ledger.size)
-            self.study.sampler = sampler(self.search.options.sampler, seed)
+            alone = self.ledger.running == 0
+            self.study.sampler = sampler(self.search.options.sampler, seed, alone=alone)
             trial = self.study.ask()
             trial.set_user_attr(WORKER, self.lifeline.name)
             self.lifeline.works_on(self.study, trial._trial_id)
             return trial, self.search.space.suggest(trial)
 
-    def _evaluate(self, trial: Trial, config: Mapping[str, Value]) -> None:
+    def _evaluate(self, trial: Trial, config: Mapping[str, Value]) -> bool:
+        """Evaluate a configuration on each fold and tell; return whether it got to the last."""
         from optuna.trial import TrialState
 
         number, totals = self.ledger.known.get(digest(config), (-1, None))
@@ -98,11 +106,12 @@ class Trials:
                 self.tell("fold", trial.number)
                 if fold + 1 < self.objective.folds and trial.should_prune():
                     self.study.tell(trial, state=TrialState.PRUNED)
-                    return
+                    return False
         finally:
             if (cost := self.objective.spending.dollars - spent) > 0:
                 trial.set_user_attr(COST, cost)
         self.study.tell(trial, total)
+        return True
 
     def _total(
         self, config: Mapping[str, Value], fold: int, before: float, totals: Known | None

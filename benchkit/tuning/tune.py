@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Protocol as Interface
 
+from benchkit.errors import StorageError
 from benchkit.pipeline import Frozen
 from benchkit.tuning.crew import Crew
 from benchkit.tuning.frozen import freeze
@@ -46,8 +47,16 @@ def tune(searches: Sequence[Search], jobs: int, watcher: Watcher) -> dict[str, F
         StorageError: the studies cannot be read or written.
         KeyboardInterrupt: passed on, once running trials are enqueued again.
     """
-    with Crew(jobs) as crew:
-        return {search.recommender: _tune(search, crew, watcher) for search in searches}
+    from optuna.exceptions import StorageInternalError
+
+    try:
+        with Crew(jobs) as crew:
+            return {search.recommender: _tune(search, crew, watcher) for search in searches}
+    except StorageInternalError as error:
+        raise StorageError(
+            "the database of --storage cannot be used any more; the same command goes on "
+            "when it can"
+        ) from error
 
 
 def _tune(search: Search, crew: Crew, watcher: Watcher) -> Frozen:

@@ -38,7 +38,6 @@ def work(pipe: Connection) -> None:
 
 def _follow(order: Order, pipe: Connection) -> str:
     """Do trials until none may begin, and return the reason."""
-    until = time.monotonic() + order.seconds
     task = order.search.task
     data = sealed_data(
         task.settings.workspace,
@@ -49,6 +48,9 @@ def _follow(order: Order, pipe: Connection) -> str:
     objective = Objective(
         task, data, order.max_cost, lambda line: pipe.send(News("report", text=line))
     )
+    objective.rehearse(task.identity.config)
+    pipe.send(News("begin"))
+    until = time.monotonic() + order.seconds
     with Lifeline(order.search.lifelines) as lifeline:
         trials = Trials(
             order.search,

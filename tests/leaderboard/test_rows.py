@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from benchkit.stages.render import available, pick
+from benchkit.stages.render.captions import caption
 from benchkit.stages.rows import average, current, labels, overrides_of
 from benchkit.stages.tables import Table, tables
 from tests.leaderboard.samples import failure, record
@@ -99,3 +103,28 @@ def test_overrides_as_typed_and_as_values_are_the_same_row() -> None:
     table = only(tables([record("sknn", overrides={"k": 100})], [lost]))
     assert [row.label for row in table.rows] == ["sknn (k=100)"]
     assert table.failures == []
+
+
+def test_searched_rows_are_marked_and_stand_beside_their_preset() -> None:
+    found = {"seconds": 61.25, "trials": {"done": 9, "pruned": 2, "failed": 1, "out_of_time": 3}}
+    runs = [
+        record("sknn"),
+        replace(record("sknn", preset="tuned"), search={**found, "best": {"value": 0.5}}),
+        replace(record("v-sknn", preset="tuned"), search={**found, "best": None}),
+    ]
+    (table,) = tables(runs)
+    assert [row.label for row in table.rows] == ["sknn", "sknn [tuned]", "v-sknn [not tuned]"]
+    columns = {column.key: column for column in available(table)}
+    shown = {key: [columns[key].value(row) for row in table.rows] for key in columns}
+    assert shown["trials"] == ["", "9/2/1", "9/2/1"]
+    assert shown["search-seconds"] == ["", 61.25, 61.25]
+    said = " ".join(caption(table))
+    assert "[tuned]: the best configuration of a search on the training data." in said
+    assert "[not tuned]: no trial of the search finished" in said
+    assert "tuned" not in " ".join(caption(tables([record("sknn")])[0]))
+
+
+def test_seconds_are_those_of_the_evaluation() -> None:
+    (table,) = tables([record("sknn")])
+    picked = pick(available(table), "seconds")
+    assert [column.key for column in picked] == ["fit-seconds", "recommend-seconds"]

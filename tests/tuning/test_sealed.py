@@ -99,6 +99,8 @@ def test_an_objective_never_asks_about_test_sessions(
     task = plan(data(), "sknn", settings)
     known: Sealed = seal(data(), Protocol())
     objective = Objective(task, known)
+    objective.rehearse(task.identity.config)
+    assert (len(asked.pop(0)), len(asked.pop(0))) == (12, 5)
     assert [objective.value(task.identity.config, fold) for fold in range(3)] == [0, 0, 0]
     test_times = split_sessions(data(), Protocol()).test.prompts.times
     assert len(asked) == 6

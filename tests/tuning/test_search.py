@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -65,7 +66,7 @@ def test_a_resumed_search_draws_what_an_uninterrupted_one_does(tmp_path: Path) -
         return [trial.params for trial in study.get_trials()]
 
     # beyond the random ones, where the sampler learns from what it sees
-    assert drawn(tmp_path / "a", 48) == drawn(tmp_path / "b", 7, 30, 48)
+    assert drawn(tmp_path / "a", 44) == drawn(tmp_path / "b", 7, 44)
 
 
 def test_a_search_ends_after_a_hundred_trials_without_improvement(tmp_path: Path) -> None:
@@ -79,6 +80,19 @@ def test_time_is_a_limit(tmp_path: Path) -> None:
     assert reason_to_stop(Ledger(), options, 0.0) == "its 1.5 min are over"
     assert reason_to_stop(Ledger(), options, 0.1) is None
     assert Options(seconds=1e9).limit == Options().limit == 72 * 3600
+
+
+def test_a_trial_that_cannot_end_in_time_does_not_begin(tmp_path: Path) -> None:
+    def slow(config: Mapping[str, Value], fold: int) -> float:
+        time.sleep(0.1)
+        return rising(config, fold)
+
+    search = search_in(tmp_path, seconds=9.0)
+    with Lifeline(search.lifelines) as lifeline:
+        trials = Trials(search, search.study(), Made(slow), lifeline)  # type: ignore[arg-type]
+        assert trials.go_on(0.2) is None  # nobody knows yet
+        assert trials.go_on(0.2) == "its 9.0 s are over"
+        assert trials.go_on(30.0) is None
 
 
 def test_failures_have_a_reason_and_ten_in_a_row_end_the_search(tmp_path: Path) -> None:
@@ -282,3 +296,14 @@ def test_importances_need_some_trials(tmp_path: Path) -> None:
     found = review(journal(tmp_path, "made"), "made", "sknn")
     assert not found.importances
     assert "too few" in found.unranked
+
+
+@pytest.mark.parametrize(
+    ("sampler", "pruner"),
+    [("random", "median"), ("qmc", "hyperband"), ("nsgaii", "successive-halving")],
+)
+def test_other_samplers_and_pruners_search_too(tmp_path: Path, sampler: str, pruner: str) -> None:
+    search = search_in(tmp_path, sampler=sampler, pruner=pruner, trials=12)
+    ledger, _ = conduct(search)
+    assert ledger.counts["done"] + ledger.counts["pruned"] == 12
+    assert len({tuple(trial.params.items()) for trial in search.study().get_trials()}) > 9
