@@ -5,13 +5,15 @@ from __future__ import annotations
 import gc
 import hashlib
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from benchkit.contracts.config import Value
 from benchkit.jobs import reason_of
-from benchkit.tuning.ledger import COST, SAME_AS, WORKER, Known, Ledger, digest
+from benchkit.tuning.database import lost
+from benchkit.tuning.ledger import BEGAN, COST, SAME_AS, WORKER, Known, Ledger, digest
 from benchkit.tuning.lifeline import Lifeline, end
 from benchkit.tuning.names import pruner, sampler
 from benchkit.tuning.objective import Objective
@@ -60,7 +62,7 @@ class Trials:
         try:
             self._evaluate(trial, config)
         except Exception as error:
-            self._fail(trial, reason_of(error))
+            self._fail(trial, lost(error) or reason_of(error))
         self.lifeline.rests()
         self.tell("end", trial.number)
         return None
@@ -80,8 +82,10 @@ class Trials:
             seed = _seed(self.search.task.settings.seed, self.ledger.size)
             self.study.sampler = sampler(self.search.options.sampler, seed)
             trial = self.study.ask()
-            trial.set_user_attr(WORKER, self.lifeline.name)
+            # A sign of life first: a trial that names a worker has had one.
             self.lifeline.works_on(self.study, trial._trial_id)
+            trial.set_user_attr(BEGAN, time.time())
+            trial.set_user_attr(WORKER, self.lifeline.name)
             return trial, self.search.space.suggest(trial)
 
     def _evaluate(self, trial: Trial, config: Mapping[str, Value]) -> None:

@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 
 from benchkit.jobs import exit_with_parent, reason_of
 from benchkit.stages.split import sealed
+from benchkit.tuning.database import lost
 from benchkit.tuning.lifeline import Lifeline
 from benchkit.tuning.messages import News, Order
 from benchkit.tuning.objective import Objective, sealed_data
@@ -31,7 +32,7 @@ def work(pipe: Connection) -> None:
             try:
                 reason = _follow(order, pipe)
             except Exception as error:
-                pipe.send(News("broken", text=reason_of(error)))
+                pipe.send(News("broken", text=lost(error) or reason_of(error)))
             else:
                 pipe.send(News("over", text=reason))
 
