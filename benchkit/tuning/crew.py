@@ -12,10 +12,11 @@ from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING
 
 from benchkit.jobs import how_it_died, threads_for
+from benchkit.tuning.ledger import Ledger
 from benchkit.tuning.lifeline import end, reap
 from benchkit.tuning.messages import News, Order
 from benchkit.tuning.search import Search
-from benchkit.tuning.stopping import time_is_up
+from benchkit.tuning.stopping import reason_to_stop, time_is_up
 from benchkit.tuning.worker import work
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ _TICK = 0.5
 _GRACE = 2.0
 # Workers in a row that die before their first trial.
 _STILLBORN = 3
+# Seconds between two looks for dead workers of others: while ours work, and while we wait for them.
+_WORKING, _WAITING = 15.0, 1.0
 
 
 @dataclass
@@ -65,6 +68,11 @@ class Crew:
             worker.process.join()
             worker.pipe.close()
         self.workers.clear()
+
+    @property
+    def busy(self) -> bool:
+        """Whether some worker is at a search."""
+        return any(worker.busy for worker in self.workers)
 
     def search(
         self, search: Search, study: Study, seconds: float, max_cost: float | None = None
@@ -114,14 +122,20 @@ class Shift:
         self.until: float | None = None
         self.reason = ""
         self.stillborn = 0
+        self._broken = False
+        self._looked = time.monotonic()
+        self._others = False
 
     def run(self) -> Iterator[News]:
-        """Yield news until nobody works on the search any more.
+        """Yield news until nobody works on the search any more, here or elsewhere.
+
+        What workers of other processes are at is waited for while there is time: it counts, and
+        when they die somebody has to try it again.
 
         Closing the iterator leaves running trials to `reap`, and workers to be dismissed.
         """
         self._engage()
-        while not self.reason or any(worker.busy for worker in self.crew.workers):
+        while not self._is_over():
             if not self.reason:
                 self.crew.fill()
             pipes = {worker.pipe: worker for worker in self.crew.workers}
@@ -130,6 +144,32 @@ class Shift:
                 yield self._hear(pipes[ready])
             self._stop_trials()
             yield News("report")
+
+    def _is_over(self) -> bool:
+        """Tell whether nobody is at a trial any more; look after those of others."""
+        idle = bool(self.reason) and not self.crew.busy
+        if idle and (self._broken or self.until is None):
+            return True
+        pause = _WORKING if not idle else _WAITING if self._others else 0.0
+        if time.monotonic() - self._looked < pause:
+            return False
+        self._looked = time.monotonic()
+        self._reap()
+        return idle and self._nobody_is_left()
+
+    def _nobody_is_left(self) -> bool:
+        """Tell whether no worker of others is at a trial; if there is more to do, do it."""
+        assert self.until is not None
+        left = self.until - time.monotonic()
+        ledger = self.search.refresh(Ledger(), self.study, self.first)
+        self._others = ledger.running > 0 and left > 0
+        if self._others:
+            return False
+        reason = reason_to_stop(ledger, self.search.options, left)
+        self.reason = reason or ""
+        if reason is None:
+            self._engage()
+        return reason is not None
 
     def _patience(self) -> float:
         """Return how long to wait for news before looking at the clock."""
@@ -165,6 +205,7 @@ class Shift:
             worker.busy = False
             self.reason = self.reason or news.text
             if news.kind == "broken":
+                self._broken = True
                 self._reap()
         return news
 
@@ -178,6 +219,7 @@ class Shift:
             self.stillborn += 1
             if self.stillborn >= _STILLBORN:
                 self.reason = self.reason or f"{how} before a trial began"
+                self._broken = True
         return News("end", number, how)
 
     def _stop_trials(self) -> None:

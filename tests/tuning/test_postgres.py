@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import optuna
 import pytest
 
 from benchkit.errors import StorageError, UnavailableError
 from benchkit.tuning import database
+from benchkit.tuning.ledger import kind_of
 from benchkit.tuning.storage import open_storage
 from tests.test_run import Workspace
+from tests.tuning.machines import Machines, wait_for
 
 PASSWORD = "s3cr3t~w0rd"
 TRIALS = 10
-
-# A cheap recommender, slowed down so that it can be killed at work.
-PLUGIN = '''
-import os, time
-from benchkit import hookimpl
-from benchkit_plugins.recommenders.v_sknn import VSKNN
-
-
-class Slow(VSKNN):
-    """V-SKNN that takes its time."""
-    name = "slow"
-    source = "test"
-
-    def fit(self, train, bench):
-        time.sleep(float(os.environ.get("SLOW_SECONDS", "0")))
-        super().fit(train, bench)
-
-
-@hookimpl
-def benchkit_recommenders():
-    return [Slow]
-'''
 
 
 class Server:
@@ -125,36 +108,66 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         shutil.rmtree(top)
 
 
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the prepared sample."""
-    folder = tmp_path_factory.mktemp("prepared")
-    Workspace(folder, os.environ).run("data", "info", "steam")
-    return folder / "datasets"
+def test_a_killed_worker_of_another_machine_loses_nothing(
+    server: Server, machine: Machines, tmp_path: Path
+) -> None:
+    url = server.make("shared")
+    storage = open_storage(url)
 
+    def trials() -> list[optuna.trial.FrozenTrial]:
+        studies = storage.get_all_studies()
+        return storage.get_all_trials(studies[0]._study_id) if studies else []
 
-@pytest.fixture
-def machine(tmp_path: Path, prepared: Path) -> Callable[[str], Workspace]:
-    """Make machines: folders that share nothing but the plugins."""
-    site = tmp_path / "site"
-    about = site / "slow-0.1.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: slow\nVersion: 0.1\n")
-    (about / "entry_points.txt").write_text("[benchkit]\nslow = slow\n")
-    (site / "slow.py").write_text(PLUGIN)
+    def of(where: Workspace) -> list[optuna.trial.FrozenTrial]:
+        alive = where.out / "studies" / ".database" / "alive"
+        names = {path.name for path in alive.glob("*")}
+        return [trial for trial in trials() if trial.user_attrs.get("worker") in names]
 
-    def make(name: str) -> Workspace:
-        shutil.copytree(prepared, tmp_path / name / "datasets")
-        return Workspace(tmp_path / name, {**os.environ, "PYTHONPATH": str(site)})
+    host, killed, helper = machine("host"), machine("killed"), machine("helper")
+    host.environment["SLOW_SECONDS"] = "0.5"
+    search = ("--dataset", "steam", "--storage", url)
+    run = host.start("run", "-r", "slow", *search, "--trials", str(TRIALS), "--pruner", "none")
+    wait_for(lambda: len(trials()) > 0)
+    killed.environment["SLOW_SECONDS"] = "60"
+    worker = killed.start("worker", *search)
+    wait_for(lambda: len(of(killed)) > 0)
+    (lost,) = of(killed)
+    os.killpg(worker.pid, signal.SIGKILL)
+    worker.communicate()
+    joined = helper.start("worker", *search, "--timeout", "5m")
+    # As after two silent minutes.
+    server.execute(
+        "shared",
+        "UPDATE trial_heartbeats SET heartbeat = heartbeat - interval '10 minutes' "
+        f"WHERE trial_id = {lost._trial_id}",
+    )
+    out, err = joined.communicate(timeout=120)
+    assert joined.returncode == 0, err
+    run_out, run_err = run.communicate(timeout=120)
+    assert run.returncode == 0, run_err
 
-    return make
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    ended = trials()
+    kinds = Counter(kind_of(trial) for trial in ended)
+    assert kinds["done"] + kinds["pruned"] + kinds["failed"] == TRIALS
+    assert (kinds["lost"], len(ended)) == (1, TRIALS + 1)
+    dead = ended[lost.number]
+    assert (dead.state.name, dead.user_attrs["reason"]) == ("FAIL", "its worker was killed")
+    assert len({trial.user_attrs["worker"] for trial in ended}) >= 2
+    (again,) = [trial for trial in ended if "retries" in trial.user_attrs]
+    assert again.params == dead.params
+    assert "in 1 search." in out
+    # Workers evaluate nothing, and the password is nowhere.
+    assert len(host.records()) == 1
+    assert not killed.records()
+    assert not helper.records()
+    (record,) = host.records()
+    assert json.loads(record.read_text())["search"]["storage"] == "database"
+    texts = [out, err, run_out, run_err]
+    texts += [str((study.study_name, study.user_attrs)) for study in storage.get_all_studies()]
+    texts += [str(trial) for trial in ended]
+    assert not [text for text in texts if PASSWORD in text]
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in files if PASSWORD.encode() in path.read_bytes()]
 
 
 def test_a_lock_holds_for_all_machines(server: Server) -> None:
@@ -196,7 +209,7 @@ def test_processes_that_make_the_tables_at_once_do_not_fail(server: Server) -> N
 
 
 def test_a_server_that_refuses_is_one_sentence_without_the_password(
-    server: Server, machine: Callable[[str], Workspace]
+    server: Server, machine: Machines
 ) -> None:
     wrong = {
         server.url("postgres", "wr0ng-s3cret"): "it refuses the name or the password",
@@ -214,7 +227,7 @@ def test_a_server_that_refuses_is_one_sentence_without_the_password(
         assert "s3cr" not in str(caught.value)
         assert "@" not in str(caught.value).replace("NAME://USER:PASSWORD@HOST", "")
     storage = next(iter(wrong))
-    for command in (("study", "steam-sample", "slow"),):
+    for command in (("worker", "--dataset", "steam"), ("study", "steam-sample", "slow")):
         out, err = machine(command[0]).run(*command, "--storage", storage, code=2)
         assert "cannot open the postgresql database of --storage" in err
         assert "s3cr" not in out + err
