@@ -12,6 +12,7 @@ from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING
 
 from benchkit.jobs import how_it_died, threads_for
+from benchkit.tuning.database import gone
 from benchkit.tuning.ledger import Ledger
 from benchkit.tuning.lifeline import end, reap
 from benchkit.tuning.messages import News, Order
@@ -132,6 +133,9 @@ class Shift:
         What workers of other processes are at is waited for while there is time: it counts, and
         when they die somebody has to try it again.
 
+        Raises:
+            StorageError: the database of the studies does not answer any more.
+
         Closing the iterator leaves running trials to `reap`, and workers to be dismissed.
         """
         self._engage()
@@ -201,6 +205,8 @@ class Shift:
             worker.trial, self.stillborn = news.trial, 0
         elif news.kind == "end":
             worker.trial = -1
+        elif news.kind == "lost":  # what was found so far is no result: nobody may evaluate it
+            raise gone(news.text)
         elif news.kind in ("over", "broken"):
             worker.busy = False
             self.reason = self.reason or news.text

@@ -59,6 +59,7 @@ def open_database(url: str) -> RDBStorage:
         UnavailableError: the database's driver is not installed.
         StorageError: it cannot be reached or used.
     """
+    _hush()
     for left in reversed(range(_TRIES)):
         try:
             return _connect(url)
@@ -72,6 +73,16 @@ def open_database(url: str) -> RDBStorage:
                 f"cannot open the {kind_of_database(url)} database of --storage: {_reason(error)}"
             ) from None
     raise AssertionError
+
+
+def _hush() -> None:
+    """Keep libraries from printing what a driver says."""
+    import logging
+
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    logging.getLogger("sqlalchemy").setLevel(logging.CRITICAL)
 
 
 def _connect(url: str) -> RDBStorage:
@@ -126,7 +137,8 @@ def lost(error: BaseException) -> str:
     """Return why a database that was open no longer answers; "" for an error of another kind."""
     rooms = {type(each).__module__.partition(".")[0] for each in _chain(error)}
     named = {type(each).__name__ for each in _chain(error)}
-    if not rooms & {"sqlalchemy", "psycopg"} and "StorageInternalError" not in named:
+    ours = rooms & {"sqlalchemy", "psycopg"} or "StorageInternalError" in named
+    if not ours or isinstance(error, BenchkitError):
         return ""
     return f"lost the database of --storage: {_reason(error)}"
 
@@ -140,12 +152,15 @@ def database_errors() -> Iterator[None]:
     """
     try:
         yield
-    except BenchkitError:
-        raise
     except Exception as error:
         if not (reason := lost(error)):
             raise
-        raise StorageError(f"{reason}; the same command goes on from there") from None
+        raise gone(reason) from None
+
+
+def gone(reason: str) -> StorageError:
+    """Return the error for a database that was lost, see `lost`."""
+    return StorageError(f"{reason}; the same command goes on from there")
 
 
 @contextmanager

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from optuna import Study
 
 # Seconds between two looks whether the run has ended a search.
-_PAUSE = 5.0
+_PAUSE = 1.0
 
 
 @dataclass(frozen=True)

@@ -32,11 +32,12 @@ class News:
     Attributes:
         kind: ``ready`` for orders; ``trial``, one begins; ``fold``, one is computed; ``end`` of a
             trial; ``report``, a line about a long fit; ``over``, no further trial may begin, for
-            the reason in `text`; ``broken``, it cannot go on, for the reason in `text`.
+            the reason in `text`; ``broken``, it cannot go on, for the reason in `text`; ``lost``,
+            nor can anybody else, for the database does not answer.
         trial: number of the trial.
         text: the line or reason.
     """
 
-    kind: Literal["ready", "trial", "fold", "end", "report", "over", "broken"]
+    kind: Literal["ready", "trial", "fold", "end", "report", "over", "broken", "lost"]
     trial: int = -1
     text: str = ""

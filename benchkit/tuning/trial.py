@@ -62,7 +62,9 @@ class Trials:
         try:
             self._evaluate(trial, config)
         except Exception as error:
-            self._fail(trial, lost(error) or reason_of(error))
+            if lost(error):  # no fault of the recommender's
+                raise
+            self._fail(trial, reason_of(error))
         self.lifeline.rests()
         self.tell("end", trial.number)
         return None

@@ -201,6 +201,26 @@ def test_a_connection_that_breaks_is_made_again_or_is_one_sentence(server: Serve
             storage.get_all_studies()
 
 
+def test_a_run_that_loses_its_database_evaluates_nothing(server: Server, machine: Machines) -> None:
+    url = server.make("lost")
+    storage, host = open_storage(url), machine("host")
+    host.environment["SLOW_SECONDS"] = "0.3"
+    run = host.start("run", "-r", "slow", "--dataset", "steam", "--trials", "50", "--storage", url)
+    wait_for(lambda: any(each.n_trials > 0 for each in optuna.get_all_study_summaries(storage)))
+    server.execute("postgres", "ALTER DATABASE lost ALLOW_CONNECTIONS false")
+    server.execute(
+        "postgres",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'lost'",
+    )
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == 2, err
+    assert "lost the database of --storage" in err
+    assert "Traceback" not in err
+    assert "psycopg" not in err
+    assert PASSWORD not in out + err
+    assert not host.records()
+
+
 def test_processes_that_make_the_tables_at_once_do_not_fail(server: Server) -> None:
     url = server.make("new")
     with ThreadPoolExecutor(4) as pool:
