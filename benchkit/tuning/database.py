@@ -92,8 +92,11 @@ def _connect(url: str) -> RDBStorage:
     given: dict[str, Any] = {"pool_pre_ping": True}
     if scheme in _SERVERS:
         url = f"{_DRIVER}://{rest}"
-    if url.startswith(f"{_DRIVER}:") and "connect_timeout=" not in rest:
-        given["connect_args"] = {"connect_timeout": _PATIENCE}
+    if url.startswith(f"{_DRIVER}:"):
+        # A server has a hundred connections for the workers of all machines: each keeps one.
+        given |= {"pool_size": 1, "max_overflow": 10}
+        if "connect_timeout=" not in rest:
+            given["connect_args"] = {"connect_timeout": _PATIENCE}
     return optuna.storages.RDBStorage(
         url, engine_kwargs=given, heartbeat_interval=_HEARTBEAT, grace_period=_GRACE
     )

@@ -98,7 +98,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         pytest.skip(f"needs PostgreSQL's {' and '.join(missing)} on the PATH")
     pytest.importorskip("psycopg")
     # A short path that others may enter: a socket's is limited, and root may not run the server.
-    top = Path(tempfile.mkdtemp(prefix="pg"))
+    top = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
     top.chmod(0o755)
     started = Server(top / "s")
     try:
@@ -186,6 +186,17 @@ def test_a_lock_holds_for_all_machines(server: Server) -> None:
         held.append("first")
     waiting.join(30)
     assert held == ["first", "second"]
+
+
+def test_a_process_keeps_one_connection(server: Server) -> None:
+    storage = open_storage(server.make("thrifty"))
+    with database.locked_there(storage, "study"):
+        storage.get_all_studies()
+    import psycopg
+
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'thrifty'"
+        wait_for(lambda: connection.execute(query).fetchone() == (1,))
 
 
 def test_a_connection_that_breaks_is_made_again_or_is_one_sentence(server: Server) -> None:
