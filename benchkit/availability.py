@@ -11,9 +11,16 @@ from benchkit.pipeline import Settings
 from benchkit.registry import registry
 from benchkit.stages.embed import missing, to_embed
 
+_FETCH = "`benchkit embed` asks for them, or copy the folder `embeddings` of a machine that did"
+
 
 def reason_against(
-    name: str, prepared: PreparedDataset, settings: Settings, *, named: bool
+    name: str,
+    prepared: PreparedDataset,
+    settings: Settings,
+    *,
+    named: bool,
+    paying: bool = True,
 ) -> str | None:
     """Return why a recommender cannot run on a dataset here, or None.
 
@@ -24,6 +31,7 @@ def reason_against(
         prepared: the dataset.
         settings: of the run.
         named: whether the user named the recommender; if not, nothing is downloaded for it.
+        paying: whether paid calls may be made.
 
     Raises:
         PluginError: something that it stands on is not installed.
@@ -41,6 +49,8 @@ def reason_against(
         reason = each.obstacle()
         if reason is None and not named and each.name not in given:
             reason = _download(each, name)
+        if reason is None and not paying and getattr(each, "paid", False):
+            reason = f"it costs money, and its vectors are not all here; {_FETCH}"
         if reason is not None and not _stored(each, prepared, settings):
             return f"its {each.kind} {each.name}: {reason}"
     return None

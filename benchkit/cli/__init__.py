@@ -14,6 +14,7 @@ from benchkit.errors import BenchkitError
 _COMMANDS = {
     "run": ("run", "run", "Evaluate recommenders on a dataset and write its leaderboard."),
     "leaderboard": ("leaderboard", "leaderboard", "Show a dataset's leaderboard."),
+    "worker": ("worker", "worker", "Help a run of another machine to search."),
     "study": ("study", "study", "Show what a search for a configuration has tried."),
     "evaluate": ("evaluate", "evaluate", "Compute metrics anew from the kept lists."),
     "analyse": ("analyse", "analyse", "Show when recommenders hit, from the kept lists."),

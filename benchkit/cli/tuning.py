@@ -22,8 +22,9 @@ DEFAULT_SECONDS = 45.0
 storage_option = click.option(
     "--storage",
     metavar="FILE|URL",
-    help="Where studies are kept: a journal file, or a database such as postgresql://... or "
-    "sqlite:///...  [default: OUT/studies/DATASET.journal]",
+    help="Where studies are kept: a journal file, or a database such as postgresql://... (extra "
+    "`postgres`), which `benchkit worker` on other machines joins.  "
+    "[default: OUT/studies/DATASET.journal]",
 )
 
 

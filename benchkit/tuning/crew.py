@@ -12,10 +12,12 @@ from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING
 
 from benchkit.jobs import how_it_died, threads_for
+from benchkit.tuning.database import gone
+from benchkit.tuning.ledger import Ledger
 from benchkit.tuning.lifeline import end, reap
 from benchkit.tuning.messages import News, Order
 from benchkit.tuning.search import Search
-from benchkit.tuning.stopping import time_is_up
+from benchkit.tuning.stopping import reason_to_stop, time_is_up
 from benchkit.tuning.worker import work
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ _GRACE = 2.0
 _REHEARSAL = 60.0
 # Workers in a row that die before their first trial.
 _STILLBORN = 3
+# Seconds between two looks for dead workers of others: while ours work, and while we wait for them.
+_WORKING, _WAITING = 15.0, 1.0
 
 
 @dataclass
@@ -67,6 +71,11 @@ class Crew:
             worker.process.join()
             worker.pipe.close()
         self.workers.clear()
+
+    @property
+    def busy(self) -> bool:
+        """Whether some worker is at a search."""
+        return any(worker.busy for worker in self.workers)
 
     def search(
         self, search: Search, study: Study, seconds: float, max_cost: float | None = None
@@ -117,14 +126,23 @@ class Shift:
         self.engaged: float | None = None
         self.reason = ""
         self.stillborn = 0
+        self._broken = False
+        self._looked = time.monotonic()
+        self._others = False
 
     def run(self) -> Iterator[News]:
-        """Yield news until nobody works on the search any more.
+        """Yield news until nobody works on the search any more, here or elsewhere.
+
+        What workers of other processes are at is waited for while there is time: it counts, and
+        when they die somebody has to try it again.
+
+        Raises:
+            StorageError: the database of the studies does not answer any more.
 
         Closing the iterator leaves running trials to `reap`, and workers to be dismissed.
         """
         self._engage()
-        while not self.reason or any(worker.busy for worker in self.crew.workers):
+        while not self._is_over():
             if not self.reason:
                 self.crew.fill()
             pipes = {worker.pipe: worker for worker in self.crew.workers}
@@ -144,6 +162,32 @@ class Shift:
     def left(self) -> float:
         """Seconds of the search's time that are left; it runs from when a worker has rehearsed."""
         return self.seconds if self.until is None else self.until - time.monotonic()
+
+    def _is_over(self) -> bool:
+        """Tell whether nobody is at a trial any more; look after those of others."""
+        idle = bool(self.reason) and not self.crew.busy
+        if idle and (self._broken or self.until is None):
+            return True
+        pause = _WORKING if not idle else _WAITING if self._others else 0.0
+        if time.monotonic() - self._looked < pause:
+            return False
+        self._looked = time.monotonic()
+        self._reap()
+        return idle and self._nobody_is_left()
+
+    def _nobody_is_left(self) -> bool:
+        """Tell whether no worker of others is at a trial; if there is more to do, do it."""
+        ledger = self.search.refresh(Ledger(), self.study, self.first)
+        self._others = ledger.running > 0 and self.left > 0
+        if self._others:
+            return False
+        # What is left of the time may be too short for one more trial: a worker knows.
+        if self.reason == time_is_up(self.search.options):
+            return True
+        self.reason = reason_to_stop(ledger, self.search.options, self.left) or ""
+        if not self.reason:
+            self._engage()
+        return bool(self.reason)
 
     def _patience(self) -> float:
         """Return how long to wait for news before looking at the clock."""
@@ -173,10 +217,13 @@ class Shift:
             worker.trial, self.stillborn = news.trial, 0
         elif news.kind == "end":
             worker.trial = -1
+        elif news.kind == "lost":  # what was found so far is no result: nobody may evaluate it
+            raise gone(news.text)
         elif news.kind in ("over", "broken"):
             worker.busy = False
             self.reason = self.reason or news.text
             if news.kind == "broken":
+                self._broken = True
                 self._reap()
         return news
 
@@ -190,6 +237,7 @@ class Shift:
             self.stillborn += 1
             if self.stillborn >= _STILLBORN:
                 self.reason = self.reason or f"{how} before a trial began"
+                self._broken = True
         return News("end", number, how)
 
     def _stop_trials(self) -> None:

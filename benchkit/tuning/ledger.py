@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Attributes of a trial.
 KIND, REASON, ENDED, WORKER, RETRIES = "kind", "reason", "ended", "worker", "retries"
+# Seconds since 1970: Optuna notes the time of day of whatever zone a machine is in.
+BEGAN = "began"
 SAME_AS, COST = "same_as", "cost"
 # Why a trial has no value: the recommender's fault; its share of time was over; its worker died
 # with the whole run, and its configuration was enqueued again.
@@ -104,7 +106,7 @@ class Ledger:
         self.counts[kind] += 1
         self.cost += trial.user_attrs.get(COST, 0.0)
         if trial.datetime_start is not None:
-            start = trial.datetime_start.timestamp()
+            start = began_at(trial)
             self._busy.append((start, max(start, ended_at(trial))))
         if kind in ("out of time", "lost"):
             return
@@ -142,12 +144,23 @@ def kind_of(trial: FrozenTrial) -> Kind:
     return kind
 
 
+def began_at(trial: FrozenTrial) -> float:
+    """Return when a trial began, in seconds since 1970; 0 if it has not."""
+    if trial.datetime_start is None:
+        return 0.0
+    began: float = trial.user_attrs.get(BEGAN, trial.datetime_start.timestamp())
+    return began
+
+
 def ended_at(trial: FrozenTrial) -> float:
     """Return when a trial, or the worker that was at it, ended, in seconds since 1970."""
     known: float | None = trial.user_attrs.get(ENDED)
     if known is not None:
         return known
-    return (trial.datetime_complete or datetime.now()).timestamp()
+    if trial.datetime_start is None or trial.datetime_complete is None:
+        return (trial.datetime_complete or datetime.now()).timestamp()
+    # Both by the clock of the machine that told it.
+    return began_at(trial) + (trial.datetime_complete - trial.datetime_start).total_seconds()
 
 
 def folds_of(trial: FrozenTrial) -> list[float]:

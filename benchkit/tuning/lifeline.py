@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from benchkit.tuning.ledger import ENDED, KIND, REASON, RETRIES, WORKER, Kind
+from benchkit.tuning.ledger import ENDED, KIND, REASON, RETRIES, WORKER, Kind, began_at
 from benchkit.tuning.space import EXACT
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _is_dead(study: Study, folder: Path, trial: FrozenTrial) -> bool:
 
 
 def _last_sign(folder: Path, name: str, trial: FrozenTrial) -> float:
-    start = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
+    start = began_at(trial)
     if not name:
         return start
     try:
@@ -153,7 +154,8 @@ def end(
     from optuna.trial import TrialState
 
     storage = study._storage
-    attributes = {KIND: kind, REASON: reason} | ({} if ended is None else {ENDED: ended})
+    ended = time.time() if ended is None else ended
+    attributes = {KIND: kind, REASON: reason, ENDED: ended}
     for key, value in attributes.items():
         storage.set_trial_user_attr(trial._trial_id, key, value)
     study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)

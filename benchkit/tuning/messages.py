@@ -33,11 +33,11 @@ class News:
         kind: ``ready`` for orders; ``begin``, it has rehearsed; ``trial``, one begins; ``fold``,
             one is computed; ``end`` of a trial; ``report``, a line about a long fit; ``over``, no
             further trial may begin, for the reason in `text`; ``broken``, it cannot go on, for the
-            reason in `text`.
+            reason in `text`; ``lost``, nor can anybody else, for the database does not answer.
         trial: number of the trial.
         text: the line or reason.
     """
 
-    kind: Literal["ready", "begin", "trial", "fold", "end", "report", "over", "broken"]
+    kind: Literal["ready", "begin", "trial", "fold", "end", "report", "over", "broken", "lost"]
     trial: int = -1
     text: str = ""

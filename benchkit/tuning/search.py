@@ -18,16 +18,18 @@ from benchkit.contracts.dataset import PreparedDataset
 from benchkit.pipeline import Settings, Task, plan
 from benchkit.registry import registry
 from benchkit.tuning.budget import OBJECTIVE, Options
+from benchkit.tuning.database import locked_there
 from benchkit.tuning.ledger import Ledger
 from benchkit.tuning.space import EXACT, Space
-from benchkit.tuning.storage import STUDIES, shared_storage
+from benchkit.tuning.storage import room, shared_storage
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
 
-# Attributes of a study: what it is about, and how it ended.
-ABOUT, FINISHED = "about", "finished"
+# Attributes of a study: what it is about, how it ended ({} while somebody searches), and how far
+# it goes, which whoever joins it keeps to.
+ABOUT, FINISHED, TERMS = "about", "finished", "terms"
 
 
 @dataclass(frozen=True)
@@ -83,17 +85,25 @@ class Search:
             "warm_start": options.warm_start,
         }
 
+    def terms(self) -> dict[str, Any]:
+        """Return how far the search goes, and what its sampler comes from, as plain data."""
+        from importlib.metadata import version
+
+        options = self.options
+        return {"trials": options.trials, "seconds": options.limit, "optuna": version("optuna")}
+
     @property
     def lifelines(self) -> Path:
         """Folder of the workers' signs of life."""
-        return self.task.settings.out / STUDIES / ".workers"
+        return room(self.options.storage, self.task.settings.out) / "alive"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep the other processes of this machine from changing the study."""
-        folder = self.task.settings.out / STUDIES / ".locks"
+        """Keep all other processes from changing the study, those of other machines too."""
+        folder = room(self.options.storage, self.task.settings.out) / "locks"
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{self.name}.lock"):
+        storage = shared_storage(self.options.storage)
+        with FileLock(folder / f"{self.name}.lock"), locked_there(storage, self.name):
             yield
 
     def study(self) -> Study:

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 from benchkit.errors import StorageError
 from benchkit.files import storage_error
+from benchkit.tuning.database import open_database
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.storages import BaseStorage
 
 STUDIES = "studies"
-# Seconds between signs of life in a database, and after how many silent ones a worker is dead.
-_HEARTBEAT, _GRACE = 30, 120
 
 
 def journal(out: Path, dataset: str) -> str:
@@ -29,6 +28,21 @@ def is_database(storage: str) -> bool:
     return "://" in storage
 
 
+def room(storage: str, out: Path) -> Path:
+    """Return the folder of the locks and the signs of life of whoever works on a storage here.
+
+    It lies beside a file, so that all who share the file share it.
+    """
+    scheme, found, rest = storage.partition("://")
+    if not found:
+        path = Path(storage)
+    elif scheme == "sqlite" and len(rest) > 1:
+        path = Path(rest[1:].partition("?")[0])
+    else:
+        return out / STUDIES / ".database"
+    return path.parent / f".{path.name}.workers"
+
+
 def open_storage(storage: str) -> BaseStorage:
     """Return a storage.
 
@@ -36,8 +50,8 @@ def open_storage(storage: str) -> BaseStorage:
         storage: an URL such as ``sqlite:///studies.db``, or the path of a journal file.
 
     Raises:
-        StorageError: it cannot be opened. The message holds nothing of an URL but its scheme: the
-            rest may hold a password.
+        UnavailableError: the driver of a database is not installed.
+        StorageError: it cannot be opened.
     """
     import optuna
 
@@ -46,7 +60,7 @@ def open_storage(storage: str) -> BaseStorage:
     warnings.filterwarnings("ignore", message="Heartbeat of storage")
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     if is_database(storage):
-        return _database(storage)
+        return open_database(storage)
     from benchkit.tuning.journal import Journal
 
     path = Path(storage)
@@ -57,21 +71,6 @@ def open_storage(storage: str) -> BaseStorage:
         raise storage_error(path, error) from error
     except (ValueError, KeyError) as error:
         raise StorageError(f"cannot read the studies in {path} ({error}); remove it") from error
-
-
-def _database(url: str) -> BaseStorage:
-    import optuna
-
-    try:
-        return optuna.storages.RDBStorage(
-            url, heartbeat_interval=_HEARTBEAT, grace_period=_GRACE, skip_compatibility_check=False
-        )
-    except Exception as error:  # whatever the driver raises
-        scheme = url.partition("://")[0]
-        raise StorageError(
-            f"cannot open the {scheme} database of --storage ({type(error).__name__}): does it "
-            "run, is its driver installed, are name and password right?"
-        ) from None
 
 
 @lru_cache(maxsize=4)

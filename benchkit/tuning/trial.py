@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from benchkit.contracts.config import Value
 from benchkit.jobs import reason_of
-from benchkit.tuning.ledger import COST, SAME_AS, WORKER, Known, Ledger, digest
+from benchkit.tuning.database import lost
+from benchkit.tuning.ledger import BEGAN, COST, SAME_AS, WORKER, Known, Ledger, digest
 from benchkit.tuning.lifeline import Lifeline, end
 from benchkit.tuning.names import pruner, sampler
 from benchkit.tuning.objective import Objective
@@ -66,6 +67,8 @@ class Trials:
             if self._evaluate(trial, config) and not known:
                 self._fastest = min(self._fastest or math.inf, time.monotonic() - start)
         except Exception as error:
+            if lost(error):  # no fault of the recommender's
+                raise
             self._fail(trial, reason_of(error))
         self.lifeline.rests()
         self.tell("end", trial.number)
@@ -87,8 +90,10 @@ class Trials:
             alone = self.ledger.running == 0
             self.study.sampler = sampler(self.search.options.sampler, seed, alone=alone)
             trial = self.study.ask()
-            trial.set_user_attr(WORKER, self.lifeline.name)
+            # A sign of life first: a trial that names a worker has had one.
             self.lifeline.works_on(self.study, trial._trial_id)
+            trial.set_user_attr(BEGAN, time.time())
+            trial.set_user_attr(WORKER, self.lifeline.name)
             return trial, self.search.space.suggest(trial)
 
     def _evaluate(self, trial: Trial, config: Mapping[str, Value]) -> bool:

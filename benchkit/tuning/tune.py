@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Protocol as Interface
 
-from benchkit.errors import StorageError
 from benchkit.pipeline import Frozen
 from benchkit.tuning.crew import Crew
+from benchkit.tuning.database import database_errors
 from benchkit.tuning.frozen import freeze
 from benchkit.tuning.ledger import Ledger
 from benchkit.tuning.lifeline import reap
 from benchkit.tuning.messages import News
-from benchkit.tuning.search import FINISHED, Search
+from benchkit.tuning.search import FINISHED, TERMS, Search
 from benchkit.tuning.stopping import reason_to_stop, time_is_up
 
 if TYPE_CHECKING:
@@ -47,30 +47,36 @@ def tune(searches: Sequence[Search], jobs: int, watcher: Watcher) -> dict[str, F
         StorageError: the studies cannot be read or written.
         KeyboardInterrupt: passed on, once running trials are enqueued again.
     """
-    from optuna.exceptions import StorageInternalError
-
-    try:
-        with Crew(jobs) as crew:
-            return {search.recommender: _tune(search, crew, watcher) for search in searches}
-    except StorageInternalError as error:
-        raise StorageError(
-            "the database of --storage cannot be used any more; the same command goes on "
-            "when it can"
-        ) from error
+    with database_errors(), Crew(jobs) as crew:
+        # All at once, so that other machines can work on what this one has not come to.
+        begun = [search for search in searches if _begin(search)]
+        return {
+            search.recommender: _tune(search, crew, watcher, kept=search not in begun)
+            for search in searches
+        }
 
 
-def _tune(search: Search, crew: Crew, watcher: Watcher) -> Frozen:
+def _begin(search: Search) -> bool:
+    """Open a study to whoever joins; return False where an earlier run has done the search."""
     study = search.study()
     with search.locked():
         reap(study, search.lifelines)
+    ledger = search.refresh(Ledger(), study, failures_from=len(study.get_trials(deepcopy=False)))
+    if _is_over(search, study, ledger, search.options.limit - ledger.seconds):
+        return False
+    study.set_user_attr(TERMS, search.terms())
+    study.set_user_attr(FINISHED, {})
+    return True
+
+
+def _tune(search: Search, crew: Crew, watcher: Watcher, *, kept: bool) -> Frozen:
+    study = search.study()
     # A new run is a new chance for what failed: only its own failures in a row count.
     size = len(study.get_trials(deepcopy=False))
     ledger = search.refresh(Ledger(), study, failures_from=size)
-    left = search.options.limit - ledger.seconds
-    kept = _is_over(search, study, ledger, left)
     if not kept:
         try:
-            _search(search, study, ledger, crew, left, watcher)
+            _search(search, study, ledger, crew, watcher)
         except KeyboardInterrupt:
             crew.dismiss()
             with search.locked():
@@ -86,14 +92,13 @@ def _is_over(search: Search, study: Study, ledger: Ledger, left: float) -> bool:
     options, ended = search.options, study.user_attrs.get(FINISHED)
     used_up = bool(ended and ended["timed_out"] and options.limit <= ended["seconds"])
     reason = reason_to_stop(ledger, options, 0.0 if used_up else left)
-    if reason is not None and ended is None:
+    if reason is not None and not ended:
         _note_end(search, study, reason, timed_out=left <= 0)
     return reason is not None
 
 
-def _search(
-    search: Search, study: Study, ledger: Ledger, crew: Crew, left: float, watcher: Watcher
-) -> None:
+def _search(search: Search, study: Study, ledger: Ledger, crew: Crew, watcher: Watcher) -> None:
+    left = max(0.0, search.options.limit - ledger.seconds)
     watcher.begin(search, ledger, left)
     cap = search.task.settings.max_cost
     shift = crew.search(search, study, left, None if cap is None else max(0.0, cap - ledger.cost))

@@ -9,9 +9,11 @@ import signal
 import threading
 import time
 from multiprocessing.connection import Connection
+from typing import Literal
 
 from benchkit.jobs import exit_with_parent, reason_of
 from benchkit.stages.split import sealed
+from benchkit.tuning.database import lost
 from benchkit.tuning.lifeline import Lifeline
 from benchkit.tuning.messages import News, Order
 from benchkit.tuning.objective import Objective, sealed_data
@@ -31,7 +33,9 @@ def work(pipe: Connection) -> None:
             try:
                 reason = _follow(order, pipe)
             except Exception as error:
-                pipe.send(News("broken", text=reason_of(error)))
+                gone = lost(error)
+                kind: Literal["lost", "broken"] = "lost" if gone else "broken"
+                pipe.send(News(kind, text=gone or reason_of(error)))
             else:
                 pipe.send(News("over", text=reason))
 

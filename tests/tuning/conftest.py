@@ -1,0 +1,37 @@
+"""What tests of several machines need."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.test_run import Workspace
+from tests.tuning.machines import PLUGIN, Machines
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the prepared sample."""
+    folder = tmp_path_factory.mktemp("sample")
+    Workspace(folder, os.environ).run("data", "info", "steam")
+    return folder / "datasets"
+
+
+@pytest.fixture
+def machine(tmp_path: Path, sample: Path) -> Machines:
+    """Make machines: folders that share nothing but the plugins."""
+    site = tmp_path / "site"
+    about = site / "slow-0.1.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: slow\nVersion: 0.1\n")
+    (about / "entry_points.txt").write_text("[benchkit]\nslow = slow\n")
+    (site / "slow.py").write_text(PLUGIN)
+
+    def make(name: str) -> Workspace:
+        shutil.copytree(sample, tmp_path / name / "datasets")
+        return Workspace(tmp_path / name, {**os.environ, "PYTHONPATH": str(site)})
+
+    return make
