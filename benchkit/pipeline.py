@@ -128,8 +128,7 @@ def plan(prepared: PreparedDataset, name: str, settings: Settings) -> Task:
         PluginError: nothing of that name is installed.
         ConfigError: a value does not fit.
     """
-    kind = registry().get("recommender", name).component
-    if (own := getattr(kind, "protocol", None)) is not None:
+    if (own := registry().recommender(name).protocol) is not None:
         settings = replace(settings, protocol=replace(settings.protocol, name=own))
     protocol = settings.protocol
     frozen = settings.frozen.get(name, Frozen({}, {}))

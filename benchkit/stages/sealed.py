@@ -12,7 +12,7 @@ from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.sessions import Int64
 from benchkit.errors import DataError
 from benchkit.protocol import Protocol
-from benchkit.stages.split import Fold, SealedError, Split, split_sessions
+from benchkit.stages.split import Fold, SealedError, Split, sessions_with, split_sessions
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +76,4 @@ def _count(fold: Fold, split: Split, prepared: PreparedDataset) -> Counted:
     if not split.protocol.strict:
         return Counted(fold, split.item_counts(prepared), split.session_counts(prepared))
     items, train = len(prepared.catalog), fold.train
-    pairs = np.unique(train.owners * items + train.items)
-    return Counted(
-        fold,
-        np.bincount(train.items, minlength=items),
-        np.bincount(pairs % items, minlength=items),
-    )
+    return Counted(fold, np.bincount(train.items, minlength=items), sessions_with(train, items))

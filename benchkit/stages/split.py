@@ -111,8 +111,7 @@ class Split:
     def session_counts(self, prepared: PreparedDataset) -> Int64:
         """Return how many sessions contain each item, of the data that `item_counts` counts."""
         counted = self.train if self.protocol.strict else prepared.sessions
-        pairs = np.unique(counted.owners * len(prepared.catalog) + counted.items)
-        return np.bincount(pairs % len(prepared.catalog), minlength=len(prepared.catalog))
+        return sessions_with(counted, len(prepared.catalog))
 
 
 def split_sessions(prepared: PreparedDataset, protocol: Protocol) -> Split:
@@ -171,6 +170,12 @@ def temporal_split(prepared: PreparedDataset, protocol: Protocol) -> Split:
             f"{prepared.name}: no test session has two items that occur in training sessions"
         )
     return Split(train, cut.kept, _card(sessions, train, cut, len(prepared.catalog)), protocol)
+
+
+def sessions_with(sessions: Sessions, items: int) -> Int64:
+    """Return how many sessions contain each item, ``int64[items]``."""
+    pairs = np.unique(sessions.owners * items + sessions.items)
+    return np.bincount(pairs % items, minlength=items)
 
 
 def trained_items(train: Sessions) -> Bool:
