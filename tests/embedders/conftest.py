@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchkit_plugins.embedders import calls
+from benchkit_plugins.language_models import calls
 from tests.embedders.server import Server, serving
 
 KEY = "sk-test-4f9d8c7b6a5e"

@@ -169,7 +169,7 @@ def test_saying_whether_it_can_run_imports_nothing_heavy() -> None:
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda *_: None)
-    for module in ("minilm", "models"):
-        monkeypatch.setattr(f"benchkit_plugins.embedders.{module}.find_spec", lambda *_: None)
+    for module in ("embedders.minilm", "language_models.pretrained"):
+        monkeypatch.setattr(f"benchkit_plugins.{module}.find_spec", lambda *_: None)
     for component in (MiniLM, BERT, SentenceTransformer):
         assert "pip install 'benchkit[local]'" in str(component.unavailable())

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from benchkit import Config, Embedder, hookimpl, param
-from benchkit_plugins.embedders import models
+from benchkit_plugins.language_models import pretrained
 
 if TYPE_CHECKING:
     from benchkit.contracts.config import Value
@@ -42,19 +42,19 @@ class BERT(Embedder):
     @classmethod
     def unavailable(cls) -> str | None:
         """Return what is not installed."""
-        return models.not_installed("transformers")
+        return pretrained.not_installed("transformers")
 
     def obstacle(self) -> str | None:
         """Return what is not installed, or why the model cannot be used."""
-        return self.unavailable() or models.obstacle(self.config.model)
+        return self.unavailable() or pretrained.obstacle(self.config.model)
 
     def downloads(self) -> str | None:
         """Return the model, unless it is a folder or downloaded already."""
-        return models.to_download(self.config.model, self.config.revision)
+        return pretrained.to_download(self.config.model, self.config.revision)
 
     def identity(self) -> dict[str, Value]:
         """Return the model and where texts are cut."""
-        found = models.identity(self.config.model, self.config.revision)
+        found = pretrained.identity(self.config.model, self.config.revision)
         return {**found, "max_tokens": self.config.max_tokens}
 
     def embed(self, texts: Sequence[str]) -> Float32:
@@ -70,7 +70,7 @@ class BERT(Embedder):
     def _encoder(self) -> Encoder:
         from benchkit_plugins.embedders.encoding import Encoder
 
-        folder = models.folder_of(self.config.model, self.config.revision)
+        folder = pretrained.folder_of(self.config.model, self.config.revision)
         return Encoder(folder, self.config.device, self.config.max_tokens, unit=False)
 
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from benchkit import Embedder, hookimpl, param
 from benchkit.errors import ConfigError, PluginError
-from benchkit_plugins.embedders.calls import CallError, retry_after, scrubbed
 from benchkit_plugins.embedders.paid import Answer, PaidConfig, PaidEmbedder, as_vectors
+from benchkit_plugins.language_models.calls import CallError, retry_after, scrubbed
 
 if TYPE_CHECKING:
     from benchkit.contracts.config import Value

@@ -13,9 +13,9 @@ import numpy as np
 from benchkit import Config, Embedder, param
 from benchkit.contracts.embedder import Batch, Estimate
 from benchkit.errors import PluginError
-from benchkit_plugins.embedders.calls import in_parallel, persistently
-from benchkit_plugins.embedders.prices import Price, price
-from benchkit_plugins.embedders.tokens import estimated_tokens, packed, sendable
+from benchkit_plugins.language_models.calls import in_parallel, persistently
+from benchkit_plugins.language_models.prices import Price, price
+from benchkit_plugins.language_models.tokens import estimated_tokens, packed, sendable
 
 if TYPE_CHECKING:
     from benchkit.contracts.recommender import Float32

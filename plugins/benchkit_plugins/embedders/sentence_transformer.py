@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchkit import Config, Embedder, UnavailableError, hookimpl, param
-from benchkit_plugins.embedders import models
+from benchkit_plugins.language_models import pretrained
 
 if TYPE_CHECKING:
     from benchkit.contracts.config import Value
@@ -42,7 +42,7 @@ class SentenceTransformer(Embedder):
     @classmethod
     def unavailable(cls) -> str | None:
         """Return what is not installed."""
-        return models.not_installed("sentence_transformers")
+        return pretrained.not_installed("sentence_transformers")
 
     def obstacle(self) -> str | None:
         """Return what is not installed or not said, or why the model cannot be used."""
@@ -51,11 +51,11 @@ class SentenceTransformer(Embedder):
                 "say which model: --set sentence-transformer.model=NAME (at Hugging Face), "
                 "or the folder of one"
             )
-        return self.unavailable() or models.obstacle(self.config.model)
+        return self.unavailable() or pretrained.obstacle(self.config.model)
 
     def identity(self) -> dict[str, Value]:
         """Return the model and the prefix."""
-        found = models.identity(self.config.model or "", self.config.revision)
+        found = pretrained.identity(self.config.model or "", self.config.revision)
         return {**found, "prefix": self.config.prefix}
 
     def embed(self, texts: Sequence[str]) -> Float32:
@@ -76,8 +76,8 @@ class SentenceTransformer(Embedder):
 
         assert self.config.model is not None, "obstacle() is asked first"
         transformers.logging.disable_progress_bar()
-        folder = models.folder_of(self.config.model, self.config.revision)
-        models.check_modules(folder)
+        folder = pretrained.folder_of(self.config.model, self.config.revision)
+        pretrained.check_modules(folder)
         device = str(pick_device(self.config.device))
         try:
             return sentence_transformers.SentenceTransformer(

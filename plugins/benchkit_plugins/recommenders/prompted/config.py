@@ -1,0 +1,68 @@
+"""Parameters of the prompted recommenders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from benchkit import Choice, param
+from benchkit_plugins.recommenders.embedded import EmbeddedConfig
+
+ProviderName = Literal["local", "openai", "vertex"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptedConfig(EmbeddedConfig):
+    """Which model, how it is fine-tuned and sampled, and the embeddings that match titles.
+
+    Only the temperature is searched, as in the paper: a fine-tuned model serves all temperatures.
+    """
+
+    provider: ProviderName = param("local", "where the model is fine-tuned and sampled")
+    model: str | None = param(
+        None, "model by the provider's name, local: name or folder; none: the provider's default"
+    )
+    state: Literal["base", "fine-tuned"] = param("fine-tuned", "ask the model as it is, or tuned")
+    temperature: float = param(
+        0.25, "of sampling", search=Choice(0.0, 0.25, 0.5), at_least=0, at_most=2
+    )
+    top_p: float = param(
+        1.0, "sample from the likeliest tokens of this mass", at_least=0, at_most=1
+    )
+    max_tokens: int | None = param(
+        None, "longest completion; none: what the task needs", unit="tokens", at_least=1
+    )
+    templates: str | None = param(
+        None, "TOML file with prompts of yours; none: ours (`benchkit prompts` shows them)"
+    )
+    last_n_items: int | None = param(
+        20, "show only the prompt's last items; none: all", unit="items", at_least=1
+    )
+    train_sessions: int | None = param(
+        None, "fine-tune on so many sessions, drawn by the seed; none: all", at_least=1
+    )
+    validation_sessions: int | None = param(
+        None, "sessions kept out of fine-tuning; none: the provider's usual number", at_least=0
+    )
+    epochs: int | None = param(None, "of fine-tuning; none: the provider's choice", at_least=1)
+    learning_rate: float | None = param(
+        None,
+        "of fine-tuning; OpenAI and Vertex: times their own; none: the provider's choice",
+        at_least=0,
+    )
+    rank: int = param(8, "of LoRA's matrices; local", at_least=1)
+    alpha: float = param(32.0, "LoRA's scale; local", at_least=0)
+    dropout: float = param(0.05, "before LoRA's matrices; local", at_least=0, at_most=0.9)
+    batch_size: int = param(16, "examples a step of fine-tuning; local", at_least=1)
+    device: str | None = param(None, "cpu, cuda, mps; none: the best there is; local")
+    base_url: str | None = param(None, "address of a server that speaks OpenAI's protocol; openai")
+    batch: bool = param(True, "ask by the batch API, at half the price; openai")
+    project: str | None = param(None, "project that pays; vertex")
+    location: str = param("us-central1", "where the model runs; vertex")
+    api_endpoint: str | None = param(None, "address of another server; vertex")
+    concurrency: int = param(4, "requests under way at a time; hosted", at_least=1, at_most=64)
+    timeout: float = param(120.0, "wait for an answer; hosted", unit="seconds", at_least=0.01)
+    retries: int = param(6, "how often to try again; hosted", at_least=0)
+    price: str | None = param(
+        None, "US dollars per million tokens INPUT/OUTPUT/TRAINING instead of the price list"
+    )

@@ -1,0 +1,1 @@
+"""Providers: where a language model is fine-tuned and sampled."""

@@ -1,0 +1,204 @@
+"""What a provider does: train a model, say how that stands, sample completions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from benchkit.contracts.config import Value
+from benchkit.contracts.prompted import Conversation, Pairs, Work
+from benchkit_plugins.recommenders.prompted.config import PromptedConfig
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How answers are drawn.
+
+    Attributes:
+        samples: completions a prompt.
+        temperature: 0 for the likeliest answer, which all samples then are.
+        top_p: mass of the likeliest tokens that are sampled from, 1 for all.
+        max_tokens: longest completion.
+        seed: of the draws; a server may ignore it.
+    """
+
+    samples: int
+    temperature: float
+    top_p: float
+    max_tokens: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Completions:
+    """One prompt's answers, as soon as they are there.
+
+    Attributes:
+        texts: the completions, as many as were asked for; "" for an answer without content.
+        prompt_tokens: tokens read.
+        completion_tokens: tokens written, in all completions.
+        dollars: US dollars that they cost.
+        promised: dollars that `allow` was told for them; what they cost takes its place.
+        seconds: wall time of the call, or a share of its batch's.
+    """
+
+    texts: tuple[str, ...]
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    dollars: float = 0.0
+    promised: float = 0.0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Course:
+    """A fine-tuning: what decides the model that comes out of it.
+
+    Attributes:
+        base: identity of the base model (`Provider.identity`).
+        recipe: how it is trained (`Provider.recipe`).
+        pairs: the examples.
+        seed: of everything random.
+    """
+
+    base: Mapping[str, Value]
+    recipe: Mapping[str, Value]
+    pairs: Pairs
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """Digest of all of it, 16 hex digits: a job at a provider is found again by it."""
+        content = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A fine-tuned model.
+
+    Attributes:
+        model: what the provider calls it.
+        tokens: tokens trained on, all epochs.
+        dollars: US dollars that it cost.
+        seconds: wall time.
+    """
+
+    model: str
+    tokens: int = 0
+    dollars: float = 0.0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a fine-tuning stands.
+
+    Attributes:
+        state: ``none`` where the provider knows nothing of it.
+        detail: one line, free of secrets: progress, or why it failed.
+        trained: the model, once it has succeeded.
+    """
+
+    state: Literal["none", "running", "succeeded", "failed", "cancelled"]
+    detail: str = ""
+    trained: Trained | None = None
+
+
+class Provider(ABC):
+    """Base of every provider; making one opens no connection and loads no model.
+
+    Args:
+        config: the recommender's parameters.
+        workspace: folder that keeps what was trained here.
+
+    Attributes:
+        name: value of the parameter `provider`.
+        paid: whether it costs money.
+        validation: sessions usually kept out of fine-tuning.
+    """
+
+    name: ClassVar[str]
+    paid: ClassVar[bool]
+    validation: ClassVar[int]
+
+    def __init__(self, config: PromptedConfig, workspace: Path) -> None:
+        self.config, self.workspace = config, workspace
+
+    @abstractmethod
+    def obstacle(self) -> str | None:
+        """Return why it cannot be asked from here (an extra, a key), or None; quick."""
+
+    @abstractmethod
+    def identity(self) -> dict[str, Value]:
+        """Return what decides the base model's answers, secrets and machine apart.
+
+        It is computable without a key: kept answers are found by it.
+        """
+
+    @abstractmethod
+    def recipe(self) -> dict[str, Value]:
+        """Return what of the configuration decides what fine-tuning gives."""
+
+    @abstractmethod
+    def work(self, pairs: Pairs) -> Work:
+        """Return what fine-tuning would take."""
+
+    @abstractmethod
+    def asking(self, prompts: Sequence[Conversation], sampling: Sampling) -> Work:
+        """Return what sampling would take."""
+
+    @abstractmethod
+    def status(self, course: Course) -> Status:
+        """Return how a fine-tuning stands, whoever began it.
+
+        Raises:
+            UnavailableError: the provider cannot be asked.
+        """
+
+    @abstractmethod
+    def train(
+        self, course: Course, allow: Callable[[float], None], report: Callable[[str], None]
+    ) -> Trained:
+        """Fine-tune to the end, going on with what an earlier call began.
+
+        Args:
+            course: what to train.
+            allow: to be called with the estimated dollars before anything is begun that costs
+                money; raises where the cap would be exceeded.
+            report: told a line at a time how it goes.
+
+        Raises:
+            UnavailableError: it failed, or the provider cannot be asked.
+        """
+
+    @abstractmethod
+    def sample(
+        self,
+        model: str | None,
+        prompts: Sequence[Conversation],
+        sampling: Sampling,
+        allow: Callable[[float], None],
+        report: Callable[[str], None],
+    ) -> Iterator[tuple[int, Completions]]:
+        """Yield (index of the prompt, its completions) in any order, as they arrive.
+
+        A prompt that the provider refuses for its content gets empty texts. A prompt's answers do
+        not depend on the other prompts, as far as the provider's own arithmetic permits.
+
+        Args:
+            model: a fine-tuned model as `train` called it; None for the base model.
+            prompts: distinct conversations.
+            sampling: how to draw.
+            allow: as in `train`, called before each request.
+            report: as in `train`.
+
+        Raises:
+            UnavailableError: the provider cannot be asked, or no longer has the model.
+            BenchkitError: the cap would be exceeded; what has arrived has been yielded.
+        """
