@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from benchkit.contracts.embedder import Embedder as Embedder
     from benchkit.contracts.metric import Metric as Metric
     from benchkit.contracts.metric import RankedLists as RankedLists
+    from benchkit.contracts.prompted import Example as Example
+    from benchkit.contracts.prompted import Message as Message
+    from benchkit.contracts.prompted import Pairs as Pairs
+    from benchkit.contracts.prompted import PromptedRecommender as PromptedRecommender
+    from benchkit.contracts.prompted import Work as Work
     from benchkit.contracts.recommender import ExcludeSeen as ExcludeSeen
     from benchkit.contracts.recommender import Recommendations as Recommendations
     from benchkit.contracts.recommender import Recommender as Recommender
@@ -41,6 +46,7 @@ _HOMES = {
     "contracts.dataset": ("Dataset", "DatasetConfig", "RawFile", "RawTables"),
     "contracts.embedder": ("Embedder",),
     "contracts.metric": ("Metric", "RankedLists"),
+    "contracts.prompted": ("Example", "Message", "Pairs", "PromptedRecommender", "Work"),
     "contracts.recommender": ("ExcludeSeen", "Recommendations", "Recommender"),
     "contracts.reducer": ("Reducer",),
     "contracts.sessions": ("Sessions",),

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from benchkit.configure import configure, foundations
 from benchkit.contracts.component import Component
 from benchkit.contracts.dataset import PreparedDataset
-from benchkit.pipeline import Settings
+from benchkit.contracts.prompted import PromptedRecommender
+from benchkit.errors import BenchkitError
+from benchkit.pipeline import Settings, forecast, plan
 from benchkit.registry import registry
 from benchkit.stages.embed import missing, to_embed
 
@@ -43,6 +45,8 @@ def reason_against(
     given = {*settings.overrides, *map(str, settings.overrides.get(name, {}).values())}
     if (reason := recommender.obstacle()) is not None:
         return reason
+    if not named and isinstance(recommender, PromptedRecommender):
+        return _asks(name, prepared, settings)
     for each in foundations(
         recommender, settings.overrides, family=prepared.family, preset=settings.preset
     ):
@@ -54,6 +58,14 @@ def reason_against(
         if reason is not None and not _stored(each, prepared, settings):
             return f"its {each.kind} {each.name}: {reason}"
     return None
+
+
+def _asks(name: str, prepared: PreparedDataset, settings: Settings) -> str:
+    try:
+        work = str(forecast(plan(prepared, name, settings), prepared))
+    except BenchkitError as error:
+        work = str(error)
+    return f"it prompts a language model ({work}); `benchkit run -r {name}` includes it"
 
 
 def _download(component: Component, recommender: str) -> str | None:

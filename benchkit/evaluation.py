@@ -52,7 +52,4 @@ def split_of(record: Record) -> tuple[PreparedDataset, Split]:
     """
     about = record.identity
     prepared = load_prepared(workspace(), about.dataset["name"], about.dataset["fingerprint"])
-    protocol = Protocol(
-        about.protocol["name"], about.protocol["ties"], about.protocol["test_share"]
-    )
-    return prepared, split_sessions(prepared, protocol)
+    return prepared, split_sessions(prepared, Protocol.of(about.protocol))

@@ -16,7 +16,8 @@ from benchkit.configure import configure, foundations
 from benchkit.contracts.component import Component
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.metric import Metric
-from benchkit.contracts.recommender import Recommendations
+from benchkit.contracts.prompted import PromptedRecommender, Work
+from benchkit.contracts.recommender import Recommendations, Recommender
 from benchkit.environment import environment, peak_memory
 from benchkit.errors import StorageError
 from benchkit.protocol import Protocol
@@ -148,7 +149,7 @@ def plan(prepared: PreparedDataset, name: str, settings: Settings) -> Task:
             "fingerprint": prepared.fingerprint,
         },
         protocol={
-            **asdict(protocol),
+            **protocol.as_dict(),
             "fingerprint": protocol.fingerprint(prepared.file_order),
             "rules": protocol.rules(),
         },
@@ -210,29 +211,8 @@ def _evaluate(
     task: Task, prepared: PreparedDataset, split: Split, progress: Progress, report: Progress
 ) -> Record:
     settings, identity = task.settings, task.identity
-    bench = Bench(
-        catalog=prepared.catalog,
-        train=split.train,
-        item_counts=split.item_counts(prepared),
-        seed=settings.seed,
-        family=prepared.family,
-        preset=settings.preset,
-        exclude_prompt=settings.protocol.strict,
-        only_trained=settings.protocol.strict,
-        values=settings.overrides,
-        workspace=settings.workspace,
-        spending=Spending(cap=_cap_left(task)),
-        checkpoints=records.weights_folder(settings.out, prepared.name),
-        session_counts=split.session_counts(prepared),
-        report=report,
-    )
-    recommender = configure(
-        task.recommender,
-        identity.config,
-        family=prepared.family,
-        preset=settings.preset,
-        exclude_prompt=settings.protocol.strict,
-    )
+    bench = _bench(task, prepared, split, report)
+    recommender = _recommender(task, prepared)
     progress("fit")
     fit_seconds = fit(recommender, bench)
     progress("recommend")
@@ -258,11 +238,63 @@ def _evaluate(
         api={"tokens": bench.spending.tokens, "cost": bench.spending.dollars},
         weights=sorted(bench.weights),
         search=task.search,
+        diagnostics=_diagnostics(recommender),
     )
     records.write(
         settings.out, finished, lists, split.test.prompts.ids, split.test.truth, measured.values
     )
     return finished
+
+
+def _bench(task: Task, prepared: PreparedDataset, split: Split, report: Progress) -> Bench:
+    settings = task.settings
+    return Bench(
+        catalog=prepared.catalog,
+        train=split.train,
+        item_counts=split.item_counts(prepared),
+        seed=settings.seed,
+        family=prepared.family,
+        preset=settings.preset,
+        exclude_prompt=settings.protocol.strict,
+        only_trained=settings.protocol.strict,
+        values=settings.overrides,
+        workspace=settings.workspace,
+        spending=Spending(cap=_cap_left(task)),
+        checkpoints=records.weights_folder(settings.out, prepared.name),
+        session_counts=split.session_counts(prepared),
+        report=report,
+    )
+
+
+def _recommender(task: Task, prepared: PreparedDataset) -> Recommender:
+    return configure(
+        task.recommender,
+        task.identity.config,
+        family=prepared.family,
+        preset=task.settings.preset,
+        exclude_prompt=task.settings.protocol.strict,
+    )
+
+
+def forecast(task: Task, prepared: PreparedDataset) -> Work | None:
+    """Return what a prompted recommender would still ask for; None for any other.
+
+    Nothing is sent and nobody is paid.
+
+    Raises:
+        BenchkitError: it cannot be told here, and why.
+    """
+    recommender = _recommender(task, prepared)
+    if not isinstance(recommender, PromptedRecommender):
+        return None
+    split = split_sessions(prepared, task.settings.protocol)
+    free = replace(task, settings=replace(task.settings, max_cost=0.0))
+    bench = _bench(free, prepared, split, lambda _line: None)
+    return recommender.estimate(split.train, split.test.prompts, bench)
+
+
+def _diagnostics(recommender: Recommender) -> dict[str, float]:
+    return dict(recommender.diagnostics()) if isinstance(recommender, PromptedRecommender) else {}
 
 
 def _cap_left(task: Task) -> float | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
-from typing import Literal, get_args
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
 
 from benchkit.errors import ConfigError
 
@@ -32,11 +33,14 @@ class Protocol:
         ties: seed that orders interactions of equal time, or ``"file"`` for the file's order.
         test_share: share of the sessions, the latest ones, that are tested; not under
             ``leave-one-out``.
+        max_prompts: ask only so many prompts, of the test set and of each fold, always the same
+            ones; None for all.
     """
 
     name: ProtocolName = "paper"
     ties: Ties = 0
     test_share: float = 0.2
+    max_prompts: int | None = None
 
     @property
     def strict(self) -> bool:
@@ -50,7 +54,7 @@ class Protocol:
 
     def rules(self) -> str:
         """Return a digest of everything but the ties: equal for rows that may share a table."""
-        return _digest({**asdict(self), "ties": None})
+        return _digest({**self.as_dict(), "ties": None})
 
     def fingerprint(self, file_order: str) -> str:
         """Return a digest of everything that shapes the comparison.
@@ -59,7 +63,19 @@ class Protocol:
             file_order: digest of the order among ties in the file; it enters only where that
                 order is used.
         """
-        return _digest({**asdict(self), "order": file_order if self.ties == "file" else ""})
+        return _digest({**self.as_dict(), "order": file_order if self.ties == "file" else ""})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data, less what asks for nothing: digests are as they were before it."""
+        content = asdict(self)
+        if self.max_prompts is None:
+            del content["max_prompts"]
+        return content
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> Protocol:
+        """Return the protocol that a record was made under."""
+        return cls(**{f.name: content[f.name] for f in fields(cls) if f.name in content})
 
 
 def _digest(content: dict[str, object]) -> str:

@@ -196,3 +196,30 @@ def test_tuning_under_leave_one_out_withholds_once_more() -> None:
 
 def test_each_protocol_has_rules_of_its_own() -> None:
     assert len({Protocol(name=name).rules() for name in PROTOCOLS}) == len(PROTOCOLS)
+
+
+@given(st.lists(st.integers(1, 12), min_size=2, max_size=2).map(sorted))
+def test_fewer_prompts_are_part_of_more_and_keep_their_order(numbers: list[int]) -> None:
+    every = temporal_split(prepared([[0, 1, 2]] * 60, [[n, n, n] for n in range(60)]), Protocol())
+    ids = every.test.prompts.ids.tolist()
+    few, more = (
+        temporal_split(
+            prepared([[0, 1, 2]] * 60, [[n, n, n] for n in range(60)]), Protocol(max_prompts=number)
+        )
+        for number in numbers
+    )
+    for part, number in zip((few, more), numbers, strict=True):
+        assert len(part.test.truth) == len(part.test.prompts) == number
+        assert part.card == every.card
+        places = [ids.index(each) for each in part.test.prompts.ids.tolist()]
+        assert places == sorted(places)
+    assert set(few.test.prompts.ids) <= set(more.test.prompts.ids)
+    assert all(len(fold.withheld.truth) <= numbers[0] for fold in few.folds())
+
+
+def test_without_a_subset_protocols_are_what_they_were() -> None:
+    # Digests stand in every record: an option that nobody uses must not change them.
+    assert "max_prompts" not in Protocol().as_dict()
+    assert Protocol(max_prompts=9).rules() != Protocol().rules()
+    for protocol in (Protocol("strict", 3), Protocol(max_prompts=9)):
+        assert Protocol.of({**protocol.as_dict(), "rules": "more"}) == protocol

@@ -19,9 +19,11 @@ from benchkit.cli.results import (
     wanted_options,
     write,
 )
+from benchkit.errors import BenchkitError
 from benchkit.stages.published import Comparison, compare
 from benchkit.stages.render import available, pick, sort_rows
 from benchkit.stages.render.columns import Column, default_sort, named
+from benchkit.stages.render.columns import diagnostics as diagnostics_of
 from benchkit.stages.render.layout import Sheet, lay_out
 from benchkit.stages.selection import Wanted, select
 from benchkit.stages.tables import Table
@@ -51,6 +53,11 @@ class _Shown:
     "everything.",
 )
 @click.option("--paper", is_flag=True, help="Set the published figures beside ours.")
+@click.option(
+    "--diagnostics",
+    is_flag=True,
+    help="What the answers of prompted models were like, instead of the metrics (paper Table 7).",
+)
 @wanted_options
 @out_option
 def leaderboard(
@@ -59,6 +66,7 @@ def leaderboard(
     style: str,
     columns: str | None,
     paper: bool,
+    diagnostics: bool,
     protocol: str | None,
     ties: str | None,
     data: str | None,
@@ -77,7 +85,7 @@ def leaderboard(
     wanted = Wanted(protocol, ties, data)
     names = results_of(out, dataset)
     shown = [_show(out, name, wanted, sort, columns, paper) for name in names]
-    _print(shown, style)
+    _print([_diagnosed(each) for each in shown] if diagnostics else shown, style)
 
 
 def print_leaderboard(out: Path, dataset: str, rules: str) -> None:
@@ -100,6 +108,22 @@ def _show(
     ranked = replace(table, rows=sort_rows(table.rows, by))
     comparison = compare(table) if paper else None
     return _Shown(ranked, pick(there, columns), comparison, others("leaderboard", every, table))
+
+
+def _diagnosed(shown: _Shown) -> _Shown:
+    """Return the rows of prompted models with what their answers were like.
+
+    Raises:
+        BenchkitError: there are none.
+    """
+    rows = [row for row in shown.table.rows if row.diagnostics]
+    if not rows:
+        raise BenchkitError(
+            f"the table of {shown.table.dataset} has no prompted model; "
+            "`benchkit list recommenders` shows them, `benchkit run -r NAME` runs one"
+        )
+    table = replace(shown.table, rows=rows, failures=[])
+    return replace(shown, table=table, columns=diagnostics_of(table), comparison=None)
 
 
 def _print(shown: Sequence[_Shown], style: str) -> None:

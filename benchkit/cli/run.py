@@ -51,6 +51,13 @@ _GO_ON = "Interrupted. The same command goes on; what is finished is kept."
 @cutoffs_option
 @protocol_option
 @click.option(
+    "--max-prompts",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Ask only N of the prompts, always the same ones; such rows get a table of their own.  "
+    "[default: all]",
+)
+@click.option(
     "--embedder",
     metavar="NAME",
     help="Embedder of every recommender that needs one.  [default: each one's own, offline]",
@@ -94,6 +101,7 @@ def run(
     ties: str,
     cutoffs: tuple[int, ...],
     protocol: str,
+    max_prompts: int | None,
     embedder: str | None,
     max_cost: float | None,
     seeds: tuple[int, ...],
@@ -142,7 +150,7 @@ def run(
         _announce_sample(prepared)
     settings = [
         Settings(
-            protocol=Protocol(name=protocol, ties=order),  # type: ignore[arg-type]
+            protocol=Protocol(protocol, order, max_prompts=max_prompts),  # type: ignore[arg-type]
             preset=preset or ("sample" if prepared.synthetic else "paper"),
             overrides=values,
             cutoffs=cutoffs,
@@ -172,7 +180,8 @@ def _run(
     from benchkit.runs import run_all
 
     if dry_run:
-        _dry_run([plan(prepared, n, each) for each in settings for n in chosen], searches, left_out)
+        tasks = [plan(prepared, name, each) for each in settings for name in chosen]
+        _dry_run(prepared, tasks, searches, left_out)
         return 0
     try:
         settings = search_all(searches, settings)
@@ -227,8 +236,14 @@ def _announce_sample(prepared: PreparedDataset) -> None:
     )
 
 
-def _dry_run(tasks: list[Task], searches: list[Search], left_out: dict[str, str]) -> None:
+def _dry_run(
+    prepared: PreparedDataset,
+    tasks: list[Task],
+    searches: list[Search],
+    left_out: dict[str, str],
+) -> None:
     from benchkit.contracts.config import show_value
+    from benchkit.pipeline import forecast
     from benchkit.tuning.budget import show_seconds
 
     for search in searches:
@@ -244,6 +259,8 @@ def _dry_run(tasks: list[Task], searches: list[Search], left_out: dict[str, str]
             f"{state:8}  {task.recommender}  ties {task.settings.protocol.ties}  "
             f"seed {task.settings.seed}  {config}".rstrip()
         )
+        if state == "to run" and (work := forecast(task, prepared)) is not None:
+            click.echo(f"          would ask for {work}")
     for name, reason in left_out.items():
         click.echo(f"left out  {name}: {reason}")
 

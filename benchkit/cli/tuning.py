@@ -35,10 +35,12 @@ class Tuning:
     Attributes:
         options: how to search; ``seconds`` is the whole run's, `shared` divides it.
         off: whether nothing is searched.
+        asked: whether the user said how much to search; without that, no model is prompted.
     """
 
     options: Options
     off: bool
+    asked: bool
 
     def shared(self, searches: int, storage: str) -> Options:
         """Return the options of each of several searches."""
@@ -102,10 +104,11 @@ def tuning_options(command: Callable[..., Any]) -> Callable[..., Any]:
         **others: Any,
     ) -> Any:
         seconds = seconds_of(timeout) if timeout is not None else None
-        if trials is None and seconds is None:
+        asked = trials is not None or seconds is not None
+        if not asked:
             seconds = DEFAULT_SECONDS
         options = Options(sampler, pruner, warm_start, storage or "", trials, seconds, jobs)
-        return command(jobs=jobs, tuning=Tuning(options, trials == 0), **others)
+        return command(jobs=jobs, tuning=Tuning(options, trials == 0, asked), **others)
 
     decorated: Callable[..., Any] = wrapped
     for option in reversed(given):
@@ -118,9 +121,13 @@ def plan_searches(
 ) -> list[Search]:
     """Return the searches of a run, each with its share of the time.
 
+    A prompted model is searched only where the user says how much: a trial is hours or money.
+
     Raises:
         ConfigError: there is no such sampler or pruner.
     """
+    from benchkit.contracts.prompted import PromptedRecommender
+    from benchkit.registry import registry
     from benchkit.tuning.names import pruner, sampler
     from benchkit.tuning.search import plan_search
     from benchkit.tuning.storage import journal
@@ -133,6 +140,7 @@ def plan_searches(
     found = [
         search
         for name in chosen
+        if tuning.asked or not issubclass(registry().recommender(name), PromptedRecommender)
         if (search := plan_search(prepared, name, settings, tuning.shared(1, storage)))
     ]
     share = tuning.shared(len(found), storage)

@@ -66,6 +66,16 @@ class Work:
             self.seconds + other.seconds,
         )
 
+    def __str__(self) -> str:
+        """Return it in words."""
+        if not self.calls:
+            return "nothing more to ask, all answers are kept"
+        price = f"${self.dollars:,.2f}" if self.dollars else "no cost"
+        hours = self.seconds / 3600
+        time = f", about {hours:,.1f} h" if hours >= 1 else f", about {self.seconds / 60:,.0f} min"
+        known = time if self.seconds else ""
+        return f"{self.calls:,} calls, about {self.tokens:,} tokens, {price}{known}"
+
 
 class PromptedRecommender(Recommender):
     """Base of recommenders that prompt a language model.

@@ -112,7 +112,8 @@ def _problem(identity: Identity, dataset: str) -> str:
 
 def _problem_with_values(record: Record) -> str:
     """Return what is wrong with a record's figures, "" if nothing."""
-    numbers = [*record.metrics.values(), *record.seconds.values(), *record.api.values()]
+    parts = (record.metrics, record.seconds, record.api, record.diagnostics)
+    numbers = [value for part in parts for value in part.values()]
     if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in numbers):
         return "a figure is no number"
     texts = (record.preset, record.created)

@@ -102,5 +102,8 @@ def _rules_differ(table: Table) -> str:
     if name != Protocol().name:
         return f"the paper does not evaluate by the {name} protocol"
     if table.protocol["rules"] != Protocol().rules():
-        return "the table was made with another test share or an earlier version of the protocol"
+        return (
+            "the table was made over some of the prompts, with another test share, or with an "
+            "earlier version of the protocol"
+        )
     return ""

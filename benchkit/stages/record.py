@@ -91,6 +91,7 @@ class Record:
         created: when, ISO 8601 in UTC.
         weights: names of the files that hold the fitted weights, in ``weights/<dataset>``.
         search: how the configuration was found (`benchkit.tuning.frozen`); {} without a search.
+        diagnostics: what the answers of a prompted model were like; {} for other recommenders.
     """
 
     identity: Identity
@@ -107,6 +108,7 @@ class Record:
     api: Mapping[str, float] = field(default_factory=lambda: {"tokens": 0, "cost": 0.0})
     weights: Sequence[str] = field(default_factory=list)
     search: Mapping[str, Any] = field(default_factory=dict)
+    diagnostics: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """Return the record as a JSON document."""

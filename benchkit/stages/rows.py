@@ -37,6 +37,7 @@ class Row:
         records: keys of their records.
         created: when the newest of them ended.
         search: how the configuration was found, {} without a search.
+        diagnostics: means of what prompted models' answers were like, {} for other recommenders.
     """
 
     recommender: str
@@ -60,6 +61,7 @@ class Row:
     records: Sequence[str]
     created: str
     search: Mapping[str, Any] = field(default_factory=dict)
+    diagnostics: Mapping[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -154,6 +156,7 @@ def average(runs: Sequence[Record]) -> Row:
         records=[run.identity.key for run in runs],
         created=newest.created,
         search=newest.search,
+        diagnostics=_means([run.diagnostics for run in runs]),
     )
 
 

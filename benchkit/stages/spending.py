@@ -4,9 +4,28 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from benchkit.contracts.embedder import Batch
 from benchkit.errors import BenchkitError
+
+
+class Paid(Protocol):
+    """What a call has taken.
+
+    Attributes:
+        tokens: tokens paid for.
+        dollars: what they cost.
+        promised: dollars that were promised for it.
+    """
+
+    @property
+    def tokens(self) -> int: ...
+
+    @property
+    def dollars(self) -> float: ...
+
+    @property
+    def promised(self) -> float: ...
 
 
 @dataclass
@@ -45,9 +64,9 @@ class Spending:
                 )
             self._promised += dollars
 
-    def note(self, batch: Batch) -> None:
-        """Count what a batch took, in place of what was promised for it."""
+    def note(self, answer: Paid) -> None:
+        """Count what an answer took, in place of what was promised for it."""
         with self._lock:
-            self.tokens += batch.tokens
-            self.dollars += batch.dollars
-            self._promised = max(0.0, self._promised - batch.promised)
+            self.tokens += answer.tokens
+            self.dollars += answer.dollars
+            self._promised = max(0.0, self._promised - answer.promised)

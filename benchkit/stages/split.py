@@ -33,6 +33,17 @@ class Withheld:
     prompts: Sessions
     truth: Int32
 
+    def drawn(self, number: int | None) -> Withheld:
+        """Return so many of the prompts, in their order; None for all.
+
+        It is always the same draw, and a smaller one is part of a larger.
+        """
+        if number is None or number >= len(self.truth):
+            return self
+        shuffled = np.random.default_rng(0).permutation(len(self.truth))
+        rows = np.sort(shuffled[:number])
+        return Withheld(self.prompts.take(rows), self.truth[rows])
+
 
 @dataclass(frozen=True, eq=False)
 class Fold:
@@ -89,7 +100,8 @@ class Split:
         last item once more.
         """
         if self.protocol.leave_one_out:
-            yield Fold(*_last_items(self.train))
+            train, withheld = _last_items(self.train)
+            yield Fold(train, withheld.drawn(self.protocol.max_prompts))
             return
         sizes = np.full(FOLDS + 1, len(self.train) // (FOLDS + 1), dtype=np.int64)
         sizes[: len(self.train) % (FOLDS + 1)] += 1
@@ -97,7 +109,8 @@ class Split:
         for fold in range(1, FOLDS + 1):
             train = self.train.between(0, int(edges[fold]))
             later = self.train.between(int(edges[fold]), int(edges[fold + 1]))
-            yield Fold(train, withhold(later, trained_items(train), self.protocol).kept)
+            withheld = withhold(later, trained_items(train), self.protocol).kept
+            yield Fold(train, withheld.drawn(self.protocol.max_prompts))
 
     def item_counts(self, prepared: PreparedDataset) -> Int64:
         """Return popularity as the protocol counts it, ``int64[items]``.
@@ -136,7 +149,8 @@ def leave_one_out(prepared: PreparedDataset, protocol: Protocol) -> Split:
         raise DataError(f"{prepared.name}: no session has two items, one to withhold")
     dropped = len(sessions) - len(train)
     cut = _Cut(test, dropped, sessions.interactions - train.interactions - len(train), 0)
-    return Split(train, test, _card(sessions, train, cut, len(prepared.catalog)), protocol)
+    card = _card(sessions, train, cut, len(prepared.catalog))
+    return Split(train, test.drawn(protocol.max_prompts), card, protocol)
 
 
 def _last_items(sessions: Sessions) -> tuple[Sessions, Withheld]:
@@ -169,7 +183,8 @@ def temporal_split(prepared: PreparedDataset, protocol: Protocol) -> Split:
         raise DataError(
             f"{prepared.name}: no test session has two items that occur in training sessions"
         )
-    return Split(train, cut.kept, _card(sessions, train, cut, len(prepared.catalog)), protocol)
+    card = _card(sessions, train, cut, len(prepared.catalog))
+    return Split(train, cut.kept.drawn(protocol.max_prompts), card, protocol)
 
 
 def sessions_with(sessions: Sessions, items: int) -> Int64:

@@ -60,7 +60,8 @@ class Table:
 
 
 def tables(records: Iterable[Record], failures: Iterable[Failure] = ()) -> list[Table]:
-    """Return all tables, newest first; leave-one-out behind those that split by time.
+    """Return all tables, newest first; leave-one-out behind those that split by time, and those
+    over some of the prompts behind those over all.
 
     Those without a single row come last.
 
@@ -76,9 +77,10 @@ def tables(records: Iterable[Record], failures: Iterable[Failure] = ()) -> list[
     return sorted(found, key=_rank, reverse=True)
 
 
-def _rank(table: Table) -> tuple[bool, bool, str, int]:
+def _rank(table: Table) -> tuple[bool, bool, bool, str, int]:
     by_time = table.protocol["name"] != "leave-one-out"
-    return bool(table.rows), by_time, table.created, len(table.ties)
+    whole = table.protocol.get("max_prompts") is None
+    return bool(table.rows), whole, by_time, table.created, len(table.ties)
 
 
 def _group(identity: Identity) -> tuple[str, ...]:

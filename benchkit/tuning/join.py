@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +111,7 @@ def rebuild(
     same_data(each, prepared)
     about, terms = each.about, each.terms
     settings = Settings(
-        protocol=Protocol(**{f.name: about["protocol"][f.name] for f in fields(Protocol)}),
+        protocol=Protocol.of(about["protocol"]),
         preset=about["preset"],
         overrides=about["values"],
         cutoffs=(1,),

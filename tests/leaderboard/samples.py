@@ -21,7 +21,7 @@ from benchkit.stages import record as store
 from benchkit.stages.record import Failure, Identity, Record
 
 _clock = count()
-COUNTS = {"sessions": 1000, "items": 100, "interactions": 9000}
+COUNTS = {"sessions": 1000, "items": 100, "interactions": 9000, "prompts": 200}
 
 
 def now() -> str:
@@ -42,8 +42,9 @@ def identity(
     distribution: str = "benchkit",
     version: str = "0.1.0",
     depth: int = 20,
+    max_prompts: int | None = None,
 ) -> Identity:
-    rules = Protocol(name=protocol, ties=ties)  # type: ignore[arg-type]
+    rules = Protocol(name=protocol, ties=ties, max_prompts=max_prompts)  # type: ignore[arg-type]
     return Identity(
         dataset={
             "name": dataset,
@@ -53,9 +54,7 @@ def identity(
             "fingerprint": data,
         },
         protocol={
-            "name": protocol,
-            "ties": ties,
-            "test_share": 0.2,
+            **rules.as_dict(),
             "fingerprint": rules.fingerprint("f"),
             "rules": rules.rules(),
         },
@@ -80,6 +79,7 @@ def record(
     failed: Mapping[str, str] | None = None,
     prompts: int = 200,
     created: str | None = None,
+    diagnostics: Mapping[str, float] | None = None,
     **about: Any,
 ) -> Record:
     """Return a record; a single figure is its ``ndcg@20``."""
@@ -95,6 +95,7 @@ def record(
         split=COUNTS,
         environment={"commit": "c0ffee"},
         created=created or now(),
+        diagnostics=diagnostics or {},
     )
 
 

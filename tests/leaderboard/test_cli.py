@@ -64,6 +64,30 @@ def test_sort_and_columns(out: Path) -> None:
     assert ",a,a," in first  # less is better
 
 
+def test_some_prompts_never_stand_among_all(out: Path) -> None:
+    keep(out, [record("a", full(3.0), max_prompts=50, prompts=50)])
+    whole = invoke(out, "beauty")
+    assert "SUBSET" not in whole.stdout
+    command = next(line for line in whole.stderr.splitlines() if "1 row" in line)
+    part = invoke(out, *command.partition("leaderboard ")[2].partition("  (")[0].split())
+    assert "a SUBSET of 50 of 200 prompts" in " ".join(part.stdout.split())
+    assert " b " not in part.stdout
+
+
+def test_diagnostics_of_prompted_models(out: Path) -> None:
+    assert "no prompted model" in error(out, "beauty", "--diagnostics")
+    answers = {"distinct-items": 1234.0, "hallucinations": 0.3219}
+    keep(out, [record("asked", full(1.0), diagnostics=answers)])
+    shown = invoke(out, "beauty", "--diagnostics")
+    assert shown.exit_code == 0, shown.exception
+    for wanted in ("asked", "1,234", "0.322"):
+        assert wanted in shown.stdout
+    for unwanted in ("NDCG", "\nb"):
+        assert unwanted not in shown.stdout
+    beside = invoke(out, "beauty", "--columns", "hr,hallucinations", "--format", "csv").stdout
+    assert "0.3219" in beside
+
+
 def test_no_results_say_what_to_run(tmp_path: Path) -> None:
     assert "`benchkit run --all --dataset NAME`" in error(tmp_path)
     assert "`benchkit run --all --dataset steam`" in error(tmp_path, "steam")

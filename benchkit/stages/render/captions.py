@@ -50,7 +50,9 @@ def _tuned(table: Table) -> list[str]:
 
 def heading(table: Table) -> str:
     """Return what tells a table from others of its dataset."""
-    return f"{table.protocol['name'].capitalize()} protocol, ties {_ties(table)}"
+    drawn = table.protocol.get("max_prompts")
+    subset = "" if drawn is None else f", a subset of {drawn:,} prompts"
+    return f"{table.protocol['name'].capitalize()} protocol, ties {_ties(table)}{subset}"
 
 
 def _ties(table: Table) -> str:
@@ -74,7 +76,9 @@ def _prompts(table: Table) -> str:
     if not numbers:
         return ""
     span = f"{numbers[0]:,}" if len(numbers) == 1 else f"{numbers[0]:,} to {numbers[-1]:,}"
-    return f", {span} prompts"
+    if table.protocol.get("max_prompts") is None or not isinstance(table.split.get("prompts"), int):
+        return f", {span} prompts"
+    return f", a SUBSET of {span} of {table.split['prompts']:,} prompts"
 
 
 def _size(table: Table) -> str:

@@ -62,7 +62,28 @@ def available(table: Table) -> list[Column]:
     kinds = registry().metrics()
     keys = {key for row in table.rows for key in (*row.metrics, *row.failed_metrics)}
     found = [_metric(key, kinds.get(key.rpartition("@")[0])) for key in keys if "@" in key]
-    return [*sorted(found, key=lambda column: (_cutoff(column), column.order)), *_extras()]
+    metrics = sorted(found, key=lambda column: (_cutoff(column), column.order))
+    return [*metrics, *_extras(), *diagnostics(table)]
+
+
+def diagnostics(table: Table) -> list[Column]:
+    """Return the columns of what prompted models' answers were like (paper Table 7)."""
+    names = dict.fromkeys(name for row in table.rows for name in row.diagnostics)
+    return [_diagnostic(name) for name in names]
+
+
+def _diagnostic(name: str) -> Column:
+    def show(number: float) -> str:
+        return f"{number:,.0f}" if number >= 10 else long(number)
+
+    return Column(
+        key=name,
+        heading=visible(name.capitalize().replace("-", " ")),
+        group="",
+        value=lambda row: row.diagnostics.get(name, ""),
+        show=show,
+        extra=True,
+    )
 
 
 def _metric(key: str, kind: type[Metric] | None) -> Column:
