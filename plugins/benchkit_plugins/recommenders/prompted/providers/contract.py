@@ -54,6 +54,11 @@ class Completions:
     promised: float = 0.0
     seconds: float = 0.0
 
+    @property
+    def tokens(self) -> int:
+        """Tokens read and written."""
+        return self.prompt_tokens + self.completion_tokens
+
 
 @dataclass(frozen=True)
 class Course:
@@ -87,12 +92,14 @@ class Trained:
         tokens: tokens trained on, all epochs.
         dollars: US dollars that it cost.
         seconds: wall time.
+        promised: dollars that `allow` was told for it; what it cost takes its place.
     """
 
     model: str
     tokens: int = 0
     dollars: float = 0.0
     seconds: float = 0.0
+    promised: float = 0.0
 
 
 @dataclass(frozen=True)

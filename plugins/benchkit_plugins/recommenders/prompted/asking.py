@@ -1,0 +1,122 @@
+"""Asking a model: what the store holds is read, the rest is asked for, checked and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchkit.contracts.prompted import Conversation, Work
+from benchkit.errors import UnavailableError
+from benchkit.stages.spending import Spending
+from benchkit_plugins.recommenders.prompted.providers.contract import (
+    Completions,
+    Course,
+    Provider,
+    Sampling,
+    Trained,
+)
+from benchkit_plugins.recommenders.prompted.store import CompletionStore, key_of
+
+# Told one line at a time how it goes.
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Asking:
+    """A model behind its store.
+
+    Attributes:
+        provider: who has the model; only asked for what the store lacks.
+        store: completions and fine-tuned models.
+        course: the fine-tuning that makes the model; None for the base model.
+    """
+
+    provider: Provider
+    store: CompletionStore
+    course: Course | None
+
+    @property
+    def trained(self) -> Trained | None:
+        """The fine-tuned model; None for the base model, and before it is trained."""
+        return self.store.trained(self.course.key) if self.course else None
+
+    def missing(self, prompts: Sequence[Conversation], sampling: Sampling) -> list[int]:
+        """Return which distinct prompts' completions are not kept, as places of the prompts."""
+        first = {
+            self._key(prompt, sampling): row for row, prompt in reversed([*enumerate(prompts)])
+        }
+        return sorted(row for key, row in first.items() if self.store.completions(key) is None)
+
+    def work(self, prompts: Sequence[Conversation], sampling: Sampling) -> Work:
+        """Return what training and asking would still take; nothing is sent."""
+        lacking = [prompts[row] for row in self.missing(prompts, sampling)]
+        if not lacking:
+            return Work()
+        asking = self.provider.asking(lacking, sampling)
+        if self.course is None or self.trained is not None:
+            return asking
+        return self.provider.work(self.course.pairs) + asking
+
+    def train(self, spending: Spending, report: Report) -> None:
+        """Fine-tune the model unless that is done, here or elsewhere.
+
+        Raises:
+            UnavailableError: it failed, or the provider cannot be asked.
+            BenchkitError: the cap would be exceeded.
+        """
+        if self.course is None:
+            return
+        with self.store.asking(self.course.key):
+            if self.trained is None:
+                self._reachable("the model is not fine-tuned yet")
+                trained = self.provider.train(self.course, spending.allow, report)
+                self.store.keep_trained(self.course.key, trained)
+                spending.note(trained)
+
+    def ask(
+        self,
+        prompts: Sequence[Conversation],
+        sampling: Sampling,
+        spending: Spending,
+        report: Report,
+    ) -> list[Completions]:
+        """Return the completions of each prompt.
+
+        Raises:
+            UnavailableError: some are not kept, and the provider cannot be asked.
+            BenchkitError: the cap would be exceeded; what has arrived is kept.
+        """
+        with self.store.asking(self._name):
+            rows = self.missing(prompts, sampling)
+            if rows:
+                self._reachable(f"{len(rows):,} of {len(prompts):,} answers are not kept here")
+                self._fetch([prompts[row] for row in rows], sampling, spending, report)
+        found = [self.store.completions(self._key(prompt, sampling)) for prompt in prompts]
+        return [each for each in found if each is not None]
+
+    def _fetch(
+        self, prompts: list[Conversation], sampling: Sampling, spending: Spending, report: Report
+    ) -> None:
+        model = self.trained.model if self.trained else None
+        left = dict(enumerate(prompts))
+        for row, completions in self.provider.sample(
+            model, prompts, sampling, spending.allow, report
+        ):
+            spending.note(completions)  # paid for, whatever it is worth
+            self.store.keep(self._key(left.pop(row), sampling), completions)
+        if left:
+            raise UnavailableError(
+                f"{self.provider.name} left {len(left):,} of {len(prompts):,} prompts unanswered; "
+                "the others are kept, and the same command asks again"
+            )
+
+    def _reachable(self, lacking: str) -> None:
+        if (reason := self.provider.obstacle()) is not None:
+            raise UnavailableError(f"{lacking}, and {self.provider.name} cannot be asked: {reason}")
+
+    def _key(self, prompt: Conversation, sampling: Sampling) -> str:
+        return key_of(self._name, prompt, sampling)
+
+    @property
+    def _name(self) -> str:
+        return self.course.key if self.course else ""

@@ -1,0 +1,173 @@
+"""The completion store: every completion is kept as it arrives, and never asked for again.
+
+One file a base model under ``completions/`` in the workspace: a line of JSON for each prompt's
+completions and each fine-tuned model. Lines are only added, by one process at a time, so a kill
+costs at most the line being written. Whoever gets a copy of the file needs no key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from benchkit.contracts.config import Value
+from benchkit.contracts.prompted import Conversation
+from benchkit.errors import StorageError
+from benchkit.files import storage_error
+from benchkit_plugins.recommenders.prompted.providers.contract import (
+    Completions,
+    Sampling,
+    Trained,
+)
+
+FOLDER = "completions"
+
+
+def key_of(course: str, prompt: Conversation, sampling: Sampling) -> str:
+    """Return the digest of everything that shapes a prompt's completions, 32 hex digits.
+
+    Args:
+        course: key of the fine-tuning; "" for the base model.
+        prompt: the conversation.
+        sampling: how answers are drawn.
+    """
+    turns = [(message.role, message.content) for message in prompt]
+    content = json.dumps([course, turns, asdict(sampling)], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+class CompletionStore:
+    """Completions of one base model and of those fine-tuned from it.
+
+    Args:
+        workspace: folder that holds ``completions``.
+        provider: name of the provider.
+        identity: what decides the base model's answers.
+    """
+
+    def __init__(self, workspace: Path, provider: str, identity: Mapping[str, Value]) -> None:
+        text = json.dumps(identity, sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        self.path = workspace / FOLDER / f"{provider}-{digest}.jsonl"
+        self._identity = dict(identity)
+        self._completions: dict[str, Completions] = {}
+        self._trained: dict[str, Trained] = {}
+        self._read = 0  # bytes of the file that are known
+
+    def completions(self, key: str) -> Completions | None:
+        """Return what is kept under a key (`key_of`), None where nothing is."""
+        return self._completions.get(key)
+
+    def trained(self, course: str) -> Trained | None:
+        """Return the model that a fine-tuning gave, None where none has ended."""
+        return self._trained.get(course)
+
+    def keep(self, key: str, completions: Completions) -> None:
+        """Keep a prompt's completions.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        self._append({"prompt": key, **asdict(completions)})
+        self.refresh()
+
+    def keep_trained(self, course: str, trained: Trained) -> None:
+        """Keep what a fine-tuning gave.
+
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        self._append({"course": course, **asdict(trained)})
+        self.refresh()
+
+    @contextmanager
+    def asking(self, course: str) -> Iterator[None]:
+        """Hold a model while asking for what is lacking, so that two processes never pay twice.
+
+        What another process has kept meanwhile is known within.
+
+        Args:
+            course: key of the fine-tuning; "" for the base model.
+
+        Raises:
+            StorageError: the folder cannot be written, or the file is damaged.
+        """
+        with self._locked(f"-{course or 'base'}"):
+            self.refresh()
+            yield
+
+    @contextmanager
+    def _locked(self, what: str = "") -> Iterator[None]:
+        lock = FileLock(self.path.with_name(f"{self.path.stem}{what}.lock"))
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except OSError as error:
+            raise storage_error(self.path, error) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def refresh(self) -> None:
+        """Learn what the file holds by now.
+
+        Raises:
+            StorageError: it cannot be read, or a line of it is damaged.
+        """
+        if not self.path.exists():
+            return
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._read)
+                lines = file.read().split(b"\n")
+        except OSError as error:
+            raise storage_error(self.path, error, "read") from error
+        for line in lines[:-1]:  # behind the last line end stands what is being written, or torn
+            self._read += len(line) + 1
+            self._learn(line)
+
+    def _learn(self, line: bytes) -> None:
+        try:
+            content: dict[str, Any] = json.loads(line)
+            if "prompt" in content:
+                key = content.pop("prompt")
+                texts = tuple(map(str, content.pop("texts")))
+                self._completions[key] = Completions(texts, **content)
+            elif "course" in content:
+                key = content.pop("course")
+                self._trained[key] = Trained(**content)
+            elif "about" not in content:
+                raise ValueError("nothing we write")
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise StorageError(
+                f"{self.path} is damaged before byte {self._read:,} ({error}): "
+                "remove that line, and what it held is asked for again"
+            ) from error
+
+    def _append(self, content: Mapping[str, object]) -> None:
+        with self._locked():
+            self.refresh()
+            lines = [content] if self._read else [{"about": self._identity}, content]
+            data = "".join(json.dumps(line) + "\n" for line in lines).encode()
+            try:
+                self._write(data)
+            except OSError as error:
+                raise storage_error(self.path, error) from error
+
+    def _write(self, data: bytes) -> None:
+        """Write behind the last line; half a line, of a kill or a full disk, is overwritten."""
+        with self.path.open("r+b" if self.path.exists() else "wb") as file:
+            file.truncate(self._read)
+            file.seek(self._read)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())

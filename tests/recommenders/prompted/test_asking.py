@@ -1,0 +1,98 @@
+"""Asking: nothing is asked twice, nothing paid for is lost."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from benchkit.contracts.prompted import Example, Pairs, Work
+from benchkit.errors import BenchkitError, UnavailableError
+from benchkit.stages.spending import Spending
+from benchkit_plugins.recommenders.prompted.asking import Asking
+from benchkit_plugins.recommenders.prompted.config import PromptedConfig
+from benchkit_plugins.recommenders.prompted.providers.contract import Course
+from benchkit_plugins.recommenders.prompted.store import CompletionStore
+from tests.recommenders.prompted.answering import SAMPLING, Echo, conversation
+
+PROMPTS = [conversation(word) for word in ("a", "b", "a", "c")]
+
+
+def silent(_line: str) -> None:
+    pass
+
+
+def asking(folder: Path, pairs: int = 0) -> tuple[Asking, Echo]:
+    """Return a model behind its store: the base model without pairs."""
+    provider = Echo(PromptedConfig(model="m"), folder)
+    course = None
+    if pairs:
+        examples = [Example(conversation(str(n)), "x") for n in range(pairs)]
+        course = Course(provider.identity(), provider.recipe(), Pairs(examples, []), 0)
+    made = Asking(provider, CompletionStore(folder, "echo", provider.identity()), course)
+    made.store.refresh()
+    return made, provider
+
+
+def test_an_equal_question_is_asked_once(tmp_path: Path) -> None:
+    model, provider = asking(tmp_path)
+    spending = Spending()
+    found = model.ask(PROMPTS, SAMPLING, spending, silent)
+    assert [each.texts[0] for each in found] == ["None: a", "None: b", "None: a", "None: c"]
+    assert sorted(provider.asked) == ["a", "b", "c"]
+    assert (spending.tokens, spending.dollars) == (21, pytest.approx(0.03))
+    again, other = asking(tmp_path)
+    assert again.ask(PROMPTS, SAMPLING, spending, silent) == found
+    assert not other.asked
+
+
+def test_what_has_arrived_is_kept_when_the_line_breaks(tmp_path: Path) -> None:
+    model, provider = asking(tmp_path)
+    provider.answers = 2
+    with pytest.raises(UnavailableError, match="dead"):
+        model.ask(PROMPTS, SAMPLING, Spending(), silent)
+    again, other = asking(tmp_path)
+    assert again.work(PROMPTS, SAMPLING) == Work(1, 7, 0.01)
+    again.ask(PROMPTS, SAMPLING, Spending(), silent)
+    assert sorted(provider.asked + other.asked) == ["a", "b", "c"]
+
+
+def test_the_cap_ends_asking_and_keeps_what_is_paid(tmp_path: Path) -> None:
+    model, provider = asking(tmp_path)
+    with pytest.raises(BenchkitError, match=r"cap of \$0.02"):
+        model.ask(PROMPTS, SAMPLING, Spending(cap=0.02), silent)
+    assert len(provider.asked) == 2
+    assert len(asking(tmp_path)[0].missing(PROMPTS, SAMPLING)) == 1
+
+
+def test_a_model_is_fine_tuned_once_and_the_cost_replaces_the_promise(tmp_path: Path) -> None:
+    model, provider = asking(tmp_path, pairs=3)
+    assert model.work(PROMPTS, SAMPLING) == Work(4, 51, 5.03)
+    spending = Spending(cap=5.0)
+    model.train(spending, silent)
+    model.train(spending, silent)
+    assert len(provider.courses) == 1
+    assert spending.dollars == 4.0
+    spending.allow(1.0)
+    again, other = asking(tmp_path, pairs=3)
+    again.train(spending, silent)
+    assert not other.courses
+    assert again.ask(PROMPTS[:1], SAMPLING, Spending(), silent)[0].texts[0] == "tuned-3: a"
+    # another course is another model, and its answers are others
+    assert asking(tmp_path, pairs=4)[0].missing(PROMPTS, SAMPLING) == [0, 1, 3]
+
+
+def test_answers_replay_where_nobody_can_be_asked(tmp_path: Path) -> None:
+    model, _ = asking(tmp_path / "here", pairs=3)
+    model.train(Spending(), silent)
+    found = model.ask(PROMPTS, SAMPLING, Spending(), silent)
+    shutil.copytree(tmp_path / "here", tmp_path / "there")
+    replay, provider = asking(tmp_path / "there", pairs=3)
+    provider.reason = "it needs a key"
+    spending = Spending(cap=0.0)
+    replay.train(spending, silent)
+    assert replay.ask(PROMPTS, SAMPLING, spending, silent) == found
+    assert (spending.dollars, provider.asked) == (0.0, [])
+    with pytest.raises(UnavailableError, match=r"1 of 1 answers .* echo .* it needs a key"):
+        replay.ask([conversation("new")], SAMPLING, spending, silent)
