@@ -29,8 +29,9 @@ class Event:
 
     Attributes:
         task: the task.
-        kind: ``start``; ``stage`` (its name in `text`); ``report`` (a line about a long fit);
-            ``done`` (its `record`); ``failed`` (one line in `text`, the traceback in `details`).
+        kind: ``start`` (in `text` where, if not here); ``stage`` (its name in `text`); ``report``
+            (a line about a long fit); ``done`` (its `record`); ``failed`` (one line in `text`, the
+            traceback in `details`).
     """
 
     task: Task
@@ -87,7 +88,11 @@ def _receive(connection: Connection, process: SpawnProcess, task: Task) -> Event
 def how_it_died(process: SpawnProcess) -> str:
     """Return in words how a process ended that should not have; waits for it to be gone."""
     process.join()
-    code = process.exitcode or 0
+    return death_by(process.exitcode or 0)
+
+
+def death_by(code: int) -> str:
+    """Return in words what an exit status of a process says; below 0 it is a signal."""
     how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
     hint = "; was memory short?" if code == -signal.SIGKILL else ""
     return f"its process {how}{hint}"

@@ -24,10 +24,7 @@ def share(slot: int, slots: int) -> Iterator[None]:
         slot: of the process, from 0; processes that live at the same time have different ones.
         slots: how many processes there are at a time.
     """
-    # torch takes the largest of what these variables say, so one that the user set speaks for all.
-    count = os.environ.get("OMP_NUM_THREADS") or str(threads(cores(), slots))
-    ours = {name: count for name in _THREADS if name not in os.environ}
-    gpus = visible_gpus()
+    ours, gpus = thread_variables(slots), visible_gpus()
     if len(gpus) > 1:
         ours[_GPUS] = ",".join(gpus_of(slot, slots, gpus))
     before = {name: os.environ[name] for name in ours if name in os.environ}
@@ -39,6 +36,13 @@ def share(slot: int, slots: int) -> Iterator[None]:
             with suppress(KeyError):
                 del os.environ[name]
         os.environ.update(before)
+
+
+def thread_variables(slots: int) -> dict[str, str]:
+    """Return the variables that give each of several processes its share of the cores."""
+    # torch takes the largest of what these variables say, so one that the user set speaks for all.
+    count = os.environ.get("OMP_NUM_THREADS") or str(threads(cores(), slots))
+    return {name: count for name in _THREADS if name not in os.environ}
 
 
 def threads(cores: int, slots: int) -> int:

@@ -104,7 +104,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
-    """End at once: what is written is whole, workers end with us, and reaping finds their trials."""
+    """End at once: what is written is whole, and workers end with us."""
     shown = "\x1b[?25h" if sys.stderr.isatty() else ""  # progress bars hide the cursor
     os.write(2, f"{shown}Left at once; what is finished is kept.\n".encode())
     os._exit(130)
