@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -190,9 +191,12 @@ def _connect(address: str) -> Client:
         raise UnavailableError(
             "--cluster needs Dask: pip install 'benchkit[cluster]', here and on every machine"
         ) from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # we say it, once
+    for name in ("distributed", "distributed.client"):  # we say it, once
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        return Client(address, timeout=_PATIENCE, set_as_default=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about versions, which we compare
+            return Client(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError, ImportError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
         raise UnavailableError(
@@ -215,8 +219,7 @@ def _look(client: Client, address: str) -> bool:
     for worker, found in workers.items():
         if isinstance(found, BaseException):
             raise UnavailableError(
-                f"benchkit does not run on {worker} ({type(found).__name__}: {found}); install "
-                "the same version there"
+                f"benchkit does not run on {worker} ({found}); install the same version there"
             )
         for name, here in versions().items():
             if found["versions"][name] != here:
