@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -61,7 +61,9 @@ def do(order: Order, topic: str, number: int) -> Reply:
         while not _is_unwanted(worker, worker.get_current_task()):
             if job.pipe.poll(_TICK):
                 reply = job.hear()
-                if reply.kind in ("done", "failed", "refused"):
+                if reply.kind == "refused":  # somebody has to know where
+                    return replace(reply, text=f"{worker.address}: {reply.text}")
+                if reply.kind in ("done", "failed"):
                     return reply
                 worker.log_event(topic, (number, reply.kind, reply.text))
         job.interrupt()

@@ -191,6 +191,6 @@ def test_other_data_are_refused(cluster: Cluster, host: Workspace) -> None:
     host.run("data", "make", "steam", "--sessions", "300", "--seed", "7", "--out", str(raw))
     command = ("run", "-r", "v-sknn", "--dataset", "steam", "--trials", "0")
     _, err = host.run(*command, "--cluster", cluster.address, code=2)
-    assert "the data there, steam-sample, have the fingerprint" in err
+    assert re.search(r"Error: tcp://\S+: the data there, steam-sample, have the fingerprint", err)
     assert f"to {cluster.home}" in err
     assert not host.records()
