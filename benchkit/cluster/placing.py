@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
-import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -194,15 +194,34 @@ def _connect(address: str) -> Client:
     for name in ("distributed", "distributed.client"):  # we say it, once
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about versions, which we compare
-            return Client(address, timeout=_PATIENCE, set_as_default=False)
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
-        reason = str(error).partition("\n")[0]
+        there = asyncio.run(_version_at(address))
+        _check_version("the scheduler", "distributed", there)
+        return Client(address, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, ValueError, RuntimeError, asyncio.TimeoutError) as error:
+        reason = str(error).partition("\n")[0] or "no answer"
         raise UnavailableError(
             f"no Dask scheduler answers at {address} ({reason}); `dask scheduler` starts one and "
             "says its address, tcp://host:port"
         ) from None
+
+
+async def _version_at(address: str) -> str:
+    """Return a scheduler's version of Dask: a client of another one fails in many ways."""
+    from distributed import Security
+    from distributed.core import rpc
+
+    how = Security().get_connection_args("client")
+    async with rpc(address, timeout=_PATIENCE, connection_args=how) as scheduler:
+        about = await asyncio.wait_for(scheduler.versions(), _PATIENCE)
+    return str(about["packages"]["distributed"])
+
+
+def _check_version(where: str, name: str, there: str) -> None:
+    if there != versions()[name]:
+        raise UnavailableError(
+            f"{where} has {name} {there}, here it is {versions()[name]}; install the same version "
+            "there"
+        )
 
 
 def _look(client: Client, address: str) -> bool:
@@ -221,10 +240,6 @@ def _look(client: Client, address: str) -> bool:
             raise UnavailableError(
                 f"benchkit does not run on {worker} ({found}); install the same version there"
             )
-        for name, here in versions().items():
-            if found["versions"][name] != here:
-                raise UnavailableError(
-                    f"{worker} has {name} {found['versions'][name]}, here it is {here}; install "
-                    "the same version there"
-                )
+        for name, there in found["versions"].items():
+            _check_version(worker, name, there)
     return any(found["gpus"] for found in workers.values())
