@@ -96,7 +96,7 @@ def _same(order: Evaluate, prepared: PreparedDataset) -> Task:
     from benchkit.tuning.differences import differences
 
     name = order.task.recommender
-    # Nobody counts what is paid over machines: a run pays for vectors before it places jobs.
+    # Nobody counts what is paid over machines: `benchkit embed` pays for vectors beforehand.
     settings = replace(order.task.settings, workspace=workspace(), out=_out(), max_cost=0.0)
     here = plan(prepared, name, settings)
     found = differences(json.loads(json.dumps(asdict(order.task.identity))), asdict(here.identity))
