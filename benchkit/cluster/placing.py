@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import secrets
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
@@ -12,7 +10,8 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from benchkit.cluster.machine import about, do, versions
+from benchkit.cluster.connecting import connect, look
+from benchkit.cluster.machine import do
 from benchkit.cluster.orders import Conduct, Data, Evaluate, Order, Reply
 from benchkit.configure import configure, foundations
 from benchkit.errors import UnavailableError
@@ -23,10 +22,8 @@ from benchkit.tuning.search import Search
 from benchkit.tuning.storage import is_database
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Future
 
-# Seconds in which a scheduler has to answer.
-_PATIENCE = 10
 _GO_ON = "what is finished is kept, and the same command goes on"
 
 
@@ -43,9 +40,9 @@ class Cluster:
 
     def __init__(self, address: str, data: Data) -> None:
         self.address, self.data = address, data
-        self.client = _connect(address)
+        self.client = connect(address)
         try:
-            self.gpus = _look(self.client, address)
+            self.gpus = look(self.client, address)
         except BaseException:
             self.client.close()
             raise
@@ -182,64 +179,3 @@ def _how_it_failed(error: BaseException) -> str:
         times = error.allowed_failures + 1
         return f"{times} Dask workers died while they were at it; was memory short?"
     return " ".join(f"{type(error).__name__}: {error}".split())
-
-
-def _connect(address: str) -> Client:
-    try:
-        from distributed import Client
-    except ImportError:
-        raise UnavailableError(
-            "--cluster needs Dask: pip install 'benchkit[cluster]', here and on every machine"
-        ) from None
-    for name in ("distributed", "distributed.client"):  # we say it, once
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    try:
-        there = asyncio.run(_version_at(address))
-        _check_version("the scheduler", "distributed", there)
-        return Client(address, timeout=_PATIENCE, set_as_default=False)
-    except (OSError, ValueError, RuntimeError, asyncio.TimeoutError) as error:
-        reason = str(error).partition("\n")[0] or "no answer"
-        raise UnavailableError(
-            f"no Dask scheduler answers at {address} ({reason}); `dask scheduler` starts one and "
-            "says its address, tcp://host:port"
-        ) from None
-
-
-async def _version_at(address: str) -> str:
-    """Return a scheduler's version of Dask: a client of another one fails in many ways."""
-    from distributed import Security
-    from distributed.core import rpc
-
-    how = Security().get_connection_args("client")
-    async with rpc(address, timeout=_PATIENCE, connection_args=how) as scheduler:
-        about = await asyncio.wait_for(scheduler.versions(), _PATIENCE)
-    return str(about["packages"]["distributed"])
-
-
-def _check_version(where: str, name: str, there: str) -> None:
-    if there != versions()[name]:
-        raise UnavailableError(
-            f"{where} has {name} {there}, here it is {versions()[name]}; install the same version "
-            "there"
-        )
-
-
-def _look(client: Client, address: str) -> bool:
-    """Check the versions of all workers, and tell whether any of them declares GPUs.
-
-    Raises:
-        UnavailableError: there are no workers, or other versions than here.
-    """
-    workers: dict[str, Any] = client.run(about, on_error="return")
-    if not workers:
-        raise UnavailableError(
-            f"the cluster at {address} has no workers; `dask worker {address}` starts one"
-        )
-    for worker, found in workers.items():
-        if isinstance(found, BaseException):
-            raise UnavailableError(
-                f"benchkit does not run on {worker} ({found}); install the same version there"
-            )
-        for name, there in found["versions"].items():
-            _check_version(worker, name, there)
-    return any(found["gpus"] for found in workers.values())

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from benchkit.cluster import placing
+from benchkit.cluster import connecting
 from benchkit.cluster.child import _answer
+from benchkit.cluster.connecting import look
 from benchkit.cluster.machine import versions
 from benchkit.cluster.orders import Conduct, Data
-from benchkit.cluster.placing import _look, uses_gpu
+from benchkit.cluster.placing import uses_gpu
 from benchkit.errors import UnavailableError
 from benchkit.pipeline import Settings, plan
 from benchkit.protocol import Protocol
@@ -43,19 +44,21 @@ def test_workers_that_differ_are_one_sentence() -> None:
         ({"a": ModuleNotFoundError("No module named 'benchkit'")}, "benchkit does not run on a"),
     ):
         with pytest.raises(UnavailableError, match=sentence):
-            _look(Client(**workers), "tcp://a:1")
-    assert not _look(Client(a=same), "tcp://a:1")
-    assert _look(Client(a=same, b={**same, "gpus": 1}), "tcp://a:1")
+            look(Client(**workers), "tcp://a:1")
+    assert not look(Client(a=same), "tcp://a:1")
+    assert look(Client(a=same, b={**same, "gpus": 1}), "tcp://a:1")
 
 
 def test_no_scheduler_and_no_dask_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(placing, "_PATIENCE", 0.5)
+    monkeypatch.setattr(connecting, "_PATIENCE", 0.5)
     for address in ("tcp://127.0.0.1:9", "127.0.0.1", "nonsense://a:1"):
         with pytest.raises(UnavailableError, match=f"no Dask scheduler answers at {address} \\("):
-            placing._connect(address)
+            connecting.connect(address)
+    with pytest.raises(UnavailableError, match=r"b has distributed 1\.0, here it is"):
+        connecting._check_version("b", "distributed", "1.0")
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(UnavailableError, match="--cluster needs Dask: pip install"):
-        placing._connect("tcp://127.0.0.1:9")
+        connecting.connect("tcp://127.0.0.1:9")
 
 
 @pytest.mark.parametrize(
