@@ -4,8 +4,9 @@
     python benchmarks/searches.py pruning [--recommender NAME] [--trials N] [--seeds 0,1] [--replay]
 
 Both take ``--dataset NAME --raw DIR`` (default: the generated Steam sample) and ``--set
-NAME.PARAM=VALUE``, such as ``sasrec.epochs=2`` for a look at the machinery. The paper's case is
-``pruning --dataset beauty --raw DIR --trials 140``.
+NAME.PARAM=VALUE``, such as ``sasrec.epochs=2`` for a look at the machinery. ``--keep FOLDER`` keeps
+the studies, and the same command goes on. The paper's case is ``pruning --dataset beauty --raw DIR
+--trials 140 --keep FOLDER``.
 
 ``workers`` does the same random configurations with one worker and with two, and prints trials a
 minute of the time in which at least one trial ran; what is imported and prepared beforehand is not
@@ -26,6 +27,7 @@ import argparse
 import os
 import tempfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import optuna
@@ -58,11 +60,12 @@ def main() -> None:
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--replay", action="store_true")
+    parser.add_argument("--keep", type=Path)
     args = parser.parse_args()
     if args.threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(args.threads)
     values = read_assignments(tuple(args.set))
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() if args.keep is None else nullcontext(args.keep) as name:
         folder = Path(name)
         prepared = open_dataset(args.dataset, folder, args.raw, {})
         if args.what == "workers":
