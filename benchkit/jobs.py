@@ -11,8 +11,7 @@ import signal
 import threading
 import traceback
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -20,14 +19,8 @@ from typing import Literal
 
 from benchkit.errors import BenchkitError
 from benchkit.pipeline import Task, execute
+from benchkit.shares import free_slot, share
 from benchkit.stages.record import Record
-
-_THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "POLARS_MAX_THREADS",
-)
 
 
 @dataclass(frozen=True)
@@ -36,8 +29,9 @@ class Event:
 
     Attributes:
         task: the task.
-        kind: ``start``; ``stage`` (its name in `text`); ``report`` (a line about a long fit);
-            ``done`` (its `record`); ``failed`` (one line in `text`, the traceback in `details`).
+        kind: ``start`` (in `text` where, if not here); ``stage`` (its name in `text`); ``report``
+            (a line about a long fit); ``done`` (its `record`); ``failed`` (one line in `text`, the
+            traceback in `details`).
     """
 
     task: Task
@@ -53,21 +47,22 @@ def run(tasks: Sequence[Task], jobs: int) -> Generator[Event, None, None]:
     Closing the iterator, or an exception at the caller's, ends the running processes.
     """
     context = multiprocessing.get_context("spawn")
-    waiting, running = deque(tasks), dict[Connection, tuple[SpawnProcess, Task]]()
+    waiting, running = deque(tasks), dict[Connection, tuple[SpawnProcess, Task, int]]()
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
                 task = waiting.popleft()
                 receiver, sender = context.Pipe(duplex=False)
                 process = context.Process(target=_child, args=(sender, task), daemon=True)
-                with threads_for(jobs):
+                slot = free_slot([slot for *_, slot in running.values()])
+                with share(slot, jobs):
                     process.start()
                 sender.close()
-                running[receiver] = process, task
+                running[receiver] = process, task, slot
                 yield Event(task, "start")
             for ready in wait(list(running)):
                 assert isinstance(ready, Connection)
-                process, task = running[ready]
+                process, task, _ = running[ready]
                 event = _receive(ready, process, task)
                 if event.kind in ("done", "failed"):
                     del running[ready]
@@ -75,9 +70,9 @@ def run(tasks: Sequence[Task], jobs: int) -> Generator[Event, None, None]:
                     process.join()
                 yield event
     finally:
-        for process, _ in running.values():
+        for process, *_ in running.values():
             process.terminate()
-        for process, _ in running.values():
+        for process, *_ in running.values():
             process.join()
 
 
@@ -93,7 +88,11 @@ def _receive(connection: Connection, process: SpawnProcess, task: Task) -> Event
 def how_it_died(process: SpawnProcess) -> str:
     """Return in words how a process ended that should not have; waits for it to be gone."""
     process.join()
-    code = process.exitcode or 0
+    return death_by(process.exitcode or 0)
+
+
+def death_by(code: int) -> str:
+    """Return in words what an exit status of a process says; below 0 it is a signal."""
     how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
     hint = "; was memory short?" if code == -signal.SIGKILL else ""
     return f"its process {how}{hint}"
@@ -131,18 +130,3 @@ def exit_with_parent() -> None:
     assert parent is not None
     parent.join()
     os._exit(1)
-
-
-@contextmanager
-def threads_for(jobs: int) -> Iterator[None]:
-    """Divide the cores among the processes started within, unless the user has decided."""
-    # torch takes the largest of what these variables say, so one that the user set speaks for all.
-    share = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // jobs))
-    ours = [name for name in _THREAD_VARIABLES if name not in os.environ]
-    os.environ.update(dict.fromkeys(ours, share))
-    try:
-        yield
-    finally:
-        for name in ours:
-            with suppress(KeyError):
-                del os.environ[name]

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol as Interface
 
-from benchkit import jobs
 from benchkit.jobs import Event
 from benchkit.pipeline import Task, now
 from benchkit.stages import record as records
 from benchkit.stages.boards import write_leaderboard
 from benchkit.stages.record import Failure
+
+Run = Callable[[Sequence[Task]], Generator[Event, None, None]]
 
 
 @dataclass
@@ -31,8 +32,13 @@ class Outcome:
     interrupted: bool = False
 
 
-def run_all(dataset: str, tasks: Sequence[Task], jobs_at_once: int) -> Outcome:
+def run_all(dataset: str, tasks: Sequence[Task], run: Run) -> Outcome:
     """Run the tasks that no earlier run has finished, and write the leaderboard after each.
+
+    Args:
+        dataset: name of the dataset.
+        tasks: what to run.
+        run: where they run, such as `benchkit.jobs.run`; closing its events ends what runs.
 
     Raises:
         StorageError: the output folder cannot be written; finished records stay.
@@ -53,7 +59,7 @@ def run_all(dataset: str, tasks: Sequence[Task], jobs_at_once: int) -> Outcome:
         if outcome.done:
             outcome.warnings = write_leaderboard(out, dataset)
         try:
-            with closing(jobs.run(todo, jobs_at_once)) as events:
+            with closing(run(todo)) as events:
                 for event in events:
                     _note(event, outcome, out, dataset)
                     watcher.tell(event)
@@ -145,7 +151,8 @@ class _Lines:
 
     def tell(self, event: Event) -> None:
         if event.kind == "start":
-            self._print(f"{_label(event.task)}: started")
+            where = f" on {event.text}" if event.text else ""
+            self._print(f"{_label(event.task)}: started{where}")
         elif event.kind == "report":
             self._print(f"{_label(event.task)}: {event.text}")
         elif event.kind != "stage":

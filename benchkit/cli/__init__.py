@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
+from types import FrameType
 
 import click
 
@@ -67,6 +69,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; a user's mistake ends in one sentence and exit code 2."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # and not ignored
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
@@ -91,6 +95,19 @@ def main() -> None:
         click.echo(f"Error: {_sentence(error)}", err=True)
         code = 2
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """Let a command tidy up and say how to go on; a second Ctrl-C does not wait for that."""
+    signal.signal(signal.SIGINT, _leave)
+    raise KeyboardInterrupt
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    """End at once: what is written is whole, and workers end with us."""
+    shown = "\x1b[?25h" if sys.stderr.isatty() else ""  # progress bars hide the cursor
+    os.write(2, f"{shown}Left at once; what is finished is kept.\n".encode())
+    os._exit(130)
 
 
 def _sentence(error: OSError) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ from benchkit.cli.tuning import Tuning, plan_searches, search_all, tuning_option
 from benchkit.errors import BenchkitError
 
 if TYPE_CHECKING:
+    from benchkit.cluster.placing import Cluster
     from benchkit.contracts.dataset import PreparedDataset
     from benchkit.pipeline import Settings, Task
     from benchkit.runs import Outcome
@@ -83,7 +86,14 @@ _GO_ON = "Interrupted. The same command goes on; what is finished is kept."
     default=1,
     show_default=True,
     type=click.IntRange(1),
-    help="Recommenders at a time; in a search, workers that share it.",
+    help="Recommenders at a time; in a search, workers that share it. Each has GPUs of its own "
+    "where there are several.",
+)
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Run searches and evaluations on the machines of a Dask cluster (extra `cluster`), such "
+    "as tcp://host:8786.",
 )
 @tuning_options
 @out_option
@@ -106,6 +116,7 @@ def run(
     max_cost: float | None,
     seeds: tuple[int, ...],
     jobs: int,
+    cluster: str | None,
     tuning: Tuning,
     out: Path,
     dry_run: bool,
@@ -124,7 +135,7 @@ def run(
     benchkit run -r v-sknn --dataset beauty --trials 200 --timeout 2h --jobs 4
     """
     from benchkit.availability import with_embedder
-    from benchkit.pipeline import Settings
+    from benchkit.pipeline import Settings, plan
     from benchkit.protocol import Protocol, parse_ties
     from benchkit.registry import registry
     from benchkit.stages.prepare import open_dataset
@@ -164,7 +175,29 @@ def run(
     ]
     chosen, left_out = _choose(names + more, prepared, settings[0])
     searches = plan_searches(prepared, chosen, settings[0], tuning)
-    context.exit(_run(prepared, chosen, left_out, settings, searches, jobs, dry_run))
+    if dry_run:
+        tasks = [plan(prepared, name, each) for each in settings for name in chosen]
+        _dry_run(prepared, tasks, searches, left_out)
+        return
+    with _placing(cluster, prepared, dataset, raw) as place:
+        code = _run(prepared, chosen, left_out, settings, searches, jobs, place)
+    context.exit(code)
+
+
+def _placing(
+    address: str | None, prepared: PreparedDataset, given: str, raw: Path | None
+) -> AbstractContextManager[Cluster | None]:
+    """Return the cluster that jobs are placed on; None where they stay on this machine."""
+    if address is None:
+        return nullcontext()
+    from benchkit.cluster.orders import Data
+    from benchkit.cluster.placing import Cluster
+
+    if given.endswith(".toml"):
+        given = str(Path(given).resolve())
+    raw = raw.resolve() if raw is not None else None
+    data = Data(given, raw, prepared.name, prepared.config, prepared.fingerprint)
+    return Cluster(address, data)
 
 
 def _run(
@@ -174,22 +207,20 @@ def _run(
     settings: list[Settings],
     searches: list[Search],
     jobs: int,
-    dry_run: bool,
+    cluster: Cluster | None,
 ) -> int:
+    from benchkit.jobs import run as run_here
     from benchkit.pipeline import plan
     from benchkit.runs import run_all
 
-    if dry_run:
-        tasks = [plan(prepared, name, each) for each in settings for name in chosen]
-        _dry_run(prepared, tasks, searches, left_out)
-        return 0
     try:
-        settings = search_all(searches, settings)
+        settings = search_all(searches, settings, cluster)
     except KeyboardInterrupt:
         click.echo(_GO_ON, err=True)
         return 130
     tasks = [plan(prepared, name, each) for each in settings for name in chosen]
-    outcome = run_all(prepared.name, tasks, jobs)
+    place = partial(run_here, jobs=jobs) if cluster is None else cluster.run
+    outcome = run_all(prepared.name, tasks, place)
     _finish(prepared.name, settings[0], outcome, left_out)
     if outcome.interrupted:
         return 130

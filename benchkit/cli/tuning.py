@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +12,7 @@ import click
 from benchkit.tuning.budget import Options, seconds_of
 
 if TYPE_CHECKING:
+    from benchkit.cluster.placing import Cluster
     from benchkit.contracts.dataset import PreparedDataset
     from benchkit.pipeline import Settings
     from benchkit.tuning.search import Search
@@ -147,17 +148,24 @@ def plan_searches(
     return [replace(search, options=share) for search in found]
 
 
-def search_all(searches: Sequence[Search], settings: Sequence[Settings]) -> list[Settings]:
-    """Do the searches, and return the settings with what they have found.
+def search_all(
+    searches: Sequence[Search], settings: Sequence[Settings], cluster: Cluster | None
+) -> list[Settings]:
+    """Do the searches, here or on a cluster, and return the settings with what they have found.
 
     Raises:
         StorageError: the studies cannot be read or written.
+        UnavailableError: the cluster cannot do them.
     """
     if not searches:
         return list(settings)
-    from benchkit.tuning.tune import tune
-    from benchkit.tuning.view import watcher
+    from benchkit.tuning.tune import tune, tune_elsewhere
+    from benchkit.tuning.view import Lines, watcher
 
-    with watcher(len(searches)) as view:
-        frozen = tune(searches, searches[0].options.jobs, view)
+    if cluster is None:
+        with watcher(len(searches)) as view:
+            frozen = tune(searches, searches[0].options.jobs, view)
+    else:
+        lines = Lines(len(searches))
+        frozen = tune_elsewhere(searches, partial(cluster.conduct, placed=lines.placed), lines)
     return [replace(each, frozen=frozen) for each in settings]

@@ -52,6 +52,11 @@ class Component(ABC):
         """Return what of the configuration shapes results; by default all of it."""
         return self.config.as_dict()
 
+    def uses_gpu(self) -> bool:
+        """Return whether it computes on a GPU where there is one; by its parameter ``device``."""
+        device = str(getattr(self.config, "device", "cpu"))
+        return device.partition(":")[0] in ("auto", "cuda")
+
     def obstacle(self) -> str | None:
         """Return why this configuration cannot run here, or None; by default `unavailable`."""
         return self.unavailable()

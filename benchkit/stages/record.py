@@ -181,7 +181,7 @@ def write(
         (scratch / "lists.parquet").write_bytes(_parquet(lists))
         (scratch / "values.parquet").write_bytes(_parquet(values))
         (scratch / "record.json").write_text(record.to_json(), encoding="utf-8")
-    _failure_path(out, record.identity).unlink(missing_ok=True)
+    forget_failure(out, record.identity)
     return folder
 
 
@@ -200,6 +200,11 @@ def write_failure(out: Path, failure: Failure) -> None:
     """Remember why a run has no record; the next success removes it."""
     path = _failure_path(out, failure.identity)
     write_atomically(path, json.dumps(asdict(failure), indent=1) + "\n")
+
+
+def forget_failure(out: Path, identity: Identity) -> None:
+    """Remove what `write_failure` has written: there is a record now."""
+    _failure_path(out, identity).unlink(missing_ok=True)
 
 
 def rewrite_metrics(folder: Path, record: Record, values: Mapping[str, Float64]) -> None:

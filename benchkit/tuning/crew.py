@@ -11,7 +11,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING
 
-from benchkit.jobs import how_it_died, threads_for
+from benchkit.jobs import how_it_died
+from benchkit.shares import free_slot, share
 from benchkit.tuning.database import gone
 from benchkit.tuning.ledger import Ledger
 from benchkit.tuning.lifeline import end, reap
@@ -40,6 +41,7 @@ _WORKING, _WAITING = 15.0, 1.0
 class _Worker:
     process: SpawnProcess
     pipe: Connection
+    slot: int
     ready: bool = False
     busy: bool = False
     trial: int = -1
@@ -95,10 +97,11 @@ class Crew:
         while len(self.workers) < self.jobs:
             ours, theirs = self._context.Pipe()
             process = self._context.Process(target=work, args=(theirs,), daemon=True)
-            with threads_for(self.jobs):
+            slot = free_slot([worker.slot for worker in self.workers])
+            with share(slot, self.jobs):
                 process.start()
             theirs.close()
-            self.workers.append(_Worker(process, ours))
+            self.workers.append(_Worker(process, ours, slot))
         return self.workers
 
     def lose(self, worker: _Worker) -> str:

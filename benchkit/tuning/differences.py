@@ -23,7 +23,7 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
     other = [key for key in plain | dict(there) if plain.get(key) != there.get(key)]
     found = [text for key in _COMPONENTS if key in other for text in _components(there, here, key)]
     found += [
-        f"{key} is {_show(here.get(key))}, the study has {_show(there.get(key))}"
+        f"{key} is {_show(here.get(key))}, the run has {_show(there.get(key))}"
         for key in other
         if key not in _COMPONENTS
     ]
@@ -32,10 +32,10 @@ def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
 
 def _components(there: Mapping[str, Any], here: Mapping[str, Any], key: str) -> list[str]:
     if key == "recommender":
-        return [f"it comes from {_origin(here[key])}, in the study from {_origin(there[key])}"]
+        return [f"it comes from {_origin(here[key])}, in the run from {_origin(there[key])}"]
     names = sorted({*there[key], *here[key]})
     return [
-        f"{name} is {_origin(here[key].get(name))}, in the study {_origin(there[key].get(name))}"
+        f"{name} is {_origin(here[key].get(name))}, in the run {_origin(there[key].get(name))}"
         for name in names
         if here[key].get(name) != there[key].get(name)
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 from typing import Protocol as Interface
 
@@ -54,6 +55,33 @@ def tune(searches: Sequence[Search], jobs: int, watcher: Watcher) -> dict[str, F
             search.recommender: _tune(search, crew, watcher, kept=search not in begun)
             for search in searches
         }
+
+
+def tune_elsewhere(
+    searches: Sequence[Search],
+    conduct: Callable[[Sequence[Search]], Iterable[Search]],
+    watcher: Watcher,
+) -> dict[str, Frozen]:
+    """Do as `tune` does where others conduct the searches, on the same storage.
+
+    Args:
+        searches: one a recommender.
+        conduct: conducts searches that have begun, and gives back each when it has ended.
+        watcher: told of each when it has ended.
+
+    Raises:
+        BenchkitError: a search cannot be conducted.
+    """
+    with database_errors():
+        begun = [search for search in searches if _begin(search)]
+        kept = [search for search in searches if search not in begun]
+        found = {}
+        for search in chain(kept, conduct(begun)):
+            study = search.study()
+            frozen = freeze(search, study, search.refresh(Ledger(), study))
+            watcher.end(search, frozen, kept=search in kept)
+            found[search.recommender] = frozen
+        return found
 
 
 def _begin(search: Search) -> bool:

@@ -48,6 +48,10 @@ class Lines:
             f"{show_seconds(seconds)}{earlier}"
         )
 
+    def placed(self, search: Search, where: str) -> None:
+        """Say on which machine a search begins or goes on."""
+        self._say(f"{search.recommender}: searching on {where}")
+
     def tell(self, ledger: Ledger, news: News) -> None:
         """Show how it stands, now and then."""
         if news.kind == "end" and time.monotonic() - self._said > _PAUSE:
@@ -73,6 +77,16 @@ class Lines:
 
     def _say(self, line: str) -> None:
         print(line, file=sys.stderr, flush=True)
+
+
+class Silent(Lines):
+    """Nothing: whoever asked for the search shows it elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def _say(self, line: str) -> None:
+        pass
 
 
 class Live(Lines):

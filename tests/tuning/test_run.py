@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
+from optuna.trial import FrozenTrial
 
+from benchkit.tuning.ledger import kind_of
+from benchkit.tuning.storage import open_storage
 from tests.test_run import Workspace
 
 PLUGIN = '''
@@ -242,6 +246,41 @@ def test_ctrl_c_and_kill_lose_nothing(workspace: Workspace) -> None:
     assert search["trials"]["done"] == 4
     assert 1 <= search["trials"]["lost"] <= 2
     assert search["best"]["trial"] >= 0
+
+
+def finished_trials(workspace: Workspace) -> list[FrozenTrial]:
+    journal = workspace.out / "studies" / "steam-sample.journal"
+    if not journal.exists():
+        return []
+    storage = open_storage(str(journal))
+    (study,) = storage.get_all_studies()
+    trials = storage.get_all_trials(study._study_id)
+    return [trial for trial in trials if trial.state.is_finished()]
+
+
+def test_a_second_ctrl_c_leaves_at_once_and_loses_nothing(workspace: Workspace) -> None:
+    workspace.environment["AWKWARD_SECONDS"] = "0.5"
+    command = ("run", "-r", "constant", "--dataset", "steam", "--trials", "3", "--pruner", "none")
+    process = workspace.start(*command)
+    wait_for(lambda: bool(finished_trials(workspace)) and fits(workspace) >= 5)
+    (lock,) = workspace.out.glob("studies/.steam-sample.journal.workers/locks/*.lock")
+    with FileLock(lock):  # so that the first one cannot finish tidying up
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.5)
+        assert process.poll() is None
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=5)
+    assert (process.returncode, "Left at once" in err, "Traceback" in err) == (130, True, False)
+    before, asked = finished_trials(workspace), fits(workspace)
+    workspace.environment["AWKWARD_SECONDS"] = "0"
+    workspace.run(*command)
+    after = finished_trials(workspace)
+    assert after[: len(before)] == before
+    kinds = [kind_of(trial) for trial in after]
+    assert kinds.count("done") == 3
+    assert kinds.count("lost") <= 1
+    # a rehearsal, the folds of the trials that were not finished, and the evaluation
+    assert fits(workspace) - asked == 1 + 3 * (3 - len(before)) + 1
 
 
 @pytest.mark.parametrize(

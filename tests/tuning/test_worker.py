@@ -103,9 +103,9 @@ def test_differences_are_said_in_words() -> None:
     there = {"recommender": sknn, "builds_on": {}, "space": {"k": "1..9"}, "optuna": "4.5.0"}
     assert differences(there, dict(there)) == []
     assert differences(there, {**there, "optuna": "5.0.0"}) == [
-        "optuna is 5.0.0, the study has 4.5.0"
+        "optuna is 5.0.0, the run has 4.5.0"
     ]
     (said,) = differences(there, {**there, "builds_on": {"reducer:pca": sknn}})
-    assert said == "reducer:pca is benchkit 1 (source aa), in the study not used"
+    assert said == "reducer:pca is benchkit 1 (source aa), in the run not used"
     (said,) = differences(there, {**there, "space": {"k": "1..5"}})
-    assert said == 'space is {"k": "1..5"}, the study has {"k": "1..9"}'
+    assert said == 'space is {"k": "1..5"}, the run has {"k": "1..9"}'

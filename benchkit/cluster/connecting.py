@@ -1,0 +1,82 @@
+"""Reaching a Dask cluster, and refusing one that would not understand us."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from benchkit.cluster.machine import about, versions
+from benchkit.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+# Seconds in which a scheduler has to answer.
+_PATIENCE = 10
+
+
+def connect(address: str) -> Client:
+    """Return a client of a scheduler.
+
+    Raises:
+        UnavailableError: Dask is not installed, nobody answers, or it is another version.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise UnavailableError(
+            "--cluster needs Dask: pip install 'benchkit[cluster]', here and on every machine"
+        ) from None
+    for name in ("distributed", "distributed.client"):  # we say it, once
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        there = asyncio.run(_version_at(address))
+        _check_version("the scheduler", "distributed", there)
+        return Client(address, timeout=_PATIENCE, set_as_default=False)
+    except (OSError, ValueError, RuntimeError, asyncio.TimeoutError) as error:
+        reason = str(error).partition("\n")[0] or "no answer"
+        raise UnavailableError(
+            f"no Dask scheduler answers at {address} ({reason}); `dask scheduler` starts one and "
+            "says its address, tcp://host:port"
+        ) from None
+
+
+async def _version_at(address: str) -> str:
+    """Return a scheduler's version of Dask: a client of another one fails in many ways."""
+    from distributed import Security
+    from distributed.core import rpc
+
+    how = Security().get_connection_args("client")
+    async with rpc(address, timeout=_PATIENCE, connection_args=how) as scheduler:
+        about = await asyncio.wait_for(scheduler.versions(), _PATIENCE)
+    return str(about["packages"]["distributed"])
+
+
+def _check_version(where: str, name: str, there: str) -> None:
+    if there != versions()[name]:
+        raise UnavailableError(
+            f"{where} has {name} {there}, here it is {versions()[name]}; install the same version "
+            "there"
+        )
+
+
+def look(client: Client, address: str) -> bool:
+    """Check the versions of all workers, and tell whether any of them declares GPUs.
+
+    Raises:
+        UnavailableError: there are no workers, or other versions than here.
+    """
+    workers: dict[str, Any] = client.run(about, on_error="return")
+    if not workers:
+        raise UnavailableError(
+            f"the cluster at {address} has no workers; `dask worker {address}` starts one"
+        )
+    for worker, found in workers.items():
+        if isinstance(found, BaseException):
+            raise UnavailableError(
+                f"benchkit does not run on {worker} ({found}); install the same version there"
+            )
+        for name, there in found["versions"].items():
+            _check_version(worker, name, there)
+    return any(found["gpus"] for found in workers.values())

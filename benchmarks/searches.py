@@ -1,0 +1,165 @@
+"""Real searches, timed: what a second worker brings, and what pruning saves.
+
+    python benchmarks/searches.py workers [--recommender NAME ...] [--trials N] [--threads N]
+    python benchmarks/searches.py pruning [--recommender NAME] [--trials N] [--seeds 0,1] [--replay]
+
+Both take ``--dataset NAME --raw DIR`` (default: the generated Steam sample) and ``--set
+NAME.PARAM=VALUE``, such as ``sasrec.epochs=2`` for a look at the machinery. ``--keep FOLDER`` keeps
+the studies, and the same command goes on. The paper's case is ``pruning --dataset beauty --raw DIR
+--trials 140 --keep FOLDER``.
+
+``workers`` does the same random configurations with one worker and with two, and prints trials a
+minute of the time in which at least one trial ran; what is imported and prepared beforehand is not
+counted. By default a single worker has both cores' threads, as in `benchkit run`; ``--threads 1``
+compares workers of one thread each. Target: 1.7 times as many.
+
+``pruning`` does one search without the protocol's pruner and one with it, each with the protocol's
+sampler, and prints the folds that were fitted and the best values. With ``--replay`` the second
+search is not done: the pruner is shown the fold values of the first one in their order instead.
+That is cheaper, and exact about the pruner, but suggestions that would have been others are not
+made. Target: a quarter of the fits saved at an equal best value, within the spread over the seeds.
+Were all trials equally likely to be good, it would be (0.2 x 2 + 0.8 x 0.2) / 3 = 18.7 %.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from benchkit.cli.options import read_assignments
+from benchkit.contracts.dataset import PreparedDataset
+from benchkit.pipeline import Settings
+from benchkit.protocol import Protocol
+from benchkit.stages.prepare import open_dataset
+from benchkit.tuning.budget import FOLD_STEPS, Options
+from benchkit.tuning.ledger import SAME_AS, Ledger
+from benchkit.tuning.pruner import BottomPruner
+from benchkit.tuning.search import Search, plan_search
+from benchkit.tuning.storage import journal
+from benchkit.tuning.tune import tune
+from benchkit.tuning.view import Silent
+
+Values = dict[str, dict[str, str]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("what", choices=["workers", "pruning"])
+    parser.add_argument("--dataset", default="steam")
+    parser.add_argument("--raw", type=Path)
+    parser.add_argument("--recommender", action="append", default=[])
+    parser.add_argument("--trials", type=int, default=24)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--set", action="append", default=[])
+    parser.add_argument("--replay", action="store_true")
+    parser.add_argument("--keep", type=Path)
+    args = parser.parse_args()
+    if args.threads is not None:
+        os.environ["OMP_NUM_THREADS"] = str(args.threads)
+    values = read_assignments(tuple(args.set))
+    with tempfile.TemporaryDirectory() if args.keep is None else nullcontext(args.keep) as name:
+        folder = Path(name)
+        prepared = open_dataset(args.dataset, folder, args.raw, {})
+        if args.what == "workers":
+            for recommender in args.recommender or ["sasrec", "v-sknn"]:
+                workers(prepared, recommender, values, args.trials, folder)
+        else:
+            seeds = [int(seed) for seed in args.seeds.split(",")]
+            for recommender in args.recommender or ["sasrec"]:
+                pruning(prepared, recommender, values, args.trials, seeds, folder, args.replay)
+
+
+def workers(
+    prepared: PreparedDataset, recommender: str, values: Values, trials: int, folder: Path
+) -> None:
+    """Print trials a minute of one worker and of two, on the same configurations."""
+    rates = []
+    for jobs in (1, 2):
+        options = Options("random", "none", trials=trials, jobs=jobs)
+        search = conducted(prepared, recommender, values, options, 0, folder / f"{jobs}")
+        ledger = search.refresh(Ledger(), search.study())
+        rates.append(ledger.counts["done"] / ledger.seconds * 60)
+        print(f"{recommender}: {jobs} at a time, {ledger.counts['done']} trials in "
+              f"{ledger.seconds:.1f} s, {rates[-1]:.1f} a minute", flush=True)  # fmt: skip
+    print(f"{recommender}: {rates[1] / rates[0]:.2f} times as many with two")
+
+
+def pruning(
+    prepared: PreparedDataset,
+    recommender: str,
+    values: Values,
+    trials: int,
+    seeds: Sequence[int],
+    folder: Path,
+    replay: bool,
+) -> None:
+    """Print what pruning saves, for each seed."""
+    for seed in seeds:
+        found = {}
+        for pruner in ("none",) if replay else ("none", "bottom"):
+            options = Options("tpe", pruner, trials=trials)
+            search = conducted(prepared, recommender, values, options, seed, folder / f"{seed}")
+            found[pruner] = search.study().get_trials(deepcopy=False)
+        if replay:
+            found["bottom"] = replayed(found["none"])
+        (all_fits, best), (fits, other) = (summary(found[name]) for name in ("none", "bottom"))
+        how = "the same trials shown to the pruner" if replay else "two searches"
+        print(f"{recommender}, seed {seed}, {how}: {all_fits} folds fitted without pruning, {fits} "
+              f"with ({1 - fits / all_fits:.1%} saved); best {best:.4f} and {other:.4f}",
+              flush=True)  # fmt: skip
+
+
+def conducted(
+    prepared: PreparedDataset,
+    recommender: str,
+    values: Values,
+    options: Options,
+    seed: int,
+    out: Path,
+) -> Search:
+    """Return a search that has been done, in a journal of its own."""
+    workspace = out.parent
+    preset = "sample" if prepared.synthetic else "paper"
+    settings = Settings(Protocol(), preset, values, [20], seed, workspace, out)
+    how = vars(options) | {"storage": journal(out, f"{options.pruner}-{options.jobs}")}
+    search = plan_search(prepared, recommender, settings, Options(**how))
+    assert search is not None
+    tune([search], options.jobs, Silent())
+    return search
+
+
+def replayed(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Return the trials as they had ended if the pruner had been asked after each fold."""
+    study = optuna.create_study(direction="maximize", pruner=BottomPruner())
+    for trial in trials:
+        asked, state = study.ask(), TrialState.COMPLETE
+        if SAME_AS in trial.user_attrs:
+            asked.set_user_attr(SAME_AS, trial.user_attrs[SAME_AS])
+        if trial.state != TrialState.COMPLETE:
+            study.tell(asked, state=TrialState.FAIL)
+            continue
+        for step, total in sorted(trial.intermediate_values.items()):
+            asked.report(total, step)
+            if step < FOLD_STEPS and asked.should_prune():
+                state = TrialState.PRUNED
+                break
+        study.tell(asked, trial.value if state == TrialState.COMPLETE else None, state=state)
+    return study.get_trials(deepcopy=False)
+
+
+def summary(trials: Sequence[FrozenTrial]) -> tuple[int, float]:
+    """Return how many folds were fitted, and the best total."""
+    fits = sum(len(t.intermediate_values) for t in trials if SAME_AS not in t.user_attrs)
+    return fits, max(t.value or 0.0 for t in trials if t.state == TrialState.COMPLETE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""`benchkit run --cluster` on a real Dask cluster, whose machines are folders of their own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchkit.tuning.ledger import kind_of
+from benchkit.tuning.storage import open_storage
+from tests.test_run import Workspace
+
+distributed = pytest.importorskip("distributed")
+
+# Recommenders that wait in long fits while a file is there, so that they can be killed at work.
+PLUGIN = '''
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from benchkit import hookimpl, param
+from benchkit_plugins.recommenders.v_sknn import VSKNN
+
+WAIT = Path(__file__).with_name("wait")
+
+
+class Slow(VSKNN):
+    """V-SKNN that takes its time."""
+    name = "slow"
+    source = "test"
+
+    def fit(self, train, bench):
+        while len(train) > 100 and WAIT.exists():
+            time.sleep(0.1)
+        super().fit(train, bench)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed(VSKNN.Config):
+    device: str = param("auto", "where to compute")
+
+
+class Fast(VSKNN):
+    """V-SKNN that says that it computes on a GPU."""
+    name = "fast"
+    source = "test"
+    Config = Placed
+
+
+@hookimpl
+def benchkit_recommenders():
+    return [Slow, Fast]
+'''
+
+
+@dataclass
+class Cluster:
+    """A cluster of two machines that share a folder of data; the second one declares a GPU."""
+
+    address: str
+    site: Path
+    home: Path
+    client: Any
+
+    @property
+    def machines(self) -> dict[str, int]:
+        """Process of each Dask worker, by address."""
+        found: dict[str, int] = self.client.run(os.getpid)
+        return found
+
+    @property
+    def with_gpu(self) -> str:
+        """Address of the worker that declares a GPU."""
+        workers = self.client.run(lambda dask_worker: dask_worker.state.total_resources)
+        return next(str(address) for address, declared in workers.items() if declared)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    site, home = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("machines")
+    about = site / "slow-0.1.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: slow\nVersion: 0.1\n")
+    (about / "entry_points.txt").write_text("[benchkit]\nslow = slow\n")
+    (site / "slow.py").write_text(PLUGIN)
+    environment = {"PYTHONPATH": str(site), "BENCHKIT_HOME": str(home), "OMP_NUM_THREADS": "1"}
+    Workspace(home, {**os.environ, **environment}).run("data", "info", "steam")
+    with distributed.LocalCluster(
+        n_workers=1,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address=":0",
+        env=environment,
+    ) as made:
+        made.new_spec["options"]["resources"] = {"GPU": 1}
+        made.scale(2)
+        with distributed.Client(made, set_as_default=False) as client:
+            client.wait_for_workers(2)
+            yield Cluster(made.scheduler_address, site, home, client)
+
+
+@pytest.fixture
+def host(tmp_path: Path, cluster: Cluster) -> Workspace:
+    """The machine that asks: it has the same data, in a folder of its own."""
+    shutil.copytree(cluster.home / "datasets", tmp_path / "datasets")
+    return Workspace(tmp_path, {**os.environ, "PYTHONPATH": str(cluster.site)})
+
+
+def kinds(host: Workspace) -> Counter[str]:
+    """Return how many trials there are of each kind."""
+    journal = host.out / "studies" / "steam-sample.journal"
+    if not journal.exists():
+        return Counter()
+    storage = open_storage(str(journal))
+    trials = [t for s in storage.get_all_studies() for t in storage.get_all_trials(s._study_id)]
+    return Counter(kind_of(t) if t.state.is_finished() else t.state.name.lower() for t in trials)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 90
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_job_whose_machine_dies_goes_on_and_records_come_home(
+    cluster: Cluster, host: Workspace
+) -> None:
+    wait = cluster.site / "wait"
+    wait.touch()
+    names = ("-r", "slow", "-r", "most-popular")
+    command = ("run", *names, "--dataset", "steam", "--trials", "2", "--cluster", cluster.address)
+    process = host.start(*command)
+    wait_for(lambda: kinds(host) == Counter(running=1))
+    assert process.stderr is not None
+    lines = iter(process.stderr.readline, "")
+    place = next(m[1] for line in lines if (m := re.search(r"searching on (\S+)", line)))
+    os.kill(cluster.machines[place], signal.SIGKILL)
+    wait_for(lambda: kinds(host) == Counter(lost=1, running=1))
+    wait.unlink()
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert kinds(host) == Counter(lost=1, done=2)
+    assert err.count("ended: 2 trials") == 1
+    assert {row["recommender"] for row in host.rows()} == {"slow", "most-popular"}
+    for path in host.records():
+        assert {each.name for each in path.parent.iterdir()} == {
+            "record.json",
+            "lists.parquet",
+            "values.parquet",
+        }
+    assert not list(cluster.home.glob("leaderboards/.cluster/records/*/*/record.json"))
+    _, err = host.run(*command)
+    assert err.count("kept from an earlier run") == 3
+
+
+def test_ctrl_c_ends_what_runs_on_the_machines(cluster: Cluster, host: Workspace) -> None:
+    wait = cluster.site / "wait"
+    wait.touch()
+    command = ("run", "-r", "slow", "--dataset", "steam", "--trials", "1")
+    process = host.start(*command, "--cluster", cluster.address)
+    wait_for(lambda: kinds(host) == Counter(running=1))
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, "The same command goes on" in err) == (130, True)
+    assert "Traceback" not in err
+    wait_for(lambda: kinds(host) == Counter(lost=1, waiting=1))
+    wait.unlink()
+    host.run(*command, "--cluster", cluster.address)
+    assert kinds(host) == Counter(lost=1, done=1)
+
+
+def test_what_uses_a_gpu_goes_where_one_is_declared(cluster: Cluster, host: Workspace) -> None:
+    command = ("run", "-r", "fast", "--dataset", "steam", "--seeds", "0,1", "--trials", "0")
+    _, err = host.run(*command, "--cluster", cluster.address)
+    places = re.findall(r"fast .*: started on (\S+)", err)
+    assert places == [cluster.with_gpu] * 2
+
+
+def test_other_data_are_refused(cluster: Cluster, host: Workspace) -> None:
+    raw = host.folder / "datasets" / "steam" / "raw"
+    host.run("data", "make", "steam", "--sessions", "300", "--seed", "7", "--out", str(raw))
+    command = ("run", "-r", "v-sknn", "--dataset", "steam", "--trials", "0")
+    _, err = host.run(*command, "--cluster", cluster.address, code=2)
+    assert re.search(r"Error: tcp://\S+: the data there, steam-sample, have the fingerprint", err)
+    assert f"to {cluster.home}" in err
+    assert not host.records()
