@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -13,9 +13,9 @@ import numpy as np
 from benchkit.contracts.catalog import Catalog
 from benchkit.contracts.config import Value
 from benchkit.contracts.recommender import Float32, Recommender
-from benchkit.contracts.sessions import Int64, Sessions
-from benchkit.stages.embed import embed_catalog
-from benchkit.stages.reduce import reduce_items
+from benchkit.contracts.sessions import Bool, Int64, Sessions
+from benchkit.stages.embed import embed_catalog, embed_texts
+from benchkit.stages.reduce import reduce_items, reduce_texts
 from benchkit.stages.spending import Spending
 
 
@@ -99,18 +99,55 @@ class Bench:
         vectors = embed_catalog(self.catalog, name, self.values, self.workspace, self.spending)
         if reducer is None:
             return vectors
-        learn = np.ones(len(self.catalog), dtype=bool)
-        if fit_on == "train" or self.only_trained:
-            learn = np.bincount(self.train.items, minlength=len(self.catalog)) > 0
         return reduce_items(
             vectors,
             reducer,
             vectors.shape[1] if dim is None else dim,
             self.values.get(reducer, {}),
             self.catalog.classes,
-            learn,
+            self._learnt(fit_on),
             self.seed,
             self.workspace,
+        )
+
+    def embed_texts(
+        self,
+        texts: Sequence[str],
+        name: str,
+        reducer: str | None = None,
+        dim: int | None = None,
+        fit_on: Literal["catalog", "train"] = "catalog",
+    ) -> Float32:
+        """Return a vector for each of any texts, ``float32[texts, dim]``, beside the items' own.
+
+        Nothing is learnt from them: a text's vector does not depend on the others. That of an
+        empty text is zero.
+
+        Args:
+            texts: what somebody typed or a model wrote; a repeated text is embedded once.
+            name: as in `embeddings`, like all that follow.
+            reducer: likewise.
+            dim: likewise.
+            fit_on: likewise.
+
+        Raises:
+            PluginError: as in `embeddings`.
+            UnavailableError: as in `embeddings`; or the embedder embeds nothing but catalogs.
+        """
+        about = (self.catalog, name, self.values, self.workspace, self.spending)
+        further = embed_texts(texts, *about)
+        if reducer is None or not further.any():
+            return further
+        vectors = embed_catalog(*about)
+        return reduce_texts(
+            further,
+            vectors,
+            reducer,
+            vectors.shape[1] if dim is None else dim,
+            self.values.get(reducer, {}),
+            self.catalog.classes,
+            self._learnt(fit_on),
+            self.seed,
         )
 
     def recommender(self, name: str, values: Mapping[str, Value] | None = None) -> Recommender:
@@ -138,3 +175,9 @@ class Bench:
             recommender.fit(self.train, self)
             self._fitted[key] = recommender
         return self._fitted[key]
+
+    def _learnt(self, fit_on: Literal["catalog", "train"]) -> Bool:
+        """Return which items a reducer learns from, ``bool[items]``."""
+        if fit_on == "train" or self.only_trained:
+            return np.bincount(self.train.items, minlength=len(self.catalog)) > 0
+        return np.ones(len(self.catalog), dtype=bool)

@@ -23,6 +23,7 @@ _COMMANDS = {
     "data": ("data", "data", "Fetch, describe and generate datasets."),
     "embed": ("embed", "embed", "Embed a dataset's texts, and say beforehand what it costs."),
     "neighbours": ("neighbours", "neighbours", "Print the items nearest to a title."),
+    "prompts": ("prompts", "prompts", "Print what language models would be fine-tuned on."),
     "list": ("list", "list_", "List the installed components."),
     "show": ("show", "show", "Explain a component and its parameters."),
     "plugin": ("plugin", "plugin", "Write a new plugin."),

@@ -13,6 +13,7 @@ from benchkit.contracts.component import Component
 from benchkit.contracts.config import Value
 from benchkit.contracts.recommender import Float32
 from benchkit.contracts.sessions import Int64
+from benchkit.errors import UnavailableError
 
 # Vectors of another embedder for the same texts: (its name) -> float32[texts, dim].
 Ask = Callable[[str], Float32]
@@ -102,6 +103,24 @@ class Embedder(Component):
             ask: vectors of another embedder for the same texts, by its name (see `asks`).
         """
         return self.embed(texts)
+
+    def embed_others(self, texts: Sequence[str], corpus: Sequence[str], ask: Ask) -> Float32:  # noqa: ARG002
+        """Return vectors of texts outside the catalog where `of_corpus` is set, beside its own.
+
+        Nothing is learnt from them: a text's vector does not depend on the others.
+
+        Args:
+            texts: non-empty, distinct texts.
+            corpus: what `embed_corpus` is given.
+            ask: vectors of another embedder for `texts`, by its name.
+
+        Returns:
+            ``float32[texts, dim]``, of the dimensions that `embed_corpus` returns.
+
+        Raises:
+            UnavailableError: it cannot tell, which is the default.
+        """
+        raise UnavailableError(f"{self.name} embeds nothing but the catalog; choose another")
 
     def batches(self, texts: Sequence[str], allow: Callable[[float], None]) -> Iterator[Batch]:
         """Yield vectors in any order, batch by batch.

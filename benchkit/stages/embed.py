@@ -144,14 +144,54 @@ def embed_catalog(
     return items
 
 
+def embed_texts(
+    texts: Sequence[str],
+    catalog: Catalog,
+    name: str,
+    settings: Settings,
+    workspace: Path,
+    spending: Spending,
+) -> Float32:
+    """Return a vector for each of any texts, ``float32[texts, dim]``, comparable with the items'.
+
+    An empty text has a zero vector (of no dimensions where all are empty); a repeated one is asked
+    for once. An embedder that learns from all texts together learns from the catalog's alone.
+
+    Args:
+        texts: any texts.
+        catalog: the items.
+        name: as in `embed_catalog`, like all that follow.
+        settings: likewise.
+        workspace: likewise.
+        spending: likewise.
+
+    Raises:
+        UnavailableError: as in `embed_catalog`; or the embedder embeds nothing but catalogs.
+        PluginError: as in `embed_catalog`.
+        BenchkitError: the cap would be exceeded.
+    """
+    places = {text: row for row, text in enumerate(dict.fromkeys(filter(None, texts)))}
+    if not places:
+        return np.zeros((len(texts), 0), dtype=np.float32)
+    embedding = _Embedding(settings, workspace, spending, None, to_embed(catalog))
+    vectors = embedding.of(list(places), (name,))
+    rows = np.array([places.get(text, -1) for text in texts], dtype=np.int64)
+    return np.where(rows[:, None] >= 0, vectors[rows], np.float32(0))
+
+
 @dataclass
 class _Embedding:
-    """One call of `embed_catalog`; embedders may ask for others within it."""
+    """One call of a function above; embedders may ask for others within it.
+
+    Attributes:
+        corpus: the catalog's texts, where others are embedded; None where it is they.
+    """
 
     settings: Settings
     workspace: Path
     spending: Spending
     progress: Progress | None
+    corpus: Sequence[str] | None = None
 
     def of(self, texts: Sequence[str], asking: tuple[str, ...]) -> Float32:
         """Return the vectors of some texts by the last of a chain of who asks whom."""
@@ -159,8 +199,14 @@ class _Embedding:
         asked = embedder(name, self.settings.get(name, {}))
         if asked.of_corpus:
             _require(asked)
-            vectors = asked.embed_corpus(
-                texts, lambda other: self.of(texts, _further(asking, other))
+
+            def ask(other: str) -> Float32:
+                return self.of(texts, _further(asking, other))
+
+            vectors = (
+                asked.embed_corpus(texts, ask)
+                if self.corpus is None
+                else asked.embed_others(texts, self.corpus, ask)
             )
             check_vectors(name, vectors, len(texts), None)
             return vectors

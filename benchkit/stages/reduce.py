@@ -45,9 +45,7 @@ def reduce_items(
         PluginError: nothing of that name is installed.
         ConfigError: a value does not fit.
     """
-    found = registry().get("reducer", name)
-    reducer = found.component(found.component.Config.create(values, name))
-    assert isinstance(reducer, Reducer)
+    found, reducer = registry().get("reducer", name), _reducer(name, values)
     titled = vectors.any(axis=1)
     learnt = fit_on & titled
     about = {
@@ -70,6 +68,48 @@ def reduce_items(
     items[titled] = reduced
     write_atomically(path, _npy(items))
     return items
+
+
+def reduce_texts(
+    further: Float32,
+    vectors: Float32,
+    name: str,
+    dim: int,
+    values: Mapping[str, Value],
+    classes: Sequence[str],
+    fit_on: Bool,
+    seed: int,
+) -> Float32:
+    """Return further texts' vectors in fewer dimensions, as `reduce_items` reduces the items'.
+
+    The reducer learns from the items once more, with the same seed; a zero vector stays zero.
+
+    Args:
+        further: vectors of texts outside the catalog, ``float32[texts, input dim]``.
+        vectors: the items', as in `reduce_items`, like all that follow.
+        name: likewise.
+        dim: likewise.
+        values: likewise.
+        classes: likewise.
+        fit_on: likewise.
+        seed: likewise.
+
+    Returns:
+        ``float32[texts, at most dim]``.
+    """
+    reducer = _reducer(name, values)
+    learnt = fit_on & vectors.any(axis=1)
+    reducer.fit(vectors[learnt], class_codes(classes)[learnt], dim, seed)
+    reduced = reducer.transform(further)
+    reduced[~further.any(axis=1)] = 0
+    return reduced
+
+
+def _reducer(name: str, values: Mapping[str, Value]) -> Reducer:
+    kind = registry().get("reducer", name).component
+    made = kind(kind.Config.create(values, name))
+    assert isinstance(made, Reducer)
+    return made
 
 
 def class_codes(classes: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.int32]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import numpy as np
 from benchkit import Config, Embedder, hookimpl, param
 
 if TYPE_CHECKING:
+    from benchkit.contracts.embedder import Ask
     from benchkit.contracts.recommender import Float32
 
 
@@ -40,12 +41,18 @@ class LSA(Embedder):
         """Return vectors learnt from these very texts, ``float32[texts, at most dims]``."""
         # by text, so that the catalog's order decides nothing where singular values are equal
         order = np.array(sorted(range(len(texts)), key=lambda row: texts[row]), dtype=np.int64)
-        learnt = self._learn([texts[row] for row in order])
+        learnt, _ = self._learn([texts[row] for row in order])
         vectors = np.empty_like(learnt)
         vectors[order] = learnt
         return vectors
 
-    def _learn(self, texts: Sequence[str]) -> Float32:
+    def embed_others(self, texts: Sequence[str], corpus: Sequence[str], ask: Ask) -> Float32:  # noqa: ARG002
+        """Return what the catalog's words say of other texts; zeros where they share none."""
+        _, transform = self._learn(sorted(corpus))
+        return transform(texts)
+
+    def _learn(self, texts: Sequence[str]) -> tuple[Float32, Callable[[Sequence[str]], Float32]]:
+        """Return the texts' vectors, and what gives those of others."""
         from sklearn.decomposition import TruncatedSVD
         from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -53,11 +60,14 @@ class LSA(Embedder):
         try:
             counts = words.fit_transform(texts)
         except ValueError:  # no text has a word
-            return np.zeros((len(texts), 1), dtype=np.float32)
-        dims = min(self.config.dims, *counts.shape)
-        reduced = TruncatedSVD(dims, random_state=self.config.seed).fit_transform(counts)
-        vectors: Float32 = reduced.astype(np.float32)
-        return vectors
+            return _nothing(texts), _nothing
+        reducer = TruncatedSVD(min(self.config.dims, *counts.shape), random_state=self.config.seed)
+        vectors: Float32 = reducer.fit_transform(counts).astype(np.float32)
+        return vectors, lambda others: reducer.transform(words.transform(others)).astype(np.float32)
+
+
+def _nothing(texts: Sequence[str]) -> Float32:
+    return np.zeros((len(texts), 1), dtype=np.float32)
 
 
 @hookimpl

@@ -3,6 +3,9 @@
 task        sessions to conversations, answers to ranked titles     tasks/
 provider    trains a model, samples completions                     providers/
 store       every completion, by content, as it arrives             store.py
+templates   the wording, ours or a user's                           templates.py, .toml
+reading     completions to titles                                   reading.py, titles.py
 matching    titles to items of the catalog                          matching.py
-recommender the four together                                       recommender.py
+diagnostics what the answers were like                              diagnostics.py
+recommender all of it together                                      recommender.py
 """

@@ -1,0 +1,99 @@
+"""What answers were like (paper Table 7), beside how well they rank."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchkit_plugins.recommenders.prompted.matching import Matches
+from benchkit_plugins.recommenders.prompted.titles import Title
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One number about all answers.
+
+    Attributes:
+        name: its key.
+        meaning: what it says.
+        bounds: smallest and largest value; None for no bound.
+        higher_is_better: which end is better; None: neither.
+        source: where it is described.
+    """
+
+    name: str
+    meaning: str
+    bounds: tuple[float, float | None]
+    higher_is_better: bool | None
+    source: str
+
+
+_SHARE = (0.0, 1.0)
+DIAGNOSTICS = (
+    Diagnostic("answered_prompts", "prompts that got an answer", (0, None), None, "ours"),
+    Diagnostic(
+        "distinct_recommendations",
+        "distinct items in all lists together",
+        (0, None),
+        True,
+        "paper Table 7",
+    ),
+    Diagnostic(
+        "hallucinations",
+        "share of answered titles that are not in the catalog; a title counts once a prompt",
+        _SHARE,
+        False,
+        "paper Table 7",
+    ),
+    Diagnostic(
+        "hallucination_similarity",
+        "mean cosine of such a title and the item that takes its place; absent without any",
+        (-1.0, 1.0),
+        True,
+        "paper Table 7",
+    ),
+    Diagnostic(
+        "off_list",
+        "share of answered titles that are in the catalog but were not to choose from; absent "
+        "where the whole catalog is",
+        _SHARE,
+        False,
+        "ours",
+    ),
+    Diagnostic(
+        "parse_failures", "share of completions that give no title at all", _SHARE, False, "ours"
+    ),
+    Diagnostic(
+        "short_lists", "share of answered prompts whose list is not full", _SHARE, False, "ours"
+    ),
+)
+
+
+def diagnose(
+    said: Sequence[Sequence[Sequence[Title]] | None], matches: Matches
+) -> dict[str, float]:
+    """Return what can be told of the `DIAGNOSTICS`; {} where nothing was answered.
+
+    Args:
+        said: titles of each completion of each prompt; None for a prompt that was not asked.
+        matches: what became of them.
+    """
+    answered = np.array([each is not None for each in said], dtype=bool)
+    if not answered.any():
+        return {}
+    completions = [titles for each in said if each is not None for titles in each]
+    items = matches.lists.items[answered]
+    found = {
+        "answered_prompts": float(answered.sum()),
+        "distinct_recommendations": float(len(np.unique(items[items >= 0]))),
+        "hallucinations": matches.hallucinations / max(1, matches.titles),
+        "parse_failures": sum(not titles for titles in completions) / max(1, len(completions)),
+        "short_lists": float((items < 0).any(axis=1).mean()),
+    }
+    if matches.similarities:
+        found["hallucination_similarity"] = float(np.mean(matches.similarities))
+    if matches.off_list is not None:
+        found["off_list"] = matches.off_list / max(1, matches.titles)
+    return found

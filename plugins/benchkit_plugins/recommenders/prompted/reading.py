@@ -1,0 +1,74 @@
+"""Completions to titles. What a model writes is hostile text: it is looked at, never obeyed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+from benchkit_plugins.recommenders.prompted.titles import Title, Titles, one_line
+
+_LONGEST = 1 << 15  # characters of a completion that are looked at; 20 titles take 2,000
+_MARK = re.compile(r"(?:[-*+#>\u2022\u2013\u2014]+|\(?\d{1,3}[.):])\s+")  # a list's, before a title
+_AROUND = {'"': '"', "'": "'", "`": "`", "*": "*", "_": "_", "\u201c": "\u201d", "\u2018": "\u2019"}
+_LAYERS = 4  # - 1. **"Title"**
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*(?:"|$)', re.DOTALL)
+
+
+def titles_in(completion: str, titles: Titles, most: int) -> list[Title]:
+    """Return the titles that a completion gives, in its order.
+
+    One a line, or the strings of a JSON list, whole or cut off; numbers, bullets, quotes and markup
+    around a title are no part of it, unless the catalog has it so.
+
+    Args:
+        completion: any text.
+        titles: the catalog's.
+        most: how many titles were asked for; more are not looked at.
+    """
+    found = (titles.find(spellings(line)) for line in _lines(completion[:_LONGEST]))
+    return list(islice((title for title in found if title is not None), most))
+
+
+def spellings(line: str) -> list[str]:
+    """Return a line as it is, then with less and less around its title."""
+    found = [line]
+    for _ in range(_LAYERS):
+        bare = _bare(found[-1])
+        if bare in ("", found[-1]):
+            break
+        found.append(bare)
+    return found
+
+
+def _lines(completion: str) -> Iterator[str]:
+    text = completion.strip()
+    text = text.removeprefix("```json").lstrip()
+    strings = _strings(text) if text.startswith("[") else []
+    for line in strings or text.splitlines():
+        shown = one_line(line)
+        if shown and not shown.startswith("```"):
+            yield shown
+
+
+def _strings(text: str) -> list[str]:
+    """Return the strings of a JSON list, without what is cut off; deep nesting cannot hurt."""
+    found = []
+    for piece in _STRING.findall(text):
+        try:
+            found.append(str(json.loads(piece, strict=False)))
+        except ValueError:  # cut off, or no JSON at all
+            continue
+    return found
+
+
+def _bare(text: str) -> str:
+    """Return a line without one layer of what may stand around a title."""
+    mark = _MARK.match(text)
+    rest = text[mark.end() :] if mark else text
+    if rest[:1] in _AROUND:
+        rest = rest.rstrip(",")
+    if len(rest) > 1 and _AROUND.get(rest[0]) == rest[-1]:
+        rest = rest[1:-1]
+    return rest.strip()

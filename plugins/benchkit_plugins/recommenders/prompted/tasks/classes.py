@@ -1,0 +1,78 @@
+"""Class: the categories that the next item belongs to (paper 4.3)."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from benchkit.contracts.recommender import Float32
+from benchkit.contracts.sessions import Int32, Int64, Sessions
+from benchkit.ranking import tie_order
+from benchkit_plugins.recommenders.prompted.tasks.titled import COUNT, TitledTask
+
+_CLUSTERS = 200
+
+
+class Class(TitledTask):
+    """20 categories a completion; each stands for its most popular item, whose title is its name.
+
+    Categories are 200 clusters of the items' embeddings (fewer where there are fewer items). It
+    learns to name the 20 whose centres are nearest to the truth's embedding. A cluster none of
+    whose items has both a title and been trained on has no name, and is no category. An answer that
+    names no category takes the one whose item is nearest to it.
+    """
+
+    name = "class"
+    samples = 1
+    max_tokens = 768
+    may = ("count", "categories")
+
+    @cached_property
+    def _categories(self) -> tuple[Int32, Float32]:
+        """Return the categories' items, ``int32[n]``, and centres, ``float32[n, dim]``."""
+        vectors = self.matching.vectors
+        embedded = np.flatnonzero(np.any(vectors != 0, axis=1))
+        labels, centres = k_means(vectors[embedded], _CLUSTERS, self.bench.seed)
+        counts = np.bincount(self.train.items, minlength=len(vectors))
+        places = tie_order(self.train, len(vectors))
+        named = (counts > 0) & self.titles.present
+        # the most popular first, so that of each cluster the first is its item
+        order = np.argsort(places[embedded])
+        order = order[named[embedded[order]]]
+        clusters, first = np.unique(labels[order], return_index=True)
+        return embedded[order[first]].astype(np.int32), centres[clusters]
+
+    def _completions(self, prompts: Sessions, truth: Int32) -> list[str]:  # noqa: ARG002
+        items, centres = self._categories
+        vectors = self.matching.vectors[truth]
+        distances = (centres**2).sum(axis=1) - 2 * vectors @ centres.T
+        nearest = items[np.argsort(distances, axis=1, kind="stable")[:, :COUNT]]
+        known = np.any(vectors != 0, axis=1)
+        return [self.titles.lines(row) if k else "" for row, k in zip(nearest, known, strict=True)]
+
+    def _offers(self, prompts: Sessions, truth: Int32 | None = None) -> Int32:  # noqa: ARG002
+        return self._categories[0]
+
+    def _values(self, offers: Int32 | None, row: int) -> dict[str, str] | None:  # noqa: ARG002
+        assert offers is not None
+        return {"count": str(COUNT), "categories": self.titles.lines(offers)}
+
+
+def k_means(vectors: Float32, count: int, seed: int) -> tuple[Int64, Float32]:
+    """Return each row's cluster, ``int64[rows]``, and the clusters' centres.
+
+    Args:
+        vectors: ``float32[rows, dim]``.
+        count: clusters; fewer where there are fewer different rows.
+        seed: of the first centres.
+    """
+    from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
+
+    count = min(count, len(np.unique(vectors, axis=0)))
+    if not count:
+        return np.zeros(0, dtype=np.int64), vectors
+    with threadpool_limits(1, "openmp"):  # several threads add in the order in which they finish
+        found = KMeans(count, n_init=1, random_state=seed % 2**32).fit(vectors)
+    return found.labels_.astype(np.int64), found.cluster_centers_.astype(np.float32)

@@ -1,0 +1,33 @@
+"""GenItem: the title of the next item, asked for many times (paper 4.1)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from benchkit.contracts.sessions import Int32, Sessions
+from benchkit_plugins.recommenders.prompted.tasks.titled import COUNT, TitledTask
+from benchkit_plugins.recommenders.prompted.titles import Title
+
+
+class GenItem(TitledTask):
+    """One title a completion; the titles of 20 completions are ranked by frequency.
+
+    Ties break by first appearance.
+    """
+
+    name = "gen-item"
+    samples = COUNT
+    max_tokens = 96
+    may = ()
+    most = 1
+
+    def _completions(self, prompts: Sessions, truth: Int32) -> list[str]:  # noqa: ARG002
+        return [self.titles.shown[item] for item in truth]
+
+    def _ranked(self, said: Sequence[Sequence[Title]]) -> list[Title]:
+        titles = [title for completion in said for title in completion]
+        counts = Counter(title.key for title in titles)
+        first = {title.key: title for title in reversed(titles)}
+        # most_common keeps those of equal counts in the order in which they first appeared
+        return [first[key] for key, _ in counts.most_common()]

@@ -1,0 +1,36 @@
+"""Rank: LLMSeqSim's items, put into a better order (paper 4.4)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchkit.contracts.sessions import Int32, Sessions
+from benchkit.keys import mix
+from benchkit_plugins.recommenders.prompted.tasks.similar import SimilarTask, with_truth_first
+from benchkit_plugins.recommenders.prompted.tasks.titled import COUNT
+from benchkit_plugins.recommenders.seeding import prompt_hashes
+
+
+class Rank(SimilarTask):
+    """The titles of LLMSeqSim's 20 items, shown in random order, sorted by the model.
+
+    The order is a hash of prompt, item and seed. In training alone the truth is among them, in
+    place of the last where LLMSeqSim lacks it. A title that was not shown takes the candidate
+    nearest to it, whether the catalog has it or not.
+    """
+
+    name = "rank"
+    samples = 1
+    max_tokens = 768
+    needs = ("titles", "candidates")
+
+    def _offers(self, prompts: Sessions, truth: Int32 | None = None) -> Int32:
+        similar = self._similar(prompts)
+        items = similar if truth is None else with_truth_first(similar, truth)
+        drawn = mix(prompt_hashes(prompts, self.bench.seed)[:, None] ^ mix(items.astype(np.uint64)))
+        return np.take_along_axis(items, np.argsort(drawn, axis=1, kind="stable"), axis=1)
+
+    def _values(self, offers: Int32 | None, row: int) -> dict[str, str] | None:
+        assert offers is not None
+        shown = self.titles.lines(offers[row][offers[row] >= 0])
+        return {"count": str(COUNT), "candidates": shown} if shown else None

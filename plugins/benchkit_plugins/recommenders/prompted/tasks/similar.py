@@ -1,0 +1,35 @@
+"""LLMSeqSim's lists, which some tasks learn to improve on (paper 4.2, 4.4)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchkit import Sessions
+from benchkit.contracts.sessions import Int32
+from benchkit.distinct import distinct
+from benchkit_plugins.recommenders.prompted.tasks.titled import COUNT, TitledTask
+
+
+class SimilarTask(TitledTask):
+    """Base of the tasks that learn LLMSeqSim's 20 items for a prompt, with the truth put first."""
+
+    def _similar(self, prompts: Sessions) -> Int32:
+        """Return LLMSeqSim's best items with a title, ``int32[prompts, 20]``, -1 for a gap."""
+        config = self.config
+        values = {"embedder": config.embedder, "reducer": config.reducer, "dim": config.dim}
+        items = self.bench.recommender("llm-seq-sim", values).recommend(prompts, COUNT).items
+        return np.where((items >= 0) & self.titles.present[items], items, np.int32(-1))
+
+    def _completions(self, prompts: Sessions, truth: Int32) -> list[str]:
+        lists = with_truth_first(self._similar(prompts), truth)
+        return [self.titles.lines(items[items >= 0]) for items in lists]
+
+
+def with_truth_first(items: Int32, truth: Int32) -> Int32:
+    """Return the lists with the truth in front, as long as they were.
+
+    Args:
+        items: ``int32[prompts, n]``, -1 for a gap.
+        truth: ``int32[prompts]``.
+    """
+    return distinct(np.concatenate((truth[:, None], items), axis=1))[:, : items.shape[1]]

@@ -1,0 +1,119 @@
+"""What all tasks share: titles go out, one a line, and titles come back."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from benchkit.contracts.prompted import Conversation, Example
+from benchkit.contracts.sessions import Bool, Int32, Sessions
+from benchkit_plugins.recommenders.prompted.diagnostics import diagnose
+from benchkit_plugins.recommenders.prompted.matching import Matching
+from benchkit_plugins.recommenders.prompted.reading import titles_in
+from benchkit_plugins.recommenders.prompted.tasks.contract import Reading, Task
+from benchkit_plugins.recommenders.prompted.templates import read_template
+from benchkit_plugins.recommenders.prompted.titles import Title, Titles
+
+if TYPE_CHECKING:
+    from benchkit.bench import Bench
+    from benchkit_plugins.recommenders.prompted.config import PromptedConfig
+
+COUNT = 20  # titles that are asked for (paper 4)
+
+
+class TitledTask(Task):
+    """Base of the tasks: a prompt's titles are shown, titles are answered.
+
+    Attributes:
+        needs: placeholders that a template must hold.
+        may: others that it may hold.
+        most: titles a completion.
+    """
+
+    needs: ClassVar[Collection[str]] = ("titles",)
+    may: ClassVar[Collection[str]] = ("count",)
+    most: ClassVar[int] = COUNT
+
+    def __init__(self, config: PromptedConfig, train: Sessions, bench: Bench) -> None:
+        """Read titles and templates; embeddings are asked for when they are needed."""
+        self.config, self.train, self.bench = config, train, bench
+        self.template = read_template(config.templates, self.name, self.needs, self.may)
+        self.titles = Titles(bench.catalog, train)
+        self.matching = Matching(config, train, bench)
+
+    def example(self, sessions: Sessions) -> list[Example | None]:
+        """Return a training pair a session, None where there is none to be had."""
+        examples: list[Example | None] = [None] * len(sessions)
+        rows = np.flatnonzero((sessions.lengths >= 3) & self._titled(sessions))
+        full = sessions.take(rows)
+        truth = full.items[full.offsets[1:] - 1]
+        prompts = full.where(full.distances > 1)
+        conversations = self._conversations(prompts, self._offers(prompts, truth))
+        for row, conversation, wanted in zip(
+            rows, conversations, self._completions(prompts, truth), strict=True
+        ):
+            if conversation is not None and wanted:
+                examples[row] = Example(conversation, wanted)
+        return examples
+
+    def ask(self, prompts: Sessions) -> list[Conversation | None]:
+        """Return a conversation a prompt; None where no item of it has a title."""
+        return self._conversations(prompts, self._offers(prompts))
+
+    def read(self, prompts: Sessions, answers: Sequence[Sequence[str] | None], k: int) -> Reading:
+        """Return the lists that answers stand for."""
+        said = [
+            None if texts is None else [titles_in(text, self.titles, self.most) for text in texts]
+            for texts in answers
+        ]
+        ranked = [[] if each is None else self._ranked(each) for each in said]
+        seen = np.full(prompts.interactions, self.bench.exclude_prompt)
+        matches = self.matching.lists(ranked, k, prompts.where(seen), self._offers(prompts))
+        return Reading(matches.lists, diagnose(said, matches))
+
+    @abstractmethod
+    def _completions(self, prompts: Sessions, truth: Int32) -> list[str]:
+        """Return what the model should answer to each prompt; "" where nobody can tell.
+
+        Args:
+            prompts: sessions whose items all have titles.
+            truth: the item after each, ``int32[prompts]``.
+        """
+
+    def _ranked(self, said: Sequence[Sequence[Title]]) -> list[Title]:
+        """Return the titles of a prompt's completions, best first."""
+        return [title for completion in said for title in completion]
+
+    def _offers(self, prompts: Sessions, truth: Int32 | None = None) -> Int32 | None:  # noqa: ARG002
+        """Return what there is to choose from, as `Matching.lists` takes it.
+
+        Args:
+            prompts: any prompts.
+            truth: the item after each while training, ``int32[prompts]``.
+        """
+        return None
+
+    def _values(self, offers: Int32 | None, row: int) -> dict[str, str] | None:  # noqa: ARG002
+        """Return the values of a prompt's placeholders but {titles}; None: it cannot be asked."""
+        return {"count": str(COUNT)}
+
+    def _conversations(self, prompts: Sessions, offers: Int32 | None) -> list[Conversation | None]:
+        shown = prompts.where(self.titles.present[prompts.items]).last(self.config.last_n_items)
+        found: list[Conversation | None] = []
+        for row in range(len(shown)):
+            values = self._values(offers, row) if len(shown[row]) else None
+            if values is None:
+                found.append(None)
+            else:
+                titles = self.titles.lines(shown[row])
+                found.append(self.template.fill({**values, "titles": titles}))
+        return found
+
+    def _titled(self, sessions: Sessions) -> Bool:
+        """Return which sessions have titles for all items, ``bool[sessions]``."""
+        titled = np.ones(len(sessions), dtype=bool)
+        titled[sessions.owners[~self.titles.present[sessions.items]]] = False
+        return titled

@@ -1,0 +1,93 @@
+"""Titles as prompts show them and as answers give them back: one line each, on both sides."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchkit.contracts.sessions import Bool, Int32
+from benchkit.ranking import tie_order
+
+if TYPE_CHECKING:
+    from benchkit import Catalog, Sessions
+
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")  # what rules a terminal
+_LONGEST = 1000  # characters of an unknown title that are looked at
+
+
+def one_line(text: str) -> str:
+    """Return a title in one line: entities decoded, controls and runs of blanks made one blank.
+
+    A line break within a title would be two titles to whoever reads one a line.
+    """
+    text = _ESCAPES.sub("", text) if "\x1b" in text else text
+    while "&" in text and (decoded := html.unescape(text)) != text:
+        text = decoded  # an entity may hide another: what is shown must read back as the same
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(text.split())
+
+
+@dataclass(frozen=True)
+class Title:
+    """A title that an answer gives.
+
+    Attributes:
+        text: in one line.
+        items: the catalog's items of that title, the most popular first; none: a hallucination.
+    """
+
+    text: str
+    items: tuple[int, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What two titles share that are the same."""
+        return self.text.casefold()
+
+
+class Titles:
+    """The catalog by its titles.
+
+    Attributes:
+        shown: each item's title as prompts show it, "" where it has none.
+        present: which items have one, ``bool[items]``.
+    """
+
+    def __init__(self, catalog: Catalog, train: Sessions) -> None:
+        """Read the titles.
+
+        Args:
+            catalog: the items.
+            train: training sessions; what is popular there stands first among equal titles.
+        """
+        self.shown = [one_line(title) for title in catalog.titles]
+        self.present: Bool = np.array([bool(title) for title in self.shown], dtype=bool)
+        self._items: dict[str, tuple[int, ...]] = {}
+        for item in np.argsort(tie_order(train, len(catalog))).tolist():
+            if self.shown[item]:
+                key = self.shown[item].casefold()
+                self._items[key] = (*self._items.get(key, ()), item)
+
+    def lines(self, items: Int32 | Iterable[int]) -> str:
+        """Return the titles of some items, one a line."""
+        return "\n".join(self.shown[item] for item in items)
+
+    def find(self, spellings: Iterable[str]) -> Title | None:
+        """Return the title that some text stands for; None where it is none.
+
+        Args:
+            spellings: the text in one line, then with less and less around it; the first that the
+                catalog knows counts, else the last, unless it holds neither letter nor digit.
+        """
+        text = ""
+        for text in spellings:
+            if items := self._items.get(text.casefold()):
+                return Title(self.shown[items[0]], items)
+        text = text[:_LONGEST].rstrip()
+        return Title(text) if any(map(str.isalnum, text)) else None

@@ -1,0 +1,38 @@
+"""GenList: a whole list in one completion."""
+
+from __future__ import annotations
+
+from benchkit_plugins.recommenders.prompted.tasks.gen_list import GenList
+from tests.recommenders.prompted.asking import bench, listed, prompt, task, user
+
+# after item 0, LLMSeqSim lists 1, 2, 3 and 4: their vectors turn away from it, one by one
+VECTORS: list[list[float]] = [[1, 0], [1, 0.1], [1, 0.2], [1, 0.3], [1, 0.4]]
+GIVEN = bench(["a", "b", "", "d", "e"], VECTORS)
+
+
+def test_it_learns_llmseqsims_list_with_the_truth_put_first() -> None:
+    given = bench(["a", "b", "c", "d", "e"], VECTORS)
+    inside, outside = task(GenList, given).example(prompt([0, 0, 3], [0, 0, 0]))
+    assert inside.completion == "d\nb\nc\ne"
+    assert outside.completion == "a\nb\nc\nd\ne"
+    assert user(inside.prompt) == "a\na"
+    assert "the 20 products" in inside.prompt[0].content
+
+
+def test_of_twenty_the_last_makes_room() -> None:
+    vectors = [[1, place / 50] for place in range(30)]
+    given = bench([f"t{place}" for place in range(30)], vectors)
+    (pair,) = task(GenList, given).example(prompt([0, 0, 25]))
+    assert pair.completion.splitlines() == ["t25", *(f"t{place}" for place in range(1, 20))]
+
+
+def test_untitled_items_are_left_out() -> None:
+    (pair,) = task(GenList, GIVEN).example(prompt([0, 0, 3]))
+    assert pair.completion == "d\nb\ne"
+
+
+def test_the_answer_is_a_list_as_it_stands() -> None:
+    said = bench(["a", "b", "c"], said={"q": [0.1, 0.2, 0.9]})
+    reading = task(GenList, said).read(prompt([0]), [["1. b\n2. q\n3. q\n4. b\n5. c\n6. a"]], 3)
+    assert listed(reading.lists) == [[1, 2, 0]]
+    assert reading.diagnostics["hallucinations"] == 1 / 4

@@ -1,0 +1,54 @@
+"""Texts outside the catalog, embedded and reduced as its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchkit import Bench, Sessions, UnavailableError
+from tests.making import catalog
+
+
+def real_bench(folder: Path, **values: Any) -> Bench:
+    made = replace(catalog(4), texts=["red rose cream", "blue car racing", "", "red car"])
+    train = Sessions.from_lists([[0, 1, 3]])
+    return Bench(made, train, np.bincount(train.items, minlength=4), workspace=folder, **values)
+
+
+@pytest.mark.parametrize("name", ["lsa", "random"])
+@pytest.mark.parametrize("reducer", [None, "pca", "random-projection"])
+@pytest.mark.parametrize("fit_on", ["catalog", "train"])
+def test_a_catalogs_text_gets_its_items_vector(
+    tmp_path: Path, name: str, reducer: str | None, fit_on: str
+) -> None:
+    given = real_bench(tmp_path)
+    about: Any = (name, reducer, None if reducer is None else 2, fit_on)
+    vectors = given.embeddings(*about)
+    texts = ["red car", "", "red car", "unknown words"]
+    found = given.embed_texts(texts, *about)
+    np.testing.assert_allclose(found[0], vectors[3], atol=1e-4)
+    np.testing.assert_array_equal(found[0], found[2])
+    assert not found[1].any()
+    alone = given.embed_texts(texts[:1], *about)
+    np.testing.assert_allclose(alone[0], found[0], atol=1e-6)
+
+
+def test_texts_of_no_content_need_no_embedder(tmp_path: Path) -> None:
+    assert real_bench(tmp_path).embed_texts(["", ""], "random", "pca", 2).shape[0] == 2
+
+
+def test_shuffled_asks_the_other_embedder(tmp_path: Path) -> None:
+    given = real_bench(tmp_path, values={"shuffled": {"of": "random"}})
+    found = given.embed_texts(["red car"], "shuffled")
+    np.testing.assert_array_equal(found, given.embed_texts(["red car"], "random"))
+
+
+def test_an_embedder_of_catalogs_alone_says_so() -> None:
+    from benchkit_plugins.embedders.random import Random
+
+    with pytest.raises(UnavailableError, match="random embeds nothing but the catalog"):
+        Random().embed_others(["a"], ["b"], lambda _: np.zeros((1, 1), dtype=np.float32))
