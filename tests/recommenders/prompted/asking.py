@@ -1,0 +1,78 @@
+"""Providers, courses and prompts for tests."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchkit.contracts.config import Value
+from benchkit.contracts.prompted import Conversation, Example, Message, Pairs
+from benchkit_plugins.recommenders.prompted.config import PromptedConfig
+from benchkit_plugins.recommenders.prompted.providers.contract import (
+    Completions,
+    Course,
+    Sampling,
+)
+from benchkit_plugins.recommenders.prompted.providers.hosted import Hosted
+from benchkit_plugins.recommenders.prompted.providers.openai import OpenAI
+
+
+def provider(name: str, url: str, **values: Value) -> Hosted:
+    """Return a provider that asks the service."""
+    where: dict[str, Value] = (
+        {"base_url": f"{url}/v1", "price": "1/2/3"} if name == "openai" else {"api_endpoint": url}
+    )
+    config = PromptedConfig.create(
+        {"provider": name, "timeout": 5.0, "retries": 3, **where, **values}, "tests"
+    )
+    return {"openai": OpenAI}[name](config, Path(tempfile.gettempdir()))
+
+
+def prompt(text: str) -> Conversation:
+    """Return a conversation."""
+    return (Message("system", "You recommend."), Message("user", text))
+
+
+def pairs(train: int = 12, validation: int = 3) -> Pairs:
+    """Return pairs to fine-tune on."""
+    made = [Example(prompt(f"titles {n}"), f"truth {n}") for n in range(train + validation)]
+    return Pairs(made[:train], made[train:])
+
+
+def course(of: Hosted, seed: int = 7) -> Course:
+    """Return a course with the provider's own recipe."""
+    return Course(of.identity(), of.recipe(), pairs(), seed)
+
+
+def sampling(samples: int = 3, temperature: float = 0.5) -> Sampling:
+    """Return how to sample."""
+    return Sampling(samples, temperature, 1.0, 16, 100)
+
+
+class Purse:
+    """Notes what is asked for, and what is told."""
+
+    def __init__(self) -> None:
+        self.allowed: list[float] = []
+        self.lines: list[str] = []
+
+    def allow(self, dollars: float) -> None:
+        self.allowed.append(dollars)
+
+    def report(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def sampled(
+    of: Hosted,
+    texts: Sequence[str],
+    how: Sampling | None = None,
+    model: str | None = None,
+    purse: Purse | None = None,
+) -> dict[str, Completions]:
+    """Return the completions of each prompt."""
+    purse = purse or Purse()
+    prompts = [prompt(text) for text in texts]
+    found = of.sample(model, prompts, how or sampling(), purse.allow, purse.report)
+    return {texts[index]: completions for index, completions in found}
