@@ -72,16 +72,28 @@ def credentials(api_endpoint: str | None) -> Any:
     return found
 
 
+def storage(project: str, api_endpoint: str | None) -> Any:
+    """Return a client of Cloud Storage, with the credentials of `client`.
+
+    Raises:
+        UnavailableError: there are no credentials.
+    """
+    from google.cloud import storage as sdk
+
+    return sdk.Client(project=project, credentials=credentials(api_endpoint))
+
+
 def token(client: Any) -> str | None:
     """Return the secret that a client sends."""
-    secret: str | None = getattr(client.transport._credentials, "token", None)
+    sender = getattr(client, "transport", client)
+    secret: str | None = getattr(sender._credentials, "token", None)
     return secret
 
 
-def failed(error: Exception, timeout: float, token: str | None) -> CallError:
+def failed(error: Exception, timeout: float, *tokens: str | None) -> CallError:
     """Return what an error of a client means; to be raised `from None`.
 
-    No traceback may hold what a server said: it could echo the token.
+    No traceback may hold what a server said: it could echo a token.
     """
     import requests
     from google.api_core.exceptions import GoogleAPICallError
@@ -93,7 +105,7 @@ def failed(error: Exception, timeout: float, token: str | None) -> CallError:
     if isinstance(error, requests.RequestException):
         kind = type(error).__name__
         return CallError(f"the connection to vertex failed ({kind})", again=True, billed=True)
-    words = scrubbed(getattr(error, "message", error), token)
+    words = scrubbed(getattr(error, "message", error), *tokens)
     if isinstance(error, GoogleAPICallError):
         code = int(error.code or 0)
         headers = getattr(error.response, "headers", None) or {}

@@ -16,17 +16,20 @@ from benchkit_plugins.recommenders.prompted.providers.contract import (
 )
 from benchkit_plugins.recommenders.prompted.providers.hosted import Hosted
 from benchkit_plugins.recommenders.prompted.providers.openai import OpenAI
+from benchkit_plugins.recommenders.prompted.providers.vertex import Vertex
 
 
 def provider(name: str, url: str, **values: Value) -> Hosted:
     """Return a provider that asks the service."""
     where: dict[str, Value] = (
-        {"base_url": f"{url}/v1", "price": "1/2/3"} if name == "openai" else {"api_endpoint": url}
+        {"base_url": f"{url}/v1"}
+        if name == "openai"
+        else {"api_endpoint": url, "bucket": "some-bucket"}
     )
-    config = PromptedConfig.create(
-        {"provider": name, "timeout": 5.0, "retries": 3, **where, **values}, "tests"
-    )
-    return {"openai": OpenAI}[name](config, Path(tempfile.gettempdir()))
+    common: dict[str, Value] = {"timeout": 5.0, "retries": 3, "price": "1/2/3"}
+    config = PromptedConfig.create({"provider": name, **common, **where, **values}, "tests")
+    kind: type[Hosted] = OpenAI if name == "openai" else Vertex
+    return kind(config, Path(tempfile.gettempdir()))
 
 
 def prompt(text: str) -> Conversation:

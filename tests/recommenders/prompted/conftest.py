@@ -20,4 +20,5 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "some-project")
     with serving() as state:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", state.url)  # what Google's SDK looks for
         yield state

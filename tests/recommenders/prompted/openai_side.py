@@ -26,11 +26,11 @@ def answer(
         case "GET", ["files", name, "content"]:
             return found(state.files, name)["content"]
         case "POST", ["fine_tuning", "jobs"]:
-            return shown_job(begun_job(state, body))
+            return shown_job(state, begun_job(state, body))
         case "GET", ["fine_tuning", "jobs"]:
-            return turned([shown_job(job) for job in state.jobs], query, state.page)
+            return turned([shown_job(state, job) for job in state.jobs], query, state.page)
         case "GET", ["fine_tuning", "jobs", name]:
-            return shown_job(advanced_job(state, found(state.jobs, name)))
+            return shown_job(state, advanced_job(state, found(state.jobs, name)))
         case "GET", ["fine_tuning", "jobs", name, "events"]:
             return turned(found(state.jobs, name)["events"], query, state.page)
         case "GET", ["fine_tuning", "jobs", name, "checkpoints"]:
@@ -157,10 +157,10 @@ def advanced_job(state: Service, job: Fields) -> Fields:
     return job
 
 
-def shown_job(job: Fields) -> Fields:
+def shown_job(state: Service, job: Fields) -> Fields:
     """Return a job as the service shows it."""
     done, failed = job["state"] == "succeeded", job["state"] == "failed"
-    error = {"code": "bad", "message": "the file is bad", "param": None}
+    error = {"code": "bad", "message": state.blame, "param": None}
     return {
         **{key: job[key] for key in ("id", "created_at")},
         **{key: job["body"][key] for key in ("model", "training_file", "seed", "metadata")},

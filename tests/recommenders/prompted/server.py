@@ -35,10 +35,14 @@ class Service:
             ``429``, ``500`` and other codes, ``cut`` (done, but the answer is cut), ``slow``,
             ``no json``.
         life: states that a new job or batch goes through, one at each look.
+        after: a ``Retry-After`` header for errors.
+        message: of errors; ``{key}`` becomes what stood in the Authorization header.
+        blame: why a fine-tuning fails.
         losses: validation losses of a job's checkpoints.
         page: entries of a page, whatever is asked for.
         most: most completions a request, more are refused.
         refuses: a word whose prompts are refused; ``filtered`` one whose answers are held back.
+        answered_of_a_batch: requests of a batch that are answered in time.
         files, jobs, batches: what was made, oldest first.
         log: "METHOD path" of each request, without its query.
         bodies: what was sent with them.
@@ -49,7 +53,7 @@ class Service:
         self.url = url
         self.orders: list[tuple[str, str]] = []
         self.after: str | None = None
-        self.message = "not now, {key}"
+        self.message, self.blame = "not now, {key}", "the file is bad"
         self.life = ["queued", "running", "succeeded"]
         self.losses: list[float | None] = []
         self.page, self.most = 2, 128

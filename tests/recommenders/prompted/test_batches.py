@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import product
 
 import pytest
 
@@ -99,6 +100,7 @@ def test_what_a_batch_left_out_is_asked_again(service: Service) -> None:
     sizes = [len(f["content"].splitlines()) for f in service.files if f["purpose"] == "batch"]
     assert sizes == [10, 6, 2]
     assert len(purse.allowed) == 3
+    assert math.isclose(sum(each.promised for each in found.values()), sum(purse.allowed))
 
 
 def test_a_batch_without_answers_is_an_error(service: Service) -> None:
@@ -120,20 +122,26 @@ def test_a_failed_batch_can_be_begun_again(service: Service, end: str, words: st
     assert set(sampled(batching(service), TEXTS)) == set(TEXTS)
 
 
-def test_refused_prompts_have_empty_texts(service: Service) -> None:
-    found = sampled(batching(service), ["REFUSE", "FILTER", "x"])
+def test_refused_and_hostile_prompts_are_answered(service: Service) -> None:
+    found = sampled(batching(service), ["REFUSE", "FILTER", "x", "?", "\ud800"])
     assert found["REFUSE"].texts == found["FILTER"].texts == ("", "", "")
     assert all(found["x"].texts)
+    assert found["?"].texts == found["\ud800"].texts, "both are answered"
     assert len(service.batches) == 1
 
 
-@pytest.mark.parametrize("order", ["429", "500", "cut", "slow"])
 @pytest.mark.parametrize(
-    "request_", ["POST /v1/files", "POST /v1/batches", "GET /v1/batches/", "/content"]
+    ("request_", "order"),
+    [
+        *product(["POST /v1/files", "POST /v1/batches", "GET /v1/batches/"], ["cut", "429"]),
+        ("POST /v1/batches", "slow"),
+        ("/content", "cut"),
+        ("/content", "500"),
+    ],
 )
 def test_what_passes_is_waited_out(service: Service, request_: str, order: str) -> None:
     service.orders, purse = [(request_, order)], Purse()
-    asked = provider("openai", service.url, batch=True, timeout=0.5 if order == "slow" else 5.0)
+    asked = provider("openai", service.url, batch=True, timeout=0.6 if order == "slow" else 5.0)
     assert set(sampled(asked, TEXTS, purse=purse)) == set(TEXTS)
     assert len(service.batches) == 1
     assert len(purse.allowed) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from functools import partial
+from itertools import product
 from typing import Any
 
 import pytest
@@ -89,11 +90,18 @@ def test_a_killed_run_finds_its_job_again(service: Service) -> None:
     assert not purse.allowed
 
 
-@pytest.mark.parametrize("order", ["cut", "slow", "500", "429"])
-@pytest.mark.parametrize("request_", ["POST /v1/files", JOBS, "GET /v1/fine_tuning", "/events"])
+@pytest.mark.parametrize(
+    ("request_", "order"),
+    [
+        *product(["POST /v1/files", JOBS, "GET /v1/fine_tuning", "/events"], ["cut", "429"]),
+        ("POST /v1/files", "slow"),
+        (JOBS, "slow"),
+        (JOBS, "500"),
+    ],
+)
 def test_nothing_is_begun_twice(service: Service, request_: str, order: str) -> None:
     service.orders, purse = [(request_, order)], Purse()
-    trained(service, purse, timeout=0.5 if order == "slow" else 5.0)
+    trained(service, purse, timeout=0.6 if order == "slow" else 5.0)
     assert len(service.jobs) == 1
     assert len(service.files) == 2
     assert len(purse.allowed) == 1
@@ -179,7 +187,7 @@ def test_refused_and_filtered_prompts_have_empty_texts(service: Service) -> None
 @pytest.mark.parametrize("order", ["429", "500", "cut", "slow", "no json"])
 def test_what_passes_is_waited_out(service: Service, order: str) -> None:
     service.orders, purse = [("/chat/", order)] * 2, Purse()
-    values = {"timeout": 0.3 if order == "slow" else 5.0}
+    values = {"timeout": 0.6 if order == "slow" else 5.0}
     found = sampled(provider("openai", service.url, **values), ["x"], purse=purse)
     assert all(found["x"].texts)
     maybe_paid = order in ("cut", "slow", "no json")
@@ -219,6 +227,12 @@ def test_keys_are_not_repeated(service: Service, part: str) -> None:
         (ask if part == "/chat/" else partial(trained, service))()
     assert KEY not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_jobs_that_blame_a_key_do_not_repeat_it(service: Service) -> None:
+    service.life, service.blame = ["failed"], f"the key {KEY}\n is bad"
+    with pytest.raises(UnavailableError, match=r"nothing: the key \[secret\] is bad;"):
+        trained(service)
 
 
 def test_without_a_key_nothing_is_asked(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

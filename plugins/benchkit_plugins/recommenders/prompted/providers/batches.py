@@ -36,7 +36,7 @@ _ENDPOINT = "/v1/chat/completions"
 
 @dataclass
 class _Request:
-    """A prompt that waits for its answers; `promised` once this run has asked for it."""
+    """A prompt that waits for its answers; `promised` is what this run told `allow` for it."""
 
     index: int
     body: dict[str, Any]
@@ -55,12 +55,11 @@ def sampled(
     """Yield completions of earlier batches, then of new ones, one batch after the other."""
     run = _Run(provider, model, sampling, prompts, report)
     for batch in provider.asked(run.earlier):
-        yield from run.answers(batch)
+        if run.concerned(batch):
+            yield from run.answers(batch)
     while run.waiting:
         part = dict(islice(run.waiting.items(), LARGEST))
-        for request in part.values():
-            request.promised += run.dollars(request.tokens, run.count * sampling.max_tokens)
-        allow(sum(request.promised for request in part.values()))
+        allow(run.promise(part))
         batch = provider.asked(partial(run.begun, part))
         yield from run.answers(batch)
         if len(part.keys() - run.waiting.keys()) == 0:
@@ -86,19 +85,28 @@ class _Run:
         self.count = hosted.distinct(sampling)
         name = model or provider.model
         self.label = _digest({"model": name, "sampling": repr(sampling)})
-        bodies = [
-            chat.request(name, prompt, sampling, self.count, sampling.seed, provider.own)
-            for prompt in prompts
-        ]
+        # of what is asked, not of what is sent: there, titles that cannot be sent may be the same
         self.waiting = {
-            _digest(body): _Request(index, body, tokens_of(prompts[index]))
-            for index, body in enumerate(bodies)
+            _digest([[each.role, each.content] for each in prompt]): _Request(
+                index,
+                chat.request(name, prompt, sampling, self.count, sampling.seed, provider.own),
+                tokens_of(prompt),
+            )
+            for index, prompt in enumerate(prompts)
         }
         self.seen: set[str] = set()
         self.problem = ""
 
     def dollars(self, read: int, written: int) -> float:
         return self.rates.of(read, written, batch=True)
+
+    def promise(self, part: dict[str, _Request]) -> float:
+        """Return the estimated dollars of these requests, and note them."""
+        written = self.count * self.sampling.max_tokens
+        estimates = [self.dollars(request.tokens, written) for request in part.values()]
+        for request, estimate in zip(part.values(), estimates, strict=True):
+            request.promised += estimate
+        return sum(estimates)
 
     def earlier(self) -> list[Any]:
         """Return this label's batches, whoever began them."""
@@ -121,11 +129,15 @@ class _Run:
             metadata={jobs.LABEL: self.label, _PART: digest},
         )
 
+    def concerned(self, batch: Any) -> bool:
+        """Return whether a batch asks what waits here."""
+        asked = (_fields(line).get("custom_id") for line in self._lines(batch.input_file_id))
+        return any(name in self.waiting for name in asked)
+
     def answers(self, batch: Any) -> Iterator[tuple[int, Completions]]:
         """Yield what a batch brings to waiting prompts, after its end."""
-        if batch.status in _UNDER_WAY and not self._concerned(batch):
-            return
         self.seen.add(batch.id)
+        self.problem = ""
         batch = self._end(batch)
         if batch is None:
             return
@@ -136,11 +148,6 @@ class _Run:
         for file in filter(None, (batch.output_file_id, batch.error_file_id)):
             for line in self._lines(file):
                 yield from self._read(line, share)
-
-    def _concerned(self, batch: Any) -> bool:
-        """Return whether a batch that is under way asks what waits here."""
-        asked = (_fields(line).get("custom_id") for line in self._lines(batch.input_file_id))
-        return any(name in self.waiting for name in asked)
 
     def _end(self, batch: Any) -> Any:
         """Return a batch at its end, None where it has vanished."""
