@@ -11,6 +11,7 @@ import pytest
 from benchkit.errors import BenchkitError, UnavailableError
 from benchkit_plugins.recommenders.prompted.providers import batches
 from benchkit_plugins.recommenders.prompted.providers.hosted import Hosted
+from benchkit_plugins.recommenders.prompted.providers.openai import OpenAI
 from tests.recommenders.prompted.asking import Purse, prompt, provider, sampled, sampling
 from tests.recommenders.prompted.killed import TEXTS
 from tests.recommenders.prompted.killing import kill_in_the_middle
@@ -145,6 +146,28 @@ def test_what_passes_is_waited_out(service: Service, request_: str, order: str) 
     assert set(sampled(asked, TEXTS, purse=purse)) == set(TEXTS)
     assert len(service.batches) == 1
     assert len(purse.allowed) == 1
+
+
+def test_files_that_are_no_answers_are_survived(service: Service) -> None:
+    service.orders = [("/content", "no json")]
+    with pytest.raises(UnavailableError, match="brought no answer; the same command"):
+        sampled(batching(service), TEXTS)
+    assert set(sampled(batching(service), TEXTS)) == set(TEXTS)
+    assert len(service.batches) == 1
+    lines = [b"", b"[]", b'{"custom_id": 1}', b'{"response": [1], "error": "x"}', b"\xff"]
+    prompts = [prompt(text) for text in TEXTS]
+    asked = batching(service)
+    assert isinstance(asked, OpenAI)
+    run = batches._Run(asked, None, sampling(), prompts, print)
+    hostile: list[dict[str, object]] = [
+        {"response": {"body": 1}},
+        {"response": []},
+        {"error": 5},
+        {"error": {"code": []}},
+    ]
+    named = zip(run.waiting, hostile, strict=False)
+    lines += [json.dumps({"custom_id": name, **each}).encode() for name, each in named]
+    assert not [found for line in lines for found in run._read(line, 1.0)]
 
 
 def test_large_sets_are_split_and_the_cap_holds(

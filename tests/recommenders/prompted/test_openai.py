@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from benchkit.errors import BenchkitError, ConfigError, UnavailableError
+from benchkit.stages.spending import Spending
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from tests.recommenders.prompted.asking import (
     Purse,
@@ -209,6 +210,17 @@ def test_what_has_arrived_is_yielded_before_a_failure(service: Service) -> None:
     service.orders = [("/chat/", "403")]
     with pytest.raises(UnavailableError, match="answered 403: "):
         list(found)
+
+
+def test_the_cap_is_never_exceeded(service: Service) -> None:
+    asked = provider("openai", service.url)
+    spending = Spending(cap=0.0003)
+    prompts = [prompt(f"x {n}") for n in range(20)]
+    found: list[int] = []
+    reading = asked.sample(None, prompts, sampling(), spending.allow, print)
+    with pytest.raises(BenchkitError, match=r"cap of \$0.0003 would be exceeded"):
+        found.extend(index for index, _ in reading)
+    assert 0 < len(found) == service.count("POST /v1/chat") < 20
 
 
 def test_a_model_that_is_gone_is_named(service: Service) -> None:

@@ -189,15 +189,13 @@ class _Run:
         """Yield the answers that a line brings, if it does."""
         entry = _fields(line)
         request = self.waiting.get(str(entry.get("custom_id")))
-        response = entry.get("response") or {}
-        error = entry.get("error") or (response.get("body") or {}).get("error") or {}
+        body = chat.fields(chat.fields(entry.get("response")).get("body"))
+        error = chat.fields(entry.get("error") or body.get("error"))
         if request is None:
             return
         try:
             refused = error.get("code") in chat.REFUSED
-            answer = (
-                chat.refusal(self.count) if refused else chat.read(response.get("body"), self.count)
-            )
+            answer = chat.refusal(self.count) if refused else chat.read(body, self.count)
         except CallError as problem:
             self._note(error.get("message") or problem.reason)
             return
@@ -230,10 +228,9 @@ def _line(name: str, body: dict[str, Any]) -> str:
 def _fields(line: bytes) -> dict[str, Any]:
     """Return a line's fields, none where it is no JSON object."""
     try:
-        entry = json.loads(line)
+        return chat.fields(json.loads(line))
     except ValueError:
         return {}
-    return entry if isinstance(entry, dict) else {}
 
 
 def _digest(value: object) -> str:

@@ -45,20 +45,20 @@ def read(body: object, count: int) -> Answer:
     Raises:
         CallError: it holds none.
     """
-    fields = _fields(body)
-    choices = fields.get("choices")
+    answer = fields(body)
+    choices = answer.get("choices")
     if not isinstance(choices, list) or not choices:
         raise CallError("openai returned no completion", again=True, billed=True)
-    usage = _fields(fields.get("usage"))
+    usage = fields(answer.get("usage"))
     return Answer(
-        [_text(_fields(choice)) for choice in choices[:count]],
+        [_text(fields(choice)) for choice in choices[:count]],
         _tokens(usage.get("prompt_tokens")),
         _tokens(usage.get("completion_tokens")),
     )
 
 
 def _text(choice: dict[str, Any]) -> str:
-    message = _fields(choice.get("message"))
+    message = fields(choice.get("message"))
     content = message.get("content")
     refused = message.get("refusal") or choice.get("finish_reason") == "content_filter"
     return well_formed(content) if isinstance(content, str) and not refused else ""
@@ -68,5 +68,6 @@ def _tokens(count: object) -> int | None:
     return count if isinstance(count, int) and count >= 0 else None
 
 
-def _fields(value: object) -> dict[str, Any]:
+def fields(value: object) -> dict[str, Any]:
+    """Return a JSON object, an empty one where the value is none."""
     return value if isinstance(value, dict) else {}

@@ -28,19 +28,19 @@ class Limits:
         tokens: most tokens a pair.
         size: most bytes a file.
         fewest: fewest pairs to train on.
-        train: most pairs to train on.
-        validation: most pairs to validate on.
+        train: most pairs to train on, None for no limit.
+        validation: most pairs to validate on, None for no limit.
     """
 
     service: str
     tokens: int
     size: int
     fewest: int
-    train: int
-    validation: int
+    train: int | None = None
+    validation: int | None = None
 
 
-OPENAI = Limits("openai", 65_536, 512_000_000, 10, 10_000_000, 10_000_000)
+OPENAI = Limits("openai", 65_536, 512_000_000, 10)
 VERTEX = Limits("vertex", 131_072, 1_000_000_000, 1, 1_000_000, 5_000)
 
 
@@ -109,9 +109,9 @@ def _file(
     limits: Limits,
     line: Callable[[Example], dict[str, Any]],
     part: str,
-    most: int,
+    most: int | None,
 ) -> str:
-    if len(examples) > most:
+    if most is not None and len(examples) > most:
         raise DataError(
             f"{limits.service} takes at most {most:,} {part} pairs, not {len(examples):,}"
         )
