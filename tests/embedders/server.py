@@ -12,12 +12,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
 
 from benchkit.contracts.recommender import Float32
+from tests.serving import Handler, listening
 
 DIM = 8
 
@@ -81,24 +81,11 @@ class Server:
 @contextmanager
 def serving() -> Iterator[Server]:
     """Serve on a free port of loopback."""
-    http = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    http.daemon_threads = True
-    state = http.state = Server(f"http://127.0.0.1:{http.server_port}")  # type: ignore[attr-defined]
-    thread = threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
+    with listening(_Handler, Server) as state:
         yield state
-    finally:
-        http.shutdown()
-        http.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
+class _Handler(Handler):
     def do_POST(self) -> None:
         state: Server = self.server.state  # type: ignore[attr-defined]
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -115,12 +102,12 @@ class _Handler(BaseHTTPRequestHandler):
         if order.isdigit():
             key = self.headers.get("Authorization", "").removeprefix("Bearer ")
             words = json.dumps(state.body).replace("{key}", key)
-            self._send(int(order), words.encode(), state.after)
+            self.send(int(order), words.encode(), state.after)
             return
         if order == "slow":
             time.sleep(1.0)
         answer = b"<html>" if order == "no json" else self._answer(order, texts)
-        self._send(200, answer, cut=order == "cut")
+        self.send(200, answer, cut=order == "cut")
 
     def _answer(self, order: str, texts: list[str]) -> bytes:
         dim = {"dim": 5, "more dims": DIM + 1}.get(order, DIM)
@@ -131,18 +118,6 @@ class _Handler(BaseHTTPRequestHandler):
             del vectors[-1]
         speak = _vertex if ":predict" in self.path else _openai
         return json.dumps(speak(order, texts, vectors)).encode()
-
-    def _send(self, code: int, body: bytes, after: str | None = None, cut: bool = False) -> None:
-        self.send_response(code)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        if after is not None:
-            self.send_header("Retry-After", after)
-        self.end_headers()
-        self.wfile.write(body[: len(body) // 2] if cut else body)
-        if cut:
-            self.wfile.flush()
-            self.close_connection = True
 
 
 def _openai(order: str, texts: list[str], vectors: list[Float32]) -> dict[str, Any]:

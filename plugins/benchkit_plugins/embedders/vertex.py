@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
 import numpy as np
 
-from benchkit import Embedder, UnavailableError, hookimpl, param
-from benchkit.errors import ConfigError
+from benchkit import Embedder, hookimpl, param
 from benchkit_plugins.embedders.paid import Answer, PaidConfig, PaidEmbedder, as_vectors
-from benchkit_plugins.language_models.calls import CallError, retry_after, scrubbed
+from benchkit_plugins.language_models import vertex
+from benchkit_plugins.language_models.addresses import check_address
 
 if TYPE_CHECKING:
     from benchkit.contracts.config import Value
 
-PROJECT = "GOOGLE_CLOUD_PROJECT"
 Task = Literal["none", "SEMANTIC_SIMILARITY", "RETRIEVAL_DOCUMENT", "CLUSTERING"]
 
 
@@ -33,7 +29,7 @@ class VertexConfig(PaidConfig):
     )
     dimensions: int | None = param(None, "dimensions to ask for; none: all", at_least=1)
     task_type: Task = param("none", "what the vectors are for; none: as the model has it")
-    project: str | None = param(None, f"project that pays; none: {PROJECT}")
+    project: str | None = param(None, f"project that pays; none: {vertex.PROJECT}")
     location: str = param("us-central1", "where the model runs")
     api_endpoint: str | None = param(
         None, "address of another server; at http:// no credentials are sent"
@@ -43,14 +39,8 @@ class VertexConfig(PaidConfig):
     )
 
     def __post_init__(self) -> None:
-        if self.api_endpoint is None:
-            return
-        address = urlsplit(self.api_endpoint)
-        if address.scheme not in ("http", "https") or not address.hostname:
-            raise ConfigError("vertex: api_endpoint takes an address such as http://localhost:8080")
-        # the address is written into records
-        if address.username or address.password or address.query:
-            raise ConfigError("vertex: api_endpoint must hold no key or password")
+        if self.api_endpoint is not None:
+            check_address("vertex: api_endpoint", self.api_endpoint)
 
 
 class Vertex(PaidEmbedder):
@@ -72,15 +62,12 @@ class Vertex(PaidEmbedder):
     @classmethod
     def unavailable(cls) -> str | None:
         """Return what is not installed."""
-        # the parent first: looking for a submodule of what is missing is an error
-        if find_spec("google") is None or find_spec("google.cloud") is None:
-            return _EXTRA
-        return _EXTRA if find_spec("google.cloud.aiplatform_v1") is None else None
+        return vertex.not_installed()
 
     def obstacle(self) -> str | None:
         """Return what is not installed or not said."""
-        if not self._project():
-            return f"say which project pays: set {PROJECT}, or --set vertex.project=PROJECT"
+        if not vertex.project(self.config.project):
+            return f"say which project pays: set {vertex.PROJECT}, or --set vertex.project=PROJECT"
         return self.unavailable()
 
     def identity(self) -> dict[str, Value]:
@@ -111,75 +98,21 @@ class Vertex(PaidEmbedder):
         client = self._client
         try:
             response = client.predict(
-                endpoint=f"projects/{self._project()}/locations/{config.location}"
+                endpoint=f"projects/{vertex.project(config.project)}/locations/{config.location}"
                 f"/publishers/google/models/{config.model}",
                 instances=[{"content": text, **task} for text in texts],
                 parameters=parameters,
                 retry=None,
                 timeout=config.timeout,
             )
-        # no traceback may hold what a server said: it could echo the token
         except Exception as error:
-            raise _failed(error, config.timeout, self._token()) from None
+            raise vertex.failed(error, config.timeout, vertex.token(client)) from None
         return _answer(type(response).pb(response), len(texts), config.dimensions)
-
-    def _project(self) -> str:
-        return self.config.project or os.environ.get(PROJECT, "").strip()
-
-    def _token(self) -> str | None:
-        token: str | None = getattr(self._client.transport._credentials, "token", None)
-        return token
 
     @cached_property
     def _client(self) -> Any:
-        from google.api_core.client_options import ClientOptions
-        from google.auth.credentials import AnonymousCredentials
-        from google.auth.exceptions import DefaultCredentialsError
-        from google.cloud.aiplatform_v1 import PredictionServiceClient
-
-        given = self.config.api_endpoint
-        plain = given is not None and urlsplit(given).scheme == "http"
-        endpoint = given or f"{self.config.location}-aiplatform.googleapis.com"
-        try:
-            return PredictionServiceClient(
-                transport="rest",
-                credentials=AnonymousCredentials() if plain else None,
-                client_options=ClientOptions(api_endpoint=endpoint.rstrip("/")),
-            )
-        except DefaultCredentialsError:
-            raise UnavailableError(
-                "vertex finds no credentials: run `gcloud auth application-default login`, or set "
-                "GOOGLE_APPLICATION_CREDENTIALS to the file of a service account"
-            ) from None
-
-
-_EXTRA = "it needs an extra: pip install 'benchkit[vertex]'"
-
-
-def _failed(error: Exception, timeout: float, token: str | None) -> CallError:
-    """Return what an error of the client means."""
-    import requests
-    from google.api_core.exceptions import GoogleAPICallError
-    from google.protobuf.json_format import ParseError
-
-    if isinstance(error, requests.Timeout):
-        reached = not isinstance(error, requests.ConnectTimeout)
-        return CallError(f"vertex did not answer within {timeout:g} s", again=True, billed=reached)
-    if isinstance(error, requests.RequestException):
-        kind = type(error).__name__
-        return CallError(f"the connection to vertex failed ({kind})", again=True, billed=True)
-    words = scrubbed(getattr(error, "message", error), token)
-    if isinstance(error, GoogleAPICallError):
-        code = int(error.code or 0)
-        headers = getattr(error.response, "headers", None) or {}
-        return CallError(
-            f"vertex answered {code}: {words}",
-            again=code in (408, 429) or code >= 500,
-            after=retry_after(headers.get("Retry-After")),
-        )
-    # a body that is no JSON, say; anything else is not mended by trying again
-    kind, passing = type(error).__name__, isinstance(error, (ValueError, ParseError))
-    return CallError(f"vertex: {kind}: {words}", again=passing, billed=True)
+        config = self.config
+        return vertex.client("PredictionServiceClient", config.api_endpoint, config.location)
 
 
 def _answer(response: Any, count: int, dimensions: int | None) -> Answer:

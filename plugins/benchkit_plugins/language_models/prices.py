@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from benchkit import UnavailableError
+from benchkit.errors import ConfigError, UnavailableError
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,87 @@ def price(service: str, model: str, given: float | None) -> Price:
         )
     entry = data[service][model]
     return Price(entry["dollars"], entry["per_million"], data["as_of"])
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What a model that writes completions costs, in US dollars per million tokens.
+
+    Attributes:
+        input: tokens read.
+        output: tokens written.
+        training: tokens trained on; None where nobody knows.
+        batch: share of the price that a batch API takes.
+    """
+
+    input: float
+    output: float
+    training: float | None = None
+    batch: float = 1.0
+
+    def of(self, read: int, written: int, batch: bool = False) -> float:
+        """Return the US dollars of so many tokens read and written."""
+        dollars = (self.input * read + self.output * written) / 1e6
+        return dollars * self.batch if batch else dollars
+
+    def of_training(self, tokens: int) -> float:
+        """Return the US dollars of training on so many tokens.
+
+        Raises:
+            UnavailableError: nobody knows them.
+        """
+        if self.training is None:
+            raise UnavailableError(f"what training the model costs is not known; {_GIVE}")
+        return self.training * tokens / 1e6
+
+
+_GIVE = (
+    "give it in US dollars per million tokens by --set RECOMMENDER.price=INPUT/OUTPUT/TRAINING, "
+    "0/0/0 where it costs nothing"
+)
+
+
+def rates(service: str, model: str, tuned: bool, given: str | None) -> Rates:
+    """Return what a model's completions cost, the user's prices where they are given.
+
+    Args:
+        service: openai or vertex.
+        model: the base model's name.
+        tuned: whether a fine-tuned model of it is asked.
+        given: INPUT/OUTPUT/TRAINING of the user.
+
+    Raises:
+        ConfigError: the user's prices cannot be read.
+        UnavailableError: nobody knows them.
+    """
+    known = _prices()["completions"][service]
+    if given is not None:
+        return replace(parsed(given), batch=known.get(model, {}).get("batch", 1.0))
+    if model not in known:
+        raise UnavailableError(
+            f"the price of {model!r} is not known, only of {', '.join(sorted(known))}; {_GIVE}"
+        )
+    entry = dict(known[model])
+    own = entry.pop("tuned", {})
+    return Rates(**(entry | own if tuned else entry))
+
+
+def parsed(given: str) -> Rates:
+    """Return the prices that a user gives as INPUT/OUTPUT/TRAINING.
+
+    Raises:
+        ConfigError: they are not three numbers.
+    """
+    try:
+        numbers = [float(part) for part in given.split("/")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != 3 or not all(0 <= number < math.inf for number in numbers):
+        raise ConfigError(
+            f"price takes INPUT/OUTPUT/TRAINING in US dollars per million tokens, such as "
+            f"0.4/1.6/5, not {given!r}"
+        )
+    return Rates(*numbers)
 
 
 @lru_cache(maxsize=1)

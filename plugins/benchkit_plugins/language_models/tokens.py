@@ -17,9 +17,14 @@ def estimated_tokens(text: str) -> int:
     return math.ceil(ascii_size / 3) + math.ceil((size - ascii_size) / 2) + 1
 
 
+def well_formed(text: str) -> str:
+    """Return a text fit for JSON: an unpaired surrogate becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def sendable(text: str, tokens: int) -> str:
     """Return a text fit for JSON, cut where it is estimated to exceed `tokens`."""
-    clean = text.encode("utf-8", "replace").decode()
+    clean = well_formed(text)
     while estimated_tokens(clean) > tokens:
         clean = clean[: max(1, int(len(clean) * tokens / estimated_tokens(clean)) - 1)]
     return clean

@@ -1,89 +1,81 @@
-"""Tasks on a handful of items whose titles and embeddings are given."""
+"""Providers, courses and prompts for tests."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
 
-import numpy as np
-
-from benchkit import Sessions
-from benchkit.contracts.prompted import Conversation
+from benchkit.contracts.config import Value
+from benchkit.contracts.prompted import Conversation, Example, Message, Pairs
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
-from tests.making import catalog
-from tests.recommenders.embedding import GivenBench
+from benchkit_plugins.recommenders.prompted.providers.contract import (
+    Completions,
+    Course,
+    Sampling,
+)
+from benchkit_plugins.recommenders.prompted.providers.hosted import Hosted
+from benchkit_plugins.recommenders.prompted.providers.openai import OpenAI
+from benchkit_plugins.recommenders.prompted.providers.vertex import Vertex
 
 
-@dataclass(frozen=True, eq=False)
-class TitledBench(GivenBench):
-    """A bench that also knows the embeddings of titles that the catalog lacks.
-
-    Attributes:
-        said: embeddings by title; zero for any other.
-        embedded: the titles that were embedded, call by call.
-    """
-
-    said: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    embedded: list[list[str]] = field(default_factory=list)
-
-    def embed_texts(
-        self,
-        texts: Sequence[str],
-        name: str,
-        reducer: Any = None,
-        dim: Any = None,
-        fit_on: Any = "catalog",
-    ) -> Any:
-        self.embedded.append(list(texts))
-        width = self.given[name].shape[1] if reducer is None else dim
-        nothing = [0.0] * width
-        return np.array([self.said.get(text, nothing) for text in texts], dtype=np.float32)
-
-
-def bench(
-    titles: Sequence[str],
-    vectors: Sequence[Sequence[float]] | None = None,
-    train: Sequence[Sequence[int]] = ((0,),),
-    said: Mapping[str, Sequence[float]] | None = None,
-    seed: int = 0,
-    exclude_prompt: bool = False,
-) -> TitledBench:
-    """Return a bench with these titles; without vectors, each item's is another axis."""
-    sessions = Sessions.from_lists(train)
-    rows = np.eye(len(titles)) if vectors is None else np.array(vectors)
-    return TitledBench(
-        replace(catalog(len(titles)), titles=list(titles)),
-        sessions,
-        np.bincount(sessions.items, minlength=len(titles)),
-        seed=seed,
-        exclude_prompt=exclude_prompt,
-        given={"minilm": rows.astype(np.float32)},
-        said=said or {},
+def provider(name: str, url: str, **values: Value) -> Hosted:
+    """Return a provider that asks the service."""
+    where: dict[str, Value] = (
+        {"base_url": f"{url}/v1"}
+        if name == "openai"
+        else {"api_endpoint": url, "bucket": "some-bucket"}
     )
+    common: dict[str, Value] = {"timeout": 5.0, "retries": 3, "price": "1/2/3"}
+    config = PromptedConfig.create({"provider": name, **common, **where, **values}, "tests")
+    kind: type[Hosted] = OpenAI if name == "openai" else Vertex
+    return kind(config, Path(tempfile.gettempdir()))
 
 
-def config(**values: Any) -> PromptedConfig:
-    """Return parameters, without a reducer."""
-    return PromptedConfig.create({"reducer": None, **values}, "tested")
+def prompt(text: str) -> Conversation:
+    """Return a conversation."""
+    return (Message("system", "You recommend."), Message("user", text))
 
 
-def task(kind: type[Any], given: TitledBench, **values: Any) -> Any:
-    """Return a task on a bench."""
-    return kind(config(**values), given.train, given)
+def pairs(train: int = 12, validation: int = 3) -> Pairs:
+    """Return pairs to fine-tune on."""
+    made = [Example(prompt(f"titles {n}"), f"truth {n}") for n in range(train + validation)]
+    return Pairs(made[:train], made[train:])
 
 
-def prompt(*sessions: Sequence[int]) -> Sessions:
-    """Return prompts."""
-    return Sessions.from_lists(sessions)
+def course(of: Hosted, seed: int = 7) -> Course:
+    """Return a course with the provider's own recipe."""
+    return Course(of.identity(), of.recipe(), pairs(), seed)
 
 
-def listed(lists: Any) -> list[list[int]]:
-    """Return the items of each list, without the gap at its end."""
-    return [[int(item) for item in row[row >= 0]] for row in lists.items]
+def sampling(samples: int = 3, temperature: float = 0.5) -> Sampling:
+    """Return how to sample."""
+    return Sampling(samples, temperature, 1.0, 16, 100)
 
 
-def user(conversation: Conversation | None) -> str:
-    """Return what the user says."""
-    assert conversation is not None
-    return conversation[-1].content
+class Purse:
+    """Notes what is asked for, and what is told."""
+
+    def __init__(self) -> None:
+        self.allowed: list[float] = []
+        self.lines: list[str] = []
+
+    def allow(self, dollars: float) -> None:
+        self.allowed.append(dollars)
+
+    def report(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def sampled(
+    of: Hosted,
+    texts: Sequence[str],
+    how: Sampling | None = None,
+    model: str | None = None,
+    purse: Purse | None = None,
+) -> dict[str, Completions]:
+    """Return the completions of each prompt."""
+    purse = purse or Purse()
+    prompts = [prompt(text) for text in texts]
+    found = of.sample(model, prompts, how or sampling(), purse.allow, purse.report)
+    return {texts[index]: completions for index, completions in found}

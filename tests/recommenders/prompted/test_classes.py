@@ -9,7 +9,7 @@ import pytest
 
 from benchkit_plugins.recommenders.prompted.tasks import classes
 from benchkit_plugins.recommenders.prompted.tasks.classes import Class, k_means
-from tests.recommenders.prompted.asking import bench, listed, prompt, task, user
+from tests.recommenders.prompted.tasked import bench, listed, prompt, task, user
 
 # three heaps: 0 1 2, 3 4 5, 6 7; 8 has no embedding
 VECTORS: list[list[float]] = [

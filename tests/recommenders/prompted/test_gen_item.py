@@ -13,7 +13,7 @@ from benchkit.stages.prepare import open_dataset
 from benchkit.stages.split import split_sessions
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.tasks.gen_item import GenItem
-from tests.recommenders.prompted.asking import bench, listed, prompt, task, user
+from tests.recommenders.prompted.tasked import bench, listed, prompt, task, user
 
 GIVEN = bench(["a", "b\nb", "", "d"])
 

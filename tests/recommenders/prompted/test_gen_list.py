@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchkit_plugins.recommenders.prompted.tasks.gen_list import GenList
-from tests.recommenders.prompted.asking import bench, listed, prompt, task, user
+from tests.recommenders.prompted.tasked import bench, listed, prompt, task, user
 
 # after item 0, LLMSeqSim lists 1, 2, 3 and 4: their vectors turn away from it, one by one
 VECTORS: list[list[float]] = [[1, 0], [1, 0.1], [1, 0.2], [1, 0.3], [1, 0.4]]

@@ -9,7 +9,7 @@ import pytest
 
 from benchkit_plugins.recommenders.prompted.matching import Matches, Matching
 from benchkit_plugins.recommenders.prompted.titles import Title, Titles
-from tests.recommenders.prompted.asking import TitledBench, bench, config, listed, prompt
+from tests.recommenders.prompted.tasked import TitledBench, bench, config, listed, prompt
 
 SAID = {"q": [0.9, 0.5, 0.1], "r": [0.8, 0.5, 0.1]}
 

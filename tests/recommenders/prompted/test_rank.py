@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from benchkit_plugins.recommenders.prompted.tasks.rank import Rank
-from tests.recommenders.prompted.asking import bench, listed, prompt, task, user
+from tests.recommenders.prompted.tasked import bench, listed, prompt, task, user
 
 VECTORS = [[1, place / 50] for place in range(30)]
 TITLES = [f"t{place}" for place in range(30)]

@@ -13,7 +13,7 @@ from benchkit_plugins.recommenders.prompted.tasks.gen_item import GenItem
 from benchkit_plugins.recommenders.prompted.tasks.gen_list import GenList
 from benchkit_plugins.recommenders.prompted.tasks.rank import Rank
 from benchkit_plugins.recommenders.prompted.titles import Titles, one_line
-from tests.recommenders.prompted.asking import bench, listed, prompt, task
+from tests.recommenders.prompted.tasked import bench, listed, prompt, task
 
 NAMES = ["Rose Hand Cream", "1. FM Radio", '"Quoted" Tea', "Tom &amp; Jerry", "A\n B\x00C", "", "!"]
 GIVEN = bench(NAMES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchkit_plugins.recommenders.prompted.tasks.instruct import TALLRec
-from tests.recommenders.prompted.asking import bench, listed, prompt, task
+from tests.recommenders.prompted.tasked import bench, listed, prompt, task
 
 GIVEN = bench(["a", "b", "c"])
 

@@ -16,7 +16,7 @@ from benchkit_plugins.recommenders.prompted.tasks.gen_list import GenList
 from benchkit_plugins.recommenders.prompted.tasks.instruct import TALLRec
 from benchkit_plugins.recommenders.prompted.tasks.rank import Rank
 from benchkit_plugins.recommenders.prompted.templates import Template, read_template
-from tests.recommenders.prompted.asking import bench, prompt, task, user
+from tests.recommenders.prompted.tasked import bench, prompt, task, user
 
 ROOT = Path(__file__).parents[3]
 KINDS = (GenItem, GenList, Class, Rank, TALLRec)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchkit import Choice, param
+from benchkit_plugins.language_models.addresses import check_address
+from benchkit_plugins.language_models.prices import parsed
 from benchkit_plugins.recommenders.embedded import EmbeddedConfig
 
 ProviderName = Literal["local", "openai", "vertex"]
@@ -56,9 +58,15 @@ class PromptedConfig(EmbeddedConfig):
     batch_size: int = param(16, "examples a step of fine-tuning; local", at_least=1)
     device: str | None = param(None, "cpu, cuda, mps; none: the best there is; local")
     base_url: str | None = param(None, "address of a server that speaks OpenAI's protocol; openai")
-    batch: bool = param(True, "ask by the batch API, at half the price; openai")
+    batch: bool | None = param(
+        None,
+        "ask by the batch API, at half the price; none: at OpenAI, from 100 prompts on; openai",
+    )
     project: str | None = param(None, "project that pays; vertex")
     location: str = param("us-central1", "where the model runs; vertex")
+    bucket: str | None = param(
+        None, "bucket of Cloud Storage that takes the files to fine-tune on; vertex"
+    )
     api_endpoint: str | None = param(None, "address of another server; vertex")
     concurrency: int = param(4, "requests under way at a time; hosted", at_least=1, at_most=64)
     timeout: float = param(120.0, "wait for an answer; hosted", unit="seconds", at_least=0.01)
@@ -66,3 +74,10 @@ class PromptedConfig(EmbeddedConfig):
     price: str | None = param(
         None, "US dollars per million tokens INPUT/OUTPUT/TRAINING instead of the price list"
     )
+
+    def __post_init__(self) -> None:
+        for name in ("base_url", "api_endpoint"):
+            if (address := getattr(self, name)) is not None:
+                check_address(name, address)
+        if self.price is not None:
+            parsed(self.price)

@@ -1,0 +1,237 @@
+"""OpenAI's batch API: many prompts within a day, at half the price.
+
+A batch is found again by a label of model and sampling, an answer in it by a digest of its request.
+So a run that was killed, even while it was reading answers, pays for none of them again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from benchkit import UnavailableError
+from benchkit.contracts.prompted import Conversation
+from benchkit_plugins.language_models import openai
+from benchkit_plugins.language_models.calls import CallError, scrubbed
+from benchkit_plugins.recommenders.prompted.providers import chat, hosted, jobs
+from benchkit_plugins.recommenders.prompted.providers.contract import Completions, Sampling
+from benchkit_plugins.recommenders.prompted.providers.jsonl import tokens_of
+from benchkit_plugins.recommenders.prompted.providers.openai_jobs import uploaded
+
+if TYPE_CHECKING:
+    from benchkit_plugins.recommenders.prompted.providers.openai import OpenAI
+
+LARGEST = 10_000  # requests a batch; the service takes 50,000, but answers must fit in memory
+WINDOW = 86_400.0  # seconds within which the service answers
+_PART = "requests"  # key of the metadata that says which requests a batch holds
+_UNDER_WAY = ("validating", "in_progress", "finalizing", "cancelling")
+_ENDPOINT = "/v1/chat/completions"
+
+
+@dataclass
+class _Request:
+    """A prompt that waits for its answers; `promised` is what this run told `allow` for it."""
+
+    index: int
+    body: dict[str, Any]
+    tokens: int
+    promised: float = 0.0
+
+
+def sampled(
+    provider: OpenAI,
+    model: str | None,
+    prompts: Sequence[Conversation],
+    sampling: Sampling,
+    allow: Callable[[float], None],
+    report: Callable[[str], None],
+) -> Iterator[tuple[int, Completions]]:
+    """Yield completions of earlier batches, then of new ones, one batch after the other."""
+    run = _Run(provider, model, sampling, prompts, report)
+    for batch in provider.asked(run.earlier):
+        if run.concerned(batch):
+            yield from run.answers(batch)
+    while run.waiting:
+        part = dict(islice(run.waiting.items(), LARGEST))
+        allow(run.promise(part))
+        batch = provider.asked(partial(run.begun, part))
+        yield from run.answers(batch)
+        if len(part.keys() - run.waiting.keys()) == 0:
+            raise UnavailableError(
+                f"the batch {batch.id} at openai brought no answer{run.problem}; the same command "
+                "asks again, with batch=false one by one"
+            )
+
+
+class _Run:
+    """One call of `sampled`: what still waits, and what has been read."""
+
+    def __init__(
+        self,
+        provider: OpenAI,
+        model: str | None,
+        sampling: Sampling,
+        prompts: Sequence[Conversation],
+        report: Callable[[str], None],
+    ) -> None:
+        self.provider, self.sampling, self.report = provider, sampling, report
+        self.rates = provider.rates(model is not None)
+        self.count = hosted.distinct(sampling)
+        name = model or provider.model
+        self.label = _digest({"model": name, "sampling": repr(sampling)})
+        # of what is asked, not of what is sent: there, titles that cannot be sent may be the same
+        self.waiting = {
+            _digest([[each.role, each.content] for each in prompt]): _Request(
+                index,
+                chat.request(name, prompt, sampling, self.count, sampling.seed, provider.own),
+                tokens_of(prompt),
+            )
+            for index, prompt in enumerate(prompts)
+        }
+        self.seen: set[str] = set()
+        self.problem = ""
+
+    def dollars(self, read: int, written: int) -> float:
+        return self.rates.of(read, written, batch=True)
+
+    def promise(self, part: dict[str, _Request]) -> float:
+        """Return the estimated dollars of these requests, and note them."""
+        written = self.count * self.sampling.max_tokens
+        estimates = [self.dollars(request.tokens, written) for request in part.values()]
+        for request, estimate in zip(part.values(), estimates, strict=True):
+            request.promised += estimate
+        return sum(estimates)
+
+    def earlier(self) -> list[Any]:
+        """Return this label's batches, whoever began them."""
+        batches = self.provider.client.batches.list(limit=100)
+        return [batch for batch in batches if (batch.metadata or {}).get(jobs.LABEL) == self.label]
+
+    def begun(self, part: dict[str, _Request]) -> Any:
+        """Return a batch of these requests, begun unless it is there."""
+        digest = _digest(sorted(part))
+        for batch in self.earlier():
+            there = batch.status in (*_UNDER_WAY, "completed") and batch.id not in self.seen
+            if there and batch.metadata.get(_PART) == digest:
+                return batch
+        lines = "".join(_line(name, request.body) for name, request in part.items())
+        client = self.provider.client
+        return client.batches.create(
+            input_file_id=uploaded(client, f"benchkit-{digest}.jsonl", lines, "batch"),
+            endpoint=_ENDPOINT,
+            completion_window="24h",
+            metadata={jobs.LABEL: self.label, _PART: digest},
+        )
+
+    def concerned(self, batch: Any) -> bool:
+        """Return whether a batch asks what waits here."""
+        asked = (_fields(line).get("custom_id") for line in self._lines(batch.input_file_id))
+        return any(name in self.waiting for name in asked)
+
+    def answers(self, batch: Any) -> Iterator[tuple[int, Completions]]:
+        """Yield what a batch brings to waiting prompts, after its end."""
+        self.seen.add(batch.id)
+        self.problem = ""
+        batch = self._end(batch)
+        if batch is None:
+            return
+        seconds = float((batch.completed_at or batch.expired_at or time.time()) - batch.created_at)
+        share = seconds / max(1, getattr(batch.request_counts, "total", 0))
+        for error in getattr(batch.errors, "data", None) or []:
+            self._note(error.message)
+        for file in filter(None, (batch.output_file_id, batch.error_file_id)):
+            for line in self._lines(file):
+                yield from self._read(line, share)
+
+    def _end(self, batch: Any) -> Any:
+        """Return a batch at its end, None where it has vanished."""
+        said = ""
+        while batch is not None:
+            done, total = (getattr(batch.request_counts, k, 0) for k in ("completed", "total"))
+            state = f"batch {batch.id}: {batch.status}, {done} of {total}".replace("_p", " p")
+            if state != said:
+                said = state
+                self.report(state)
+            if batch.status not in _UNDER_WAY:
+                return batch
+            time.sleep(jobs.POLL)
+            batch = self.provider.asked(partial(self._look, batch.id))
+        self._note("it has vanished")
+        return None
+
+    def _look(self, name: str) -> Any:
+        from openai import NotFoundError
+
+        try:
+            return self.provider.client.batches.retrieve(name)
+        except NotFoundError:
+            return None
+
+    def _lines(self, file: str) -> list[bytes]:
+        """Return a file's lines, none of one that the service has deleted."""
+        from openai import NotFoundError
+
+        def content() -> bytes:
+            try:
+                return bytes(self.provider.client.files.content(file).content)
+            except NotFoundError:
+                return b""
+
+        return self.provider.asked(content).split(b"\n")
+
+    def _read(self, line: bytes, seconds: float) -> Iterator[tuple[int, Completions]]:
+        """Yield the answers that a line brings, if it does."""
+        entry = _fields(line)
+        request = self.waiting.get(str(entry.get("custom_id")))
+        body = chat.fields(chat.fields(entry.get("response")).get("body"))
+        error = chat.fields(entry.get("error") or body.get("error"))
+        if request is None:
+            return
+        try:
+            refused = error.get("code") in chat.REFUSED
+            answer = chat.refusal(self.count) if refused else chat.read(body, self.count)
+        except CallError as problem:
+            self._note(error.get("message") or problem.reason)
+            return
+        if len(answer.texts) < self.count:
+            self._note(f"{len(answer.texts)} completions instead of {self.count}")
+            return
+        del self.waiting[str(entry["custom_id"])]
+        read, written = answer.read or 0, answer.written or 0
+        yield (
+            request.index,
+            Completions(
+                hosted.all_of(answer.texts, self.sampling),
+                read,
+                written,
+                self.dollars(read, written),
+                request.promised,
+                seconds,
+            ),
+        )
+
+    def _note(self, words: object) -> None:
+        self.problem = self.problem or f": {scrubbed(words, openai.key())}"
+
+
+def _line(name: str, body: dict[str, Any]) -> str:
+    line = {"custom_id": name, "method": "POST", "url": _ENDPOINT, "body": body}
+    return json.dumps(line) + "\n"
+
+
+def _fields(line: bytes) -> dict[str, Any]:
+    """Return a line's fields, none where it is no JSON object."""
+    try:
+        return chat.fields(json.loads(line))
+    except ValueError:
+        return {}
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,0 +1,73 @@
+"""Chat completions of OpenAI's protocol: what is sent, and how hostile answers are read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchkit.contracts.prompted import Conversation
+from benchkit_plugins.language_models.calls import CallError
+from benchkit_plugins.language_models.tokens import well_formed
+from benchkit_plugins.recommenders.prompted.providers.contract import Sampling
+from benchkit_plugins.recommenders.prompted.providers.hosted import Answer
+from benchkit_plugins.recommenders.prompted.providers.jsonl import messages
+
+# Codes of errors which mean that a prompt's content is not answered.
+REFUSED = ("content_filter", "content_policy_violation", "invalid_prompt")
+
+
+def request(
+    model: str, prompt: Conversation, sampling: Sampling, count: int, seed: int, own: bool
+) -> dict[str, Any]:
+    """Return the body of a request for `count` completions.
+
+    `own` says whether OpenAI itself is asked: other servers know only the older name of the
+    longest completion.
+    """
+    return {
+        "model": model,
+        "messages": messages(prompt),
+        "n": count,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_completion_tokens" if own else "max_tokens": sampling.max_tokens,
+        "seed": seed,
+    }
+
+
+def refusal(count: int) -> Answer:
+    """Return what stands for a prompt that is refused."""
+    return Answer([""] * count, 0, 0)
+
+
+def read(body: object, count: int) -> Answer:
+    """Return at most `count` completions of a response.
+
+    Raises:
+        CallError: it holds none.
+    """
+    answer = fields(body)
+    choices = answer.get("choices")
+    if not isinstance(choices, list) or not choices:
+        raise CallError("openai returned no completion", again=True, billed=True)
+    usage = fields(answer.get("usage"))
+    return Answer(
+        [_text(fields(choice)) for choice in choices[:count]],
+        _tokens(usage.get("prompt_tokens")),
+        _tokens(usage.get("completion_tokens")),
+    )
+
+
+def _text(choice: dict[str, Any]) -> str:
+    message = fields(choice.get("message"))
+    content = message.get("content")
+    refused = message.get("refusal") or choice.get("finish_reason") == "content_filter"
+    return well_formed(content) if isinstance(content, str) and not refused else ""
+
+
+def _tokens(count: object) -> int | None:
+    return count if isinstance(count, int) and count >= 0 else None
+
+
+def fields(value: object) -> dict[str, Any]:
+    """Return a JSON object, an empty one where the value is none."""
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,118 @@
+"""OpenAI as a provider, and servers that speak its protocol (vLLM, llama.cpp, xllamacpp)."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from benchkit.contracts.config import Value
+from benchkit.contracts.prompted import Conversation, Work
+from benchkit_plugins.language_models import openai
+from benchkit_plugins.language_models.calls import CallError
+from benchkit_plugins.recommenders.prompted.config import PromptedConfig
+from benchkit_plugins.recommenders.prompted.providers import batches, chat
+from benchkit_plugins.recommenders.prompted.providers.contract import Completions, Sampling
+from benchkit_plugins.recommenders.prompted.providers.hosted import Answer, Hosted
+from benchkit_plugins.recommenders.prompted.providers.openai_jobs import OpenAIJobs
+
+_MANY = 100  # prompts from which on the batch API is worth its wait
+
+
+class OpenAI(Hosted):
+    """OpenAI's fine-tuning, chat completions and batches.
+
+    The paper's ada and gpt-3.5-turbo are retired; the default is the last small model that can be
+    fine-tuned and sampled at a temperature (until 2027-01-14). The key comes from OPENAI_API_KEY
+    alone, the address from `base_url` alone.
+    """
+
+    name = "openai"
+    validation = 500
+    default = "gpt-4.1-mini-2025-04-14"
+    most_samples = 128
+
+    def __init__(self, config: PromptedConfig, workspace: Path) -> None:
+        super().__init__(config, workspace)
+        self.jobs = OpenAIJobs(self)
+
+    def obstacle(self) -> str | None:
+        """Return what is missing: the package or the key."""
+        return openai.obstacle()
+
+    def identity(self) -> dict[str, Value]:
+        """Return the model and the server."""
+        return {"model": self.model, "base_url": self.base_url}
+
+    @property
+    def base_url(self) -> str:
+        """Return the server's address."""
+        return (self.config.base_url or openai.OWN).rstrip("/")
+
+    @property
+    def own(self) -> bool:
+        """Return whether it is OpenAI itself that is asked."""
+        return self.base_url == openai.OWN
+
+    @cached_property
+    def client(self) -> Any:
+        """The SDK's client."""
+        return openai.client(self.base_url, self.config.timeout)
+
+    def meaning(self, error: Exception) -> CallError:
+        """Return what an error of the SDK means."""
+        return openai.failed(error, self.config.timeout)
+
+    def batched(self, prompts: int) -> bool:
+        """Return whether so many prompts go through the batch API."""
+        chosen = self.config.batch
+        return self.own and prompts >= _MANY if chosen is None else chosen
+
+    def asking(self, prompts: Sequence[Conversation], sampling: Sampling) -> Work:
+        """Return what sampling would take."""
+        work = super().asking(prompts, sampling)
+        if not prompts or not self.batched(len(prompts)):
+            return work
+        dollars = work.dollars * self.rates(self.config.state == "fine-tuned").batch
+        days = math.ceil(len(prompts) / batches.LARGEST)
+        return Work(work.calls, work.tokens, dollars, days * batches.WINDOW)
+
+    def sample(
+        self,
+        model: str | None,
+        prompts: Sequence[Conversation],
+        sampling: Sampling,
+        allow: Callable[[float], None],
+        report: Callable[[str], None],
+    ) -> Iterator[tuple[int, Completions]]:
+        """Ask in batches or prompt by prompt."""
+        if self.batched(len(prompts)):
+            self.check()
+            return batches.sampled(self, model, prompts, sampling, allow, report)
+        return super().sample(model, prompts, sampling, allow, report)
+
+    def complete(
+        self, model: str | None, prompt: Conversation, sampling: Sampling, count: int, seed: int
+    ) -> Answer:
+        """Return the completions of one request."""
+        from openai import BadRequestError, NotFoundError, UnprocessableEntityError
+
+        body = chat.request(model or self.model, prompt, sampling, count, seed, self.own)
+        try:
+            raw = self.client.chat.completions.with_raw_response.create(**body)
+        except NotFoundError:
+            if model is not None:
+                raise self.gone(model) from None
+            raise
+        except (BadRequestError, UnprocessableEntityError) as error:
+            if error.code in chat.REFUSED:
+                return chat.refusal(count)
+            if count == 1 or self.own:
+                raise
+            # llama.cpp refuses more completions than it has slots
+            self.most = min(self.most, count // 2)
+            return Answer([])
+        return chat.read(json.loads(raw.http_response.content), count)
