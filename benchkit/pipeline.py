@@ -157,19 +157,24 @@ def plan(prepared: PreparedDataset, name: str, settings: Settings) -> Task:
         config=recommender.config.as_dict(),
         seed=settings.seed,
         depth=max(settings.cutoffs),
-        builds_on={
-            f"{each.kind}:{each.name}": _about(each)
-            for each in foundations(
-                recommender,
-                settings.overrides,
-                family=prepared.family,
-                preset=settings.preset,
-                exclude_prompt=protocol.strict,
-            )
-        },
+        builds_on=_builds_on(recommender, prepared, settings),
         search=frozen.search.get("study", ""),
     )
     return Task(identity, settings)
+
+
+def _builds_on(
+    recommender: Recommender, prepared: PreparedDataset, settings: Settings
+) -> dict[str, Any]:
+    components = foundations(
+        recommender,
+        settings.overrides,
+        family=prepared.family,
+        preset=settings.preset,
+        exclude_prompt=settings.protocol.strict,
+    )
+    files = {f"file:{name}": digest for name, digest in recommender.reads().items()}
+    return {f"{each.kind}:{each.name}": _about(each) for each in components} | files
 
 
 def _about(component: Component) -> dict[str, Any]:

@@ -57,6 +57,16 @@ class Component(ABC):
         device = str(getattr(self.config, "device", "cpu"))
         return device.partition(":")[0] in ("auto", "cuda")
 
+    def reads(self) -> dict[str, str]:
+        """Return a digest of the content of each file that a parameter names, by parameter.
+
+        A run is another one when such a file has changed.
+
+        Raises:
+            ConfigError: a file cannot be used.
+        """
+        return {}
+
     def obstacle(self) -> str | None:
         """Return why this configuration cannot run here, or None; by default `unavailable`."""
         return self.unavailable()

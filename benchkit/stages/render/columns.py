@@ -78,7 +78,7 @@ def _diagnostic(name: str) -> Column:
 
     return Column(
         key=name,
-        heading=visible(name.capitalize().replace("-", " ")),
+        heading=visible(name.capitalize().replace("_", " ")),
         group="",
         value=lambda row: row.diagnostics.get(name, ""),
         show=show,

@@ -81,3 +81,15 @@ class PromptedConfig(EmbeddedConfig):
                 check_address(name, address)
         if self.price is not None:
             parsed(self.price)
+
+
+LLAMA = "meta-llama/Llama-2-7b-chat-hf"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LlamaConfig(PromptedConfig):
+    """A Llama, and the paper's settings for it (LoRA, five epochs)."""
+
+    model: str | None = param(LLAMA, "a model by name or folder")
+    epochs: int | None = param(5, "of fine-tuning; none: the provider's choice", at_least=1)
+    learning_rate: float | None = param(1e-4, "of fine-tuning", at_least=0)

@@ -151,7 +151,7 @@ class _Run:
 
     def _end(self, batch: Any) -> Any:
         """Return a batch at its end, None where it has vanished."""
-        said = ""
+        said, waits = "", jobs.pauses()
         while batch is not None:
             done, total = (getattr(batch.request_counts, k, 0) for k in ("completed", "total"))
             state = f"batch {batch.id}: {batch.status}, {done} of {total}".replace("_p", " p")
@@ -160,7 +160,7 @@ class _Run:
                 self.report(state)
             if batch.status not in _UNDER_WAY:
                 return batch
-            time.sleep(jobs.POLL)
+            time.sleep(next(waits))
             batch = self.provider.asked(partial(self._look, batch.id))
         self._note("it has vanished")
         return None

@@ -6,7 +6,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -99,7 +99,7 @@ class Trained:
     tokens: int = 0
     dollars: float = 0.0
     seconds: float = 0.0
-    promised: float = 0.0
+    promised: float = field(default=0.0, compare=False)  # of the caller, not of the model
 
 
 @dataclass(frozen=True)

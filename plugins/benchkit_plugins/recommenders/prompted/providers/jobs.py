@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from benchkit_plugins.recommenders.prompted.providers.hosted import Hosted
 
 LABEL = "benchkit"  # what a service shows our keys under
-POLL = 10.0  # seconds between two looks at what is under way
+# Seconds between two looks at what is under way: a server of one's own may be quick.
+FIRST_LOOK, POLL = 0.5, 10.0
+
+
+def pauses() -> Iterator[float]:
+    """Yield the seconds to wait before each further look."""
+    pause = min(FIRST_LOOK, POLL)
+    while True:
+        yield pause
+        pause = min(2 * pause, POLL)
 
 
 @dataclass(frozen=True)
@@ -80,14 +89,14 @@ def trained(
             f"the fine-tuning {job.name} at {provider.name} came to nothing: {job.status.detail}; "
             "the same command begins another"
         )
-    return job.status.trained
+    return replace(job.status.trained, promised=sum(promised))
 
 
 def _end(provider: Hosted, job: Job, report: Callable[[str], None]) -> Job:
     """Return a job at its end, having told how it goes."""
     known: set[str] = set()
     said = ""
-    while True:
+    for pause in pauses():
         news = provider.asked(partial(provider.jobs.news, job.name, known))
         if not news and job.status.detail != said:
             news = [job.status.detail]
@@ -95,7 +104,8 @@ def _end(provider: Hosted, job: Job, report: Callable[[str], None]) -> Job:
         for line in news:
             report(f"{provider.name} {job.name}: {line}")
         if job.status.state != "running":
-            return job
-        time.sleep(POLL)
+            break
+        time.sleep(pause)
         found = provider.asked(partial(provider.jobs.look, job.name))
         job = found or Job(job.name, Status("none", "it has vanished"))
+    return job

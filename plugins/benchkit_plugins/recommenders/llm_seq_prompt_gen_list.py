@@ -1,0 +1,29 @@
+"""LLMSeqPromptGenList: a language model is asked for a list of next items (paper 4.2)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from benchkit import Recommender, hookimpl
+from benchkit_plugins.recommenders.prompted.recommender import LLMSeqPrompt
+from benchkit_plugins.recommenders.prompted.tasks.gen_list import GenList
+
+
+class LLMSeqPromptGenList(LLMSeqPrompt):
+    """A language model is asked for a list of next items.
+
+    One completion a prompt: twenty titles, best first.
+    """
+
+    name = "llm-seq-prompt-gen-list"
+    source = "paper 4.2"
+    task = GenList.name
+    task_type = GenList
+    builds_on = (("recommender", "llm-seq-sim"),)
+    presets: ClassVar = {"steam": {"temperature": 0.5}}
+
+
+@hookimpl
+def benchkit_recommenders() -> list[type[Recommender]]:
+    """Provide LLMSeqPromptGenList."""
+    return [LLMSeqPromptGenList]

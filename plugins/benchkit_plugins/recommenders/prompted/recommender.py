@@ -1,0 +1,160 @@
+"""LLMSeqPrompt: a language model is asked what comes next (paper 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, ClassVar
+
+from benchkit.contracts.prompted import Conversation, Pairs, PromptedRecommender, Work
+from benchkit.workspace import workspace
+from benchkit_plugins.recommenders.prompted.asking import Asking
+from benchkit_plugins.recommenders.prompted.config import PromptedConfig
+from benchkit_plugins.recommenders.prompted.providers.contract import (
+    Completions,
+    Course,
+    Provider,
+    Sampling,
+)
+from benchkit_plugins.recommenders.prompted.store import CompletionStore
+from benchkit_plugins.recommenders.prompted.templates import read_template
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchkit import Bench, Recommendations, Sessions
+    from benchkit_plugins.recommenders.prompted.tasks.contract import Task
+
+# Modules are imported when a provider is used: each brings a library of its own.
+_PROVIDERS = {"local": "Local", "openai": "OpenAI", "vertex": "Vertex"}
+# At most this share of the sessions is kept out of fine-tuning.
+_VALIDATION = 0.1
+
+
+class LLMSeqPrompt(PromptedRecommender):
+    """Base of the recommenders that prompt a language model, as it is or fine-tuned.
+
+    Answers are kept by content: an equal question is never asked twice, and whoever has a copy of
+    the folder `completions` needs no key. A fine-tuned model is known by its examples, recipe and
+    seed, so one model serves all temperatures.
+
+    Attributes:
+        task_type: what the model is asked.
+    """
+
+    Config = PromptedConfig
+    config: PromptedConfig
+    task_type: ClassVar[type[Task]]
+
+    def obstacle(self) -> str | None:
+        """Return why the provider cannot be asked; None where answers are kept that may do."""
+        provider = self._provider(workspace())
+        if self._store(provider).path.exists():
+            return None
+        return provider.obstacle()
+
+    def reads(self) -> dict[str, str]:
+        """Return the digest of the prompts' wording, ours or the user's."""
+        return {"templates": read_template(self.config.templates, self.task_type.name).digest}
+
+    def uses_gpu(self) -> bool:
+        """Return whether the model runs here, on a GPU where there is one."""
+        return self.config.provider == "local" and super().uses_gpu()
+
+    def pairs(self, train: Sessions, bench: Bench) -> Pairs:
+        """Return the task's examples of training sessions, drawn by the seed."""
+        return self._pairs(self.task_type(self.config, train, bench), train, bench)
+
+    def exports(self, pairs: Pairs) -> Mapping[str, str]:
+        """Return the pairs as OpenAI and Vertex AI take them."""
+        from benchkit_plugins.recommenders.prompted.providers.jsonl import exports
+
+        return exports(pairs)
+
+    def estimate(self, train: Sessions, prompts: Sessions, bench: Bench) -> Work:
+        """Return what fine-tuning and asking would still take."""
+        task = self.task_type(self.config, train, bench)
+        asking = self._asking(task, train, bench)
+        asking.store.refresh()
+        asked = [each for each in task.ask(prompts) if each is not None]
+        return asking.work(asked, self._sampling(bench.seed))
+
+    def fit(self, train: Sessions, bench: Bench) -> None:
+        """Prepare the task; fine-tune the model, where it can be and is not yet.
+
+        Without a key there may be answers of an earlier run: then `recommend` uses those.
+        """
+        self._task, self._bench = self.task_type(self.config, train, bench), bench
+        self._model = self._asking(self._task, train, bench)
+        if self._model.provider.obstacle() is None:
+            self._model.train(bench.spending, bench.report)
+        self._diagnostics: dict[str, float] = {}
+
+    def recommend(self, prompts: Sessions, k: int) -> Recommendations:
+        """Return what the model's answers stand for; a list is short where they say too little."""
+        asked = self._task.ask(prompts)
+        sampling = self._sampling(self._bench.seed)
+        questions = [each for each in asked if each is not None]
+        completions = self._model.ask(questions, sampling, self._bench.spending, self._bench.report)
+        reading = self._task.read(prompts, _by_prompt(asked, completions), k)
+        self._diagnostics = {**reading.diagnostics, **self._cost(completions)}
+        return reading.lists
+
+    def diagnostics(self) -> Mapping[str, float]:
+        """Return what the last answers were like, and what they and the fine-tuning took."""
+        return self._diagnostics
+
+    def _sampling(self, seed: int) -> Sampling:
+        config = self.config
+        return Sampling(
+            self.task_type.samples,
+            config.temperature,
+            config.top_p,
+            config.max_tokens or self.task_type.max_tokens,
+            seed,
+        )
+
+    def _asking(self, task: Task, train: Sessions, bench: Bench) -> Asking:
+        provider = self._provider(bench.workspace)
+        course = None
+        if self.config.state == "fine-tuned":
+            pairs = self._pairs(task, train, bench)
+            course = Course(provider.identity(), provider.recipe(), pairs, bench.seed)
+        return Asking(provider, self._store(provider, bench.workspace), course)
+
+    def _provider(self, folder: Path) -> Provider:
+        name = self.config.provider
+        module = import_module(f"benchkit_plugins.recommenders.prompted.providers.{name}")
+        made: Provider = getattr(module, _PROVIDERS[name])(self.config, folder)
+        return made
+
+    def _store(self, provider: Provider, folder: Path | None = None) -> CompletionStore:
+        return CompletionStore(folder or workspace(), provider.name, provider.identity())
+
+    def _pairs(self, task: Task, train: Sessions, bench: Bench) -> Pairs:
+        """Return the examples of the drawn sessions; the first of them validate."""
+        drawn = bench.rng("fine-tuning").permutation(len(train))[: self.config.train_sessions]
+        examples = [each for each in task.example(train.take(drawn)) if each is not None]
+        usual = self._provider(bench.workspace).validation
+        wanted = self.config.validation_sessions
+        kept = min(usual if wanted is None else wanted, int(_VALIDATION * len(examples)))
+        return Pairs(examples[kept:], examples[:kept])
+
+    def _cost(self, completions: Sequence[Completions]) -> dict[str, float]:
+        trained = self._model.trained
+        number = max(1, len(completions))
+        return {
+            "tokens_per_prompt": sum(each.tokens for each in completions) / number,
+            "seconds_per_prompt": sum(each.seconds for each in completions) / number,
+            "dollars_per_prompt": sum(each.dollars for each in completions) / number,
+            "training_seconds": trained.seconds if trained else 0.0,
+            "training_dollars": trained.dollars if trained else 0.0,
+        }
+
+
+def _by_prompt(
+    asked: Sequence[Conversation | None], completions: Sequence[Completions]
+) -> list[Sequence[str] | None]:
+    """Return the texts of each prompt, None where it was not asked."""
+    answers = iter(completions)
+    return [None if each is None else next(answers).texts for each in asked]

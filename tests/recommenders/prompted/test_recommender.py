@@ -1,0 +1,143 @@
+"""The prompted recommenders as a whole, at a service on loopback."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchkit import Sessions
+from benchkit.contracts.prompted import PromptedRecommender, Work
+from benchkit.errors import UnavailableError
+from benchkit.registry import registry
+from benchkit_plugins.recommenders.llm_seq_prompt_gen_item import LLMSeqPromptGenItem
+from benchkit_plugins.recommenders.llm_seq_prompt_rank import LLMSeqPromptRank
+from benchkit_plugins.recommenders.prompted.config import PromptedConfig
+from benchkit_plugins.recommenders.prompted.recommender import LLMSeqPrompt
+from tests.recommenders.prompted.server import Service
+from tests.recommenders.prompted.tasked import TitledBench
+from tests.recommenders.prompted.tasked import bench as titled
+
+ITEMS = 12
+SESSIONS = [[n % ITEMS, (n + 1) % ITEMS, (n + 2) % ITEMS] for n in range(40)]
+PROMPTS = Sessions.from_lists([[0, 1], [5, 6], [0, 1], [3]])
+
+
+def bench(folder: Path) -> TitledBench:
+    """Return a bench that keeps answers in a folder."""
+    titles = [f"title {n}" for n in range(ITEMS)]
+    return replace(titled(titles, train=SESSIONS), workspace=folder)
+
+
+def recommender(
+    service: Service, kind: type[LLMSeqPrompt] = LLMSeqPromptGenItem, **values: Any
+) -> LLMSeqPrompt:
+    where = {"provider": "openai", "base_url": f"{service.url}/v1", "price": "1/2/3"}
+    return kind(PromptedConfig.create({**where, "reducer": None, **values}, kind.name))
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCHKIT_WORKSPACE", str(tmp_path))
+
+
+def test_a_model_is_fine_tuned_and_asked_and_both_are_counted(
+    service: Service, tmp_path: Path
+) -> None:
+    given, asked = bench(tmp_path), recommender(service)
+    forecast = asked.estimate(given.train, PROMPTS, given)
+    assert forecast.calls > 3
+    asked.fit(given.train, given)
+    lists = asked.recommend(PROMPTS, 5)
+    assert lists.items.shape == (4, 5)
+    assert np.array_equal(lists.items[0], lists.items[2])
+    assert len(service.jobs) == 1
+    answers = asked.diagnostics()
+    assert answers["answered_prompts"] == 4
+    assert answers["tokens_per_prompt"] > 0
+    assert answers["training_dollars"] > 0
+    assert 0 < given.spending.dollars <= forecast.dollars
+    assert asked.estimate(given.train, PROMPTS, given) == Work()
+
+
+def test_another_temperature_asks_the_same_model(service: Service, tmp_path: Path) -> None:
+    for temperature in (0.25, 0.5):
+        asked, given = recommender(service, temperature=temperature), bench(tmp_path)
+        asked.fit(given.train, given)
+        asked.recommend(PROMPTS, 5)
+    assert len(service.jobs) == 1
+    asked = recommender(service, epochs=2)
+    asked.fit(given.train, given)
+    assert len(service.jobs) == 2
+
+
+def test_the_base_model_is_not_tuned(service: Service, tmp_path: Path) -> None:
+    asked, given = recommender(service, state="base"), bench(tmp_path)
+    asked.fit(given.train, given)
+    asked.recommend(PROMPTS, 5)
+    assert not service.jobs
+    assert asked.diagnostics()["training_dollars"] == 0
+
+
+def test_answers_replay_without_a_key(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, given = recommender(service), bench(tmp_path / "here")
+    asked.fit(given.train, given)
+    lists = asked.recommend(PROMPTS, 5)
+    shutil.copytree(tmp_path / "here" / "completions", tmp_path / "completions")
+    monkeypatch.delenv("OPENAI_API_KEY")
+    requests = len(service.log)
+    replay, given = recommender(service), bench(tmp_path)
+    assert replay.obstacle() is None
+    replay.fit(given.train, given)
+    assert np.array_equal(replay.recommend(PROMPTS, 5).items, lists.items)
+    assert replay.diagnostics() == asked.diagnostics()
+    assert (given.spending.dollars, len(service.log)) == (0, requests)
+    with pytest.raises(UnavailableError, match="1 of 1 answers are not kept here"):
+        replay.recommend(Sessions.from_lists([[9, 2, 4]]), 5)
+    shutil.rmtree(tmp_path / "completions")
+    assert "OPENAI_API_KEY" in str(replay.obstacle())
+
+
+def test_pairs_are_drawn_by_the_seed_and_split(service: Service, tmp_path: Path) -> None:
+    given = bench(tmp_path)
+    pairs = recommender(service, train_sessions=30).pairs(given.train, given)
+    assert (len(pairs.train), len(pairs.validation)) == (27, 3)
+    again = recommender(service, train_sessions=30).pairs(given.train, given)
+    assert again == pairs
+    fewer = recommender(service, train_sessions=30, validation_sessions=1)
+    assert len(fewer.pairs(given.train, given).validation) == 1
+    assert set(fewer.exports(pairs)) == {
+        f"{service}-{part}.jsonl"
+        for service in ("openai", "vertex")
+        for part in ("train", "validation")
+    }
+
+
+def test_another_wording_is_another_run(service: Service, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    digests = [recommender(service).reads()]
+    for words in ("Go on.", "What next?"):
+        path.write_text(f'[gen-item]\nsystem = "{words}"\n')
+        digests.append(recommender(service, templates=str(path)).reads())
+    assert len({each["templates"] for each in digests}) == 3
+    other = recommender(service, LLMSeqPromptRank, templates=str(path)).reads()
+    assert other == recommender(service, LLMSeqPromptRank).reads()
+
+
+def test_every_prompted_recommender_says_its_task() -> None:
+    kinds = [entry.component for entry in registry().components["recommender"].values()]
+    prompted = {kind.name: kind for kind in kinds if issubclass(kind, PromptedRecommender)}
+    assert {kind.task for kind in prompted.values()} == {
+        "gen-item",
+        "gen-list",
+        "class",
+        "rank",
+        "tallrec",
+    }
+    assert len(prompted) == 6
