@@ -1,6 +1,6 @@
 """Pretrained models by name or folder: where they lie, what tells them apart, what is refused.
 
-Weights are safetensors; pickled ones are never read, and a model's own code is never run.
+Weights are safetensors or GGUF; pickled ones are never read, and a model's own code is never run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from benchkit.contracts.config import Value
 
 # All that a model needs; no code, no pickles, no weights of other frameworks.
-_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
+_FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.safetensors")
 _OTHERS = ("onnx/*", "openvino/*")
 EXTRA = "it needs an extra: pip install 'benchkit[local]'"
 
@@ -53,9 +53,24 @@ def identity(model: str, revision: str) -> dict[str, Value]:
     path = Path(model).expanduser()
     if not path.is_dir():
         return {"model": model, "revision": revision}
-    files = [path / name for name in _model_files(path)]
-    stamps = tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
-    return {"model": f"sha256:{_digest(str(path), stamps)}"}
+    return _content(path, [path / name for name in _model_files(path)])
+
+
+def gguf_of(model: str) -> Path | None:
+    """Return the GGUF file that is meant: itself, or the only one of a folder without config.json.
+
+    The file need not exist.
+    """
+    path = Path(model).expanduser()
+    if path.suffix == ".gguf":
+        return path
+    found = [] if (path / "config.json").is_file() else sorted(path.glob("*.gguf"))
+    return found[0] if len(found) == 1 else None
+
+
+def file_identity(path: Path) -> dict[str, Value]:
+    """Return what tells a model in one file apart: the file's content."""
+    return _content(path.parent, [path])
 
 
 def folder_of(model: str, revision: str) -> Path:
@@ -125,6 +140,11 @@ def _download(model: str, revision: str) -> Path:
 def _model_files(path: Path) -> Iterable[str]:
     found = {file for pattern in _FILES for file in path.rglob(pattern)}
     return sorted(file.relative_to(path).as_posix() for file in found)
+
+
+def _content(folder: Path, files: Iterable[Path]) -> dict[str, Value]:
+    stamps = tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+    return {"model": f"sha256:{_digest(str(folder), stamps)}"}
 
 
 @lru_cache(maxsize=8)

@@ -14,7 +14,7 @@ from benchkit_plugins.recommenders.prompted.providers.contract import (
     Course,
     Sampling,
 )
-from benchkit_plugins.recommenders.prompted.providers.hosted import Hosted
+from benchkit_plugins.recommenders.prompted.providers.hosted.service import Hosted
 from benchkit_plugins.recommenders.prompted.providers.openai import OpenAI
 from benchkit_plugins.recommenders.prompted.providers.vertex import Vertex
 

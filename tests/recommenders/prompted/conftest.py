@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from benchkit_plugins.language_models import calls
-from benchkit_plugins.recommenders.prompted.providers import jobs
+from benchkit_plugins.recommenders.prompted.providers.hosted import jobs
 from tests.recommenders.prompted.server import Service, serving
 
 KEY = "sk-test-4f9d8c7b6a5e"

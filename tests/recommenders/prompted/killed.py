@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from benchkit_plugins.recommenders.prompted.providers import jobs
+from benchkit_plugins.recommenders.prompted.providers.hosted import jobs
 from tests.recommenders.prompted.asking import Purse, course, provider, sampled
 
 TEXTS = [f"prompt {number}" for number in range(10)]

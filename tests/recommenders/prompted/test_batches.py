@@ -9,8 +9,8 @@ from itertools import product
 import pytest
 
 from benchkit.errors import BenchkitError, UnavailableError
-from benchkit_plugins.recommenders.prompted.providers import batches
-from benchkit_plugins.recommenders.prompted.providers.hosted import Hosted
+from benchkit_plugins.recommenders.prompted.providers.hosted import batches
+from benchkit_plugins.recommenders.prompted.providers.hosted.service import Hosted
 from benchkit_plugins.recommenders.prompted.providers.openai import OpenAI
 from tests.recommenders.prompted.asking import Purse, prompt, provider, sampled, sampling
 from tests.recommenders.prompted.killed import TEXTS

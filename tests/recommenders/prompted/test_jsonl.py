@@ -9,7 +9,7 @@ import pytest
 
 from benchkit.contracts.prompted import Example, Message, Pairs
 from benchkit.errors import DataError
-from benchkit_plugins.recommenders.prompted.providers import jsonl
+from benchkit_plugins.recommenders.prompted.providers.hosted import jsonl
 from tests.recommenders.prompted.asking import pairs, prompt
 
 

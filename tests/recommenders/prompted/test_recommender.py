@@ -42,7 +42,7 @@ def recommender(
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BENCHKIT_WORKSPACE", str(tmp_path))
+    monkeypatch.setenv("BENCHKIT_HOME", str(tmp_path))
 
 
 def test_a_model_is_fine_tuned_and_asked_and_both_are_counted(

@@ -67,7 +67,7 @@ class LLMSeqPrompt(PromptedRecommender):
 
     def exports(self, pairs: Pairs) -> Mapping[str, str]:
         """Return the pairs as OpenAI and Vertex AI take them."""
-        from benchkit_plugins.recommenders.prompted.providers.jsonl import exports
+        from benchkit_plugins.recommenders.prompted.providers.hosted.jsonl import exports
 
         return exports(pairs)
 

@@ -14,10 +14,10 @@ from benchkit.contracts.prompted import Conversation, Work
 from benchkit_plugins.language_models import openai
 from benchkit_plugins.language_models.calls import CallError
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
-from benchkit_plugins.recommenders.prompted.providers import batches, chat
 from benchkit_plugins.recommenders.prompted.providers.contract import Completions, Sampling
-from benchkit_plugins.recommenders.prompted.providers.hosted import Answer, Hosted
-from benchkit_plugins.recommenders.prompted.providers.openai_jobs import OpenAIJobs
+from benchkit_plugins.recommenders.prompted.providers.hosted import batches, chat
+from benchkit_plugins.recommenders.prompted.providers.hosted.openai_jobs import OpenAIJobs
+from benchkit_plugins.recommenders.prompted.providers.hosted.service import Answer, Hosted
 
 _MANY = 100  # prompts from which on the batch API is worth its wait
 

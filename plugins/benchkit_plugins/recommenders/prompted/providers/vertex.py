@@ -12,9 +12,9 @@ from benchkit_plugins.language_models.calls import CallError
 from benchkit_plugins.language_models.tokens import well_formed
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.contract import Sampling
-from benchkit_plugins.recommenders.prompted.providers.hosted import Answer, Hosted
-from benchkit_plugins.recommenders.prompted.providers.jsonl import contents
-from benchkit_plugins.recommenders.prompted.providers.vertex_jobs import VertexJobs
+from benchkit_plugins.recommenders.prompted.providers.hosted.jsonl import contents
+from benchkit_plugins.recommenders.prompted.providers.hosted.service import Answer, Hosted
+from benchkit_plugins.recommenders.prompted.providers.hosted.vertex_jobs import VertexJobs
 
 _READABLE = (0, 1, 2)  # reasons to finish: unsaid, the end, too long; all others hold a text back
 # Thoughts cost money and leave no room for an answer: off, or as few as the model can.

@@ -17,7 +17,7 @@ from benchkit import UnavailableError
 from benchkit_plugins.recommenders.prompted.providers.contract import Course, Status, Trained
 
 if TYPE_CHECKING:
-    from benchkit_plugins.recommenders.prompted.providers.hosted import Hosted
+    from benchkit_plugins.recommenders.prompted.providers.hosted.service import Hosted
 
 LABEL = "benchkit"  # what a service shows our keys under
 # Seconds between two looks at what is under way: a server of one's own may be quick.

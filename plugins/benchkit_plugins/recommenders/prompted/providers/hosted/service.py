@@ -18,7 +18,6 @@ from benchkit.contracts.prompted import Conversation, Pairs, Work
 from benchkit_plugins.language_models.calls import CallError, in_parallel, persistently
 from benchkit_plugins.language_models.prices import Rates, rates
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
-from benchkit_plugins.recommenders.prompted.providers import jobs
 from benchkit_plugins.recommenders.prompted.providers.contract import (
     Completions,
     Course,
@@ -27,7 +26,8 @@ from benchkit_plugins.recommenders.prompted.providers.contract import (
     Status,
     Trained,
 )
-from benchkit_plugins.recommenders.prompted.providers.jsonl import answered, tokens_of
+from benchkit_plugins.recommenders.prompted.providers.hosted import jobs
+from benchkit_plugins.recommenders.prompted.providers.hosted.jsonl import answered, tokens_of
 
 _EPOCHS = 5  # to estimate by, where the service chooses; it tends to take 3 or 4
 _A_CALL = 3.0  # seconds, roughly

@@ -10,8 +10,8 @@ from benchkit.contracts.config import Value
 from benchkit_plugins.language_models import openai
 from benchkit_plugins.language_models.calls import CallError, scrubbed
 from benchkit_plugins.recommenders.prompted.providers.contract import Course, Status, Trained
-from benchkit_plugins.recommenders.prompted.providers.jobs import LABEL, Job, Jobs
-from benchkit_plugins.recommenders.prompted.providers.jsonl import openai_files
+from benchkit_plugins.recommenders.prompted.providers.hosted.jobs import LABEL, Job, Jobs
+from benchkit_plugins.recommenders.prompted.providers.hosted.jsonl import openai_files
 
 if TYPE_CHECKING:
     from benchkit_plugins.recommenders.prompted.providers.openai import OpenAI

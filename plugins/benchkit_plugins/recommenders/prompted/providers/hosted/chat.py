@@ -8,8 +8,8 @@ from benchkit.contracts.prompted import Conversation
 from benchkit_plugins.language_models.calls import CallError
 from benchkit_plugins.language_models.tokens import well_formed
 from benchkit_plugins.recommenders.prompted.providers.contract import Sampling
-from benchkit_plugins.recommenders.prompted.providers.hosted import Answer
-from benchkit_plugins.recommenders.prompted.providers.jsonl import messages
+from benchkit_plugins.recommenders.prompted.providers.hosted.jsonl import messages
+from benchkit_plugins.recommenders.prompted.providers.hosted.service import Answer
 
 # Codes of errors which mean that a prompt's content is not answered.
 REFUSED = ("content_filter", "content_policy_violation", "invalid_prompt")

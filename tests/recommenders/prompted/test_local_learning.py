@@ -1,0 +1,66 @@
+"""SmolLM2 fine-tuned on a tiny catalog: it finds the next title, and makes up fewer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from benchkit.contracts.prompted import Conversation, Example, Message, Pairs
+from benchkit_plugins.recommenders.prompted.config import PromptedConfig
+from benchkit_plugins.recommenders.prompted.providers.contract import Course, Sampling
+from benchkit_plugins.recommenders.prompted.providers.local import Local
+
+OBSTACLE = Local(PromptedConfig(), Path()).obstacle()
+TITLES = [
+    "Rose Hand Cream",
+    "Argan Oil Shampoo",
+    "Black Mascara",
+    "Mint Lip Balm",
+    "Red Nail Polish",
+    "Clay Face Mask",
+    "Vanilla Perfume",
+    "Bamboo Hair Brush",
+]
+RULE = "Name the product that is bought next."
+
+
+def bought(at: int, count: int) -> Conversation:
+    """Return what asks for the title at `at`, after the `count` titles before it."""
+    shown = [TITLES[place % len(TITLES)] for place in range(at - count, at)]
+    return (Message("system", RULE), Message("user", "\n".join(shown)))
+
+
+@pytest.mark.skipif(OBSTACLE is not None, reason=str(OBSTACLE))
+def test_a_fine_tuned_model_beats_its_base(tmp_path: Path) -> None:
+    pairs = [Example(bought(at, 2), TITLES[at]) for at in range(len(TITLES))]
+    config = PromptedConfig(epochs=1, learning_rate=2e-3, batch_size=4, dropout=0.0, device="cpu")
+    local = Local(config, tmp_path)
+    course = Course(local.identity(), local.recipe(), Pairs(pairs * 6, []), seed=0)
+    base = answers(local, None)
+    told: list[str] = []
+    done = local.train(course, lambda _: None, told.append)
+    tuned = answers(local, done.model)
+    print(told, base, tuned)
+    assert hits(tuned) >= hits(base) + 0.3
+    assert made_up(tuned) <= made_up(base) - 0.3
+    assert len(told) == 1
+
+
+def answers(local: Local, model: str | None) -> list[Sequence[str]]:
+    """Return the answers to prompts of three titles, which no model has learnt on."""
+    prompts = [bought(at, 3) for at in range(len(TITLES))]
+    sampling = Sampling(20, temperature=0.5, top_p=1.0, max_tokens=8, seed=0)
+    found = dict(local.sample(model, prompts, sampling, lambda _: None, print))
+    return [found[at].texts for at in range(len(TITLES))]
+
+
+def hits(drawn: list[Sequence[str]]) -> float:
+    right = [text.strip() == TITLES[at] for at, texts in enumerate(drawn) for text in texts]
+    return sum(right) / len(right)
+
+
+def made_up(drawn: list[Sequence[str]]) -> float:
+    invented = [text.strip() not in TITLES for texts in drawn for text in texts]
+    return sum(invented) / len(invented)

@@ -1,0 +1,138 @@
+"""Sampling by trees: what `generate` gives, what independent draws give, whoever is beside whom."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import chi2_contingency
+
+from benchkit_plugins.recommenders.prompted.providers.contract import Completions, Sampling
+from tests.recommenders.prompted import tiny
+
+pytestmark = tiny.local
+PROMPTS = [tiny.ask(*words) for words in ("a", "b c d e f a", "c c", "d e f", "f a b c", "e")]
+
+
+def causal(made: Any) -> Any:
+    from benchkit_plugins.recommenders.prompted.providers.causal.loading import assembled
+
+    return assembled(made, tiny.tokenizer())
+
+
+def drawn(made: Any, prompts: list[Any], sampling: Sampling) -> list[Completions]:
+    from benchkit_plugins.recommenders.prompted.providers.causal.sampling import Sampler
+
+    sampler = Sampler(causal(made))
+    found = dict(sampler(sampler.causal.chat.prompts(prompts), sampling))
+    return [found[index] for index in range(len(prompts))]
+
+
+def generated(made: Any, prompts: list[Any], sampling: Sampling) -> list[list[str]]:
+    """Return what transformers' own `generate` gives, a prompt at a time."""
+    from benchkit_plugins.recommenders.prompted.providers.causal.sampling import generated as draw
+
+    loaded = causal(made)
+    trees = [draw(loaded, prompt, sampling) for prompt in loaded.chat.prompts(prompts)]
+    return [[loaded.chat.text(tokens) for tokens in tree.written] for tree in trees]
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "gemma", "qwen2", "gpt_neox"])
+def test_the_likeliest_answer_is_generates(kind: str) -> None:
+    sampling = Sampling(3, temperature=0.0, top_p=1.0, max_tokens=9, seed=0)
+    found = drawn(tiny.model(kind), PROMPTS, sampling)
+    expected = generated(tiny.model(kind), PROMPTS, sampling)
+    assert [list(answer.texts) for answer in found] == [texts * 3 for texts in expected]
+    assert len(set(found)) > 1, "the prompts matter"
+    assert all(answer.prompt_tokens and answer.seconds for answer in found)
+
+
+@pytest.mark.parametrize("top_p", [1.0, 0.7])
+def test_samples_are_spread_as_generates_are(top_p: float) -> None:
+    sampling = Sampling(6000, temperature=1.5, top_p=top_p, max_tokens=3, seed=1)
+    (found,) = drawn(tiny.model(), PROMPTS[:1], sampling)
+    (expected,) = generated(tiny.model(), PROMPTS[:1], sampling)
+    assert alike(found.texts, expected)
+    assert alike(found.texts[:3000], found.texts[3000:]), "in no order: first appearances decide"
+
+
+def alike(some: Sequence[str], others: Sequence[str]) -> bool:
+    counts = [Counter(some), Counter(others)]
+    table = np.array([[each[text] for each in counts] for text in counts[0] | counts[1]])
+    rare = table.sum(1) < 20
+    table = np.vstack([table[~rare], table[rare].sum(0) + 1])
+    assert len(table) > 10
+    return bool(chi2_contingency(table).pvalue > 1e-3)
+
+
+@pytest.mark.parametrize("rows", [1, 16])
+def test_neighbours_have_no_say(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchkit_plugins.recommenders.prompted.providers.causal import decoding
+
+    monkeypatch.setitem(decoding._ROWS, "cpu", rows)
+    monkeypatch.setitem(decoding._PREFILL, "cpu", 30)
+    sampling = Sampling(20, temperature=1.0, top_p=0.9, max_tokens=6, seed=5)
+    together = drawn(tiny.model(), PROMPTS, sampling)
+    for prompt, answer in zip(PROMPTS, together, strict=True):
+        (alone,) = drawn(tiny.model(), [prompt], sampling)
+        assert alone.texts == answer.texts
+        assert len(alone.texts) == 20
+    other = drawn(tiny.model(), PROMPTS, Sampling(**{**vars(sampling), "seed": 6}))
+    assert other[1].texts != together[1].texts
+
+
+def test_samples_that_agree_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchkit_plugins.recommenders.prompted.providers.causal import branching, decoding
+
+    read: list[int] = []
+    inner = branching.read_tree
+
+    def counted(model: Any, store: Any, tokens: Any, *rest: Any) -> Any:
+        read.append(tokens.numel())
+        return inner(model, store, tokens, *rest)
+
+    monkeypatch.setattr(decoding, "read_tree", counted)
+    sampling = Sampling(1000, temperature=1.0, top_p=1.0, max_tokens=2, seed=0)
+    found = drawn(tiny.model(), PROMPTS[:2], sampling)
+    prompts = sum(answer.prompt_tokens for answer in found)
+    assert sum(read) <= prompts + 2 * 12, "a branch a word at most, the common beginning once"
+
+
+def test_memory_that_runs_out_makes_batches_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from benchkit_plugins.recommenders.prompted.providers.causal import branching, decoding
+
+    sampling = Sampling(5, temperature=1.0, top_p=1.0, max_tokens=6, seed=5)
+    expected = drawn(tiny.model(), PROMPTS, sampling)
+    inner = branching.read_tree
+
+    def short(model: Any, store: Any, *rest: Any) -> Any:
+        if len(store.rows) > 2:
+            raise torch.OutOfMemoryError
+        return inner(model, store, *rest)
+
+    monkeypatch.setattr(decoding, "read_tree", short)
+    assert [a.texts for a in drawn(tiny.model(), PROMPTS, sampling)] == [a.texts for a in expected]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"), [("bloom", {}), ("gemma2", {}), ("mistral", {"sliding_window": 8})]
+)
+def test_models_that_read_no_trees_are_asked_by_generate(kind: str, values: Any) -> None:
+    if kind == "gemma2":
+        values = {"attn_logit_softcapping": 0.5}
+    sampling = Sampling(4, temperature=0.0, top_p=1.0, max_tokens=9, seed=0)
+    found = drawn(tiny.model(kind, **values), PROMPTS, sampling)
+    expected = generated(tiny.model(kind, **values), PROMPTS, sampling)
+    assert [list(answer.texts) for answer in found] == [texts * 4 for texts in expected]
+
+
+def test_what_does_not_fit_is_answered_by_nothing() -> None:
+    sampling = Sampling(2, temperature=1.0, top_p=1.0, max_tokens=100, seed=0)
+    fits, not_ = drawn(tiny.model(), [PROMPTS[0], tiny.ask(*["a"] * 600)], sampling)
+    assert not_ == Completions(("", ""))
+    assert any(fits.texts)

@@ -1,0 +1,202 @@
+"""Fine-tuning by LoRA: what is learnt on, what a kill costs, who trains."""
+
+from __future__ import annotations
+
+import select
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchkit import DataError, UnavailableError
+from benchkit.contracts.prompted import Example, Pairs
+from benchkit_plugins.recommenders.prompted.config import PromptedConfig
+from benchkit_plugins.recommenders.prompted.providers.contract import Course
+from benchkit_plugins.recommenders.prompted.providers.local import Local
+from tests.recommenders.prompted import tiny
+
+pytestmark = tiny.local
+EXAMPLES = [
+    Example(tiny.ask(*"abcdef"[at:]), "abcdef"[at] + (" b" if at % 2 else "")) for at in range(6)
+]
+PAIRS = Pairs(EXAMPLES * 8, EXAMPLES[:4])
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tiny.folder(tmp_path_factory.mktemp("model")))
+
+
+def provider(model: str, workspace: Path, **values: Any) -> Local:
+    given = {"epochs": 3, "batch_size": 4, "learning_rate": 0.01, "device": "cpu", **values}
+    return Local(PromptedConfig(model=model, **given), workspace)
+
+
+def course_of(local: Local, pairs: Pairs = PAIRS) -> Course:
+    return Course(local.identity(), local.recipe(), pairs, seed=1)
+
+
+def trained(local: Local, course: Course, told: list[str] | None = None) -> bytes:
+    done = local.train(course, lambda _: None, (told if told is not None else []).append)
+    assert local.status(course).trained == done
+    return (local.workspace / "adapters" / done.model / "adapter_model.safetensors").read_bytes()
+
+
+def test_it_learns_and_says_how_it_goes(model: str, tmp_path: Path) -> None:
+    told: list[str] = []
+    local = provider(model, tmp_path)
+    course = course_of(local)
+    assert local.status(course).state == "none"
+    first = trained(local, course, told)
+    assert [line.partition(":")[0] for line in told] == ["epoch 1", "epoch 2", "epoch 3"]
+    losses = [float(line.split("loss ")[1].split(",")[0]) for line in told]
+    assert losses[2] < losses[0] - 0.2
+    assert "validation loss" in told[0]
+    assert told[0].endswith("left")
+    assert trained(local, course, told) == first
+    assert len(told) == 3, "it is not trained again"
+    assert sorted(file.name for file in (tmp_path / "adapters").glob(f"{course.key}*")) == [
+        course.key,
+        f"{course.key}.lock",
+    ]
+    done = local.status(course).trained
+    assert done is not None
+    assert done.tokens > 3 * 48
+    assert done.seconds > 0
+
+
+def test_training_that_was_stopped_gives_the_same(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchkit_plugins.recommenders.prompted.providers.causal import lora
+
+    whole = provider(model, tmp_path / "whole")
+    course = course_of(whole)
+    expected = trained(whole, course)
+    monkeypatch.setattr(lora, "_KEEP_EVERY", 0.0)
+    inner, calls = lora.Trainer._step, 0
+
+    def stopped(self: Any, batch: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls in {5, 18, 30}:
+            raise KeyboardInterrupt
+        inner(self, batch)
+
+    monkeypatch.setattr(lora.Trainer, "_step", stopped)
+    halting = provider(model, tmp_path / "halting")
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            trained(halting, course)
+        assert "goes on" in halting.status(course).detail
+    assert trained(halting, course) == expected
+    assert calls == 36 + 3, "no step twice"
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from tests.recommenders.prompted import test_local_training as here
+local = here.provider(sys.argv[1], Path(sys.argv[2]), epochs=int(sys.argv[3]))
+local.train(here.course_of(local), lambda _: None, lambda line: print(line, flush=True))
+"""
+
+
+def test_of_two_processes_one_trains_and_the_other_goes_on_where_it_is_killed(
+    model: str, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-c", KILLED, model, str(tmp_path), "20"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    pipes = [process.stdout for process in both if process.stdout]
+    (ready, *more), _, _ = select.select(pipes, [], [])
+    killed, waiting = both if ready is pipes[0] else both[::-1]
+    assert not more
+    assert ready.readline().startswith("epoch 1:")
+    local = provider(model, tmp_path, epochs=20)
+    course = course_of(local)
+    assert local.status(course).state == "running"
+    killed.kill()
+    said, _ = waiting.communicate(timeout=120)
+    killed.communicate()
+    assert waiting.returncode == 0
+    assert said.startswith("goes on after epoch")
+    assert "epoch 20:" in said
+    assert "epoch 1:" not in said
+    whole = provider(model, tmp_path / "whole", epochs=20)
+    assert trained(whole, course) == trained(local, course)
+
+
+def test_what_memory_there_is_changes_only_rounding(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from safetensors.torch import load
+
+    from benchkit_plugins.recommenders.prompted.providers.causal import lora
+
+    one, other = (
+        provider(model, tmp_path / name, dropout=0.0, epochs=1) for name in ("one", "other")
+    )
+    expected = load(trained(one, course_of(one)))
+    inner = lora.Trainer._loss
+
+    def short(self: Any, part: Any) -> Any:
+        if len(part) > 1 and self.model.training:
+            raise torch.OutOfMemoryError
+        return inner(self, part)
+
+    monkeypatch.setattr(lora.Trainer, "_loss", short)
+    told: list[str] = []
+    found = load(trained(other, course_of(other), told))
+    assert any("memory is short" in line for line in told)
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, atol=2e-2)
+
+
+def test_only_answers_are_learnt(model: str) -> None:
+    import torch
+
+    from benchkit_plugins.recommenders.prompted.providers.causal import lessons, lora
+    from benchkit_plugins.recommenders.prompted.providers.causal import loading as causal
+    from benchkit_plugins.recommenders.prompted.providers.causal.source import Source
+
+    base = causal.load(Source(model), "cpu")
+    base.model.float()
+    given = lessons.lessons_of(EXAMPLES, base.chat, base.context)
+    assert [lesson.answer for lesson in given] == [2, 3, 2, 3, 2, 3], "with the token that ends it"
+    recipe = lora.Recipe(8, 32, 0.0, 0.01, 1, 4)
+    trainer = lora.Trainer(lora.adapted(base.model, recipe, 0), recipe, 0, print)
+    expected = 0.0
+    for lesson in given:
+        tokens = torch.tensor([lesson.tokens])
+        labels = tokens.clone()
+        labels[:, : -lesson.answer] = -100
+        expected += base.model(tokens, labels=labels).loss.item() * lesson.answer
+    assert trainer._loss(given).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_batches_hold_each_lesson_once_and_are_of_like_length() -> None:
+    from benchkit_plugins.recommenders.prompted.providers.causal.lessons import Lesson, batches
+
+    rng = np.random.default_rng(0)
+    given = [Lesson([0] * int(length), 1) for length in rng.integers(10, 100, 400)]
+    rows = batches(given, 16, rng)
+    assert sorted(np.concatenate(rows).tolist()) == list(range(400))
+    sizes = [[len(given[row].tokens) for row in part] for part in rows]
+    padding = sum(max(part) * len(part) - sum(part) for part in sizes)
+    assert padding < 0.1 * sum(map(sum, sizes))
+    assert [list(part) for part in batches(given, 16, rng)] != [list(part) for part in rows]
+
+
+def test_without_examples_or_adapter_it_says_so(model: str, tmp_path: Path) -> None:
+    from benchkit_plugins.recommenders.prompted.providers.contract import Sampling
+
+    local = provider(model, tmp_path)
+    with pytest.raises(DataError, match="nothing to fine-tune on"):
+        trained(local, course_of(local, Pairs([], [])))
+    sampling = Sampling(1, 0.0, 1.0, 1, 0)
+    with pytest.raises(UnavailableError, match="train it again"):
+        list(local.sample("gone", [tiny.ask("a")], sampling, lambda _: None, print))
