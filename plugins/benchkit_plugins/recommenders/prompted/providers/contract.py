@@ -7,6 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -76,7 +77,7 @@ class Course:
     pairs: Pairs
     seed: int
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Digest of all of it, 16 hex digits: a job at a provider is found again by it."""
         content = json.dumps(asdict(self), sort_keys=True)
