@@ -208,7 +208,7 @@ class _Embedding:
                 if self.corpus is None
                 else asked.embed_others(texts, self.corpus, ask)
             )
-            check_vectors(name, vectors, len(texts), None)
+            check_vectors(name, vectors, len(texts), None, alike=self.corpus is not None)
             return vectors
         store = EmbeddingStore(self.workspace, name, asked.identity())
         if not store.known(texts).all():

@@ -10,8 +10,17 @@ from benchkit.contracts.sessions import Bool
 from benchkit.errors import PluginError
 
 
-def check_vectors(name: str, vectors: Float32, count: int, dim: int | None) -> None:
+def check_vectors(
+    name: str, vectors: Float32, count: int, dim: int | None, *, alike: bool = False
+) -> None:
     """Refuse vectors that cannot be right.
+
+    Args:
+        name: the embedder's.
+        vectors: what it returned.
+        count: texts it was given.
+        dim: dimensions wanted; None for any.
+        alike: whether all may be equal, as of texts that share no word with a corpus.
 
     Raises:
         PluginError: wrong count, dimension or type, not finite, or all equal.
@@ -28,7 +37,7 @@ def check_vectors(name: str, vectors: Float32, count: int, dim: int | None) -> N
     elif not np.isfinite(vectors).all():
         problem = "values that are not finite"
     # two texts may differ in nothing that a model sees, such as their case
-    elif count > 2 and (vectors == vectors[0]).all():
+    elif not alike and count > 2 and (vectors == vectors[0]).all():
         problem = f"the same vector for {count} different texts"
     if problem:
         raise PluginError(f"{name} returned {problem}; nothing of it is kept")
