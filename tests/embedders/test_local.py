@@ -18,9 +18,9 @@ from benchkit.stages.embed import embedder
 from benchkit.testing.component import ComponentConformance
 from benchkit.testing.embedder import EmbedderConformance
 from benchkit_plugins.embedders.bert import BERT
-from benchkit_plugins.embedders.encoding import batches_by_length
 from benchkit_plugins.embedders.minilm import MiniLM, MiniLMConfig, model_folder
 from benchkit_plugins.embedders.sentence_transformer import SentenceTransformer
+from benchkit_plugins.language_models.batching import batches_by_length
 from tests.embedders.asking import embedded, kept
 
 local = pytest.mark.skipif(MiniLM.unavailable() is not None, reason="needs the extra local")

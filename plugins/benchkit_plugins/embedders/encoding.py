@@ -15,6 +15,7 @@ import numpy as np
 
 from benchkit import UnavailableError
 from benchkit.contracts.embedder import Batch
+from benchkit_plugins.language_models.batching import batches_by_length
 
 if TYPE_CHECKING:
     import torch
@@ -131,21 +132,6 @@ def pick_device(name: str) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UnavailableError(f"there is no device {name!r} here; device=auto takes what there is")
     return device
-
-
-def batches_by_length(lengths: Int64, tokens: int) -> Iterator[Int64]:
-    """Yield rows of similar length, the longest first: memory runs out at once or never.
-
-    Args:
-        lengths: tokens of each text, ``int64[texts]``.
-        tokens: most tokens a batch, padding included; one text at least is in each.
-    """
-    order = np.argsort(-lengths, kind="stable")
-    start = 0
-    while start < len(order):
-        stop = start + max(1, tokens // max(1, int(lengths[order[start]])))
-        yield order[start:stop]
-        start = stop
 
 
 def _joined(parts: Sequence[tuple[Int64, Float32]]) -> Batch:

@@ -1,4 +1,4 @@
-"""Fixtures: the service, and no waiting."""
+"""Fixtures: a service without waiting, and models that run here on one thread."""
 
 from __future__ import annotations
 
@@ -22,3 +22,14 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     with serving() as state:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", state.url)  # what Google's SDK looks for
         yield state
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: tests that run side by side would wait for each other's threads."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

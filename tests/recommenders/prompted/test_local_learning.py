@@ -33,6 +33,7 @@ def bought(at: int, count: int) -> Conversation:
 
 
 @pytest.mark.skipif(OBSTACLE is not None, reason=str(OBSTACLE))
+@pytest.mark.usefixtures("one_thread")
 def test_a_fine_tuned_model_beats_its_base(tmp_path: Path) -> None:
     places = range(len(TITLES))
     pairs = [Example(bought(at, count), TITLES[at]) for at in places for count in (2, 4)]

@@ -13,7 +13,7 @@ from scipy.stats import chi2_contingency
 from benchkit_plugins.recommenders.prompted.providers.contract import Completions, Sampling
 from tests.recommenders.prompted import tiny
 
-pytestmark = tiny.local
+pytestmark = [tiny.local, pytest.mark.usefixtures("one_thread")]
 PROMPTS = [tiny.ask(*words) for words in ("a", "b c d e f a", "c c", "d e f", "f a b c", "e")]
 
 

@@ -18,7 +18,7 @@ from benchkit_plugins.recommenders.prompted.providers.contract import Course
 from benchkit_plugins.recommenders.prompted.providers.local import Local
 from tests.recommenders.prompted import tiny
 
-pytestmark = tiny.local
+pytestmark = [tiny.local, pytest.mark.usefixtures("one_thread")]
 EXAMPLES = [
     Example(tiny.ask(*"abcdef"[at:]), "abcdef"[at] + (" b" if at % 2 else "")) for at in range(6)
 ]
@@ -99,7 +99,9 @@ def test_training_that_was_stopped_gives_the_same(
 KILLED = """
 import sys
 from pathlib import Path
+import torch
 from tests.recommenders.prompted import test_local_training as here
+torch.set_num_threads(1)
 local = here.provider(sys.argv[1], Path(sys.argv[2]), epochs=int(sys.argv[3]))
 local.train(here.course_of(local), lambda _: None, lambda line: print(line, flush=True))
 """
@@ -159,11 +161,10 @@ def test_what_memory_there_is_changes_only_rounding(
 def test_only_answers_are_learnt(model: str) -> None:
     import torch
 
-    from benchkit_plugins.recommenders.prompted.providers.causal import lessons, lora
-    from benchkit_plugins.recommenders.prompted.providers.causal import loading as causal
+    from benchkit_plugins.recommenders.prompted.providers.causal import lessons, loading, lora
     from benchkit_plugins.recommenders.prompted.providers.causal.source import Source
 
-    base = causal.load(Source(model), "cpu")
+    base = loading.load(Source(model), "cpu")
     base.model.float()
     given = lessons.lessons_of(EXAMPLES, base.chat, base.context)
     assert [lesson.answer for lesson in given] == [2, 3, 2, 3, 2, 3], "with the token that ends it"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -43,11 +44,7 @@ class Causal:
         return found
 
 
-def load(
-    source: Source,
-    device: str | None,
-    adapter: Path | None = None,
-) -> Causal:
+def load(source: Source, device: str | None, adapter: Path | None = None) -> Causal:
     """Load a model, with an adapter merged into its weights where one is given.
 
     Weights are bfloat16 where the hardware multiplies that itself (here twice as fast as float32,
@@ -64,7 +61,7 @@ def load(
     place = choose_device(device or "auto")
     folder, gguf = source.place()
     try:
-        with _quiet():
+        with quiet():
             model, tokenizer = _read(folder, gguf)
             if adapter is not None:
                 from peft import PeftModel
@@ -114,11 +111,12 @@ def _read_files(folder: Path, gguf: str | None) -> tuple[Any, Any]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep libraries from talking; one draws a progress bar that it has no switch for."""
     import transformers
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    with contextlib.redirect_stderr(io.StringIO()):
+    with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # what peft asks transformers is renamed
         yield

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +20,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchkit_plugins.embedders.encoding import batches_by_length
+from benchkit_plugins.language_models.batching import batches_by_length
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
 from benchkit_plugins.recommenders.neural.hardware import seeded
 from benchkit_plugins.recommenders.neural.training import show_time
 from benchkit_plugins.recommenders.prompted.providers.causal.lessons import Lesson, batches, padded
+from benchkit_plugins.recommenders.prompted.providers.causal.loading import quiet
 
 _TOKENS = {"cpu": 1024, "mps": 4096, "cuda": 16384}  # read at a time, padding included
 _KEEP_EVERY = 60.0  # seconds of training that a kill may cost
@@ -81,8 +81,7 @@ def adapted(model: Any, recipe: Recipe, seed: int) -> Any:
         target_modules=targets,
         task_type="CAUSAL_LM",
     )
-    with seeded(np.random.default_rng([seed]), model.device), warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # what peft asks transformers is renamed
+    with seeded(np.random.default_rng([seed]), model.device), quiet():
         return get_peft_model(model, lora)
 
 
