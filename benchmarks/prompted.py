@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--alone", type=int, default=3, help="prompts for `generate`")
     parser.add_argument("--samples", type=int, default=20)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--device", help="cpu, cuda, mps")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, mps")
     args = parser.parse_args()
 
     import torch

@@ -130,6 +130,15 @@ def test_another_wording_is_another_run(service: Service, tmp_path: Path) -> Non
     assert other == recommender(service, LLMSeqPromptRank).reads()
 
 
+def test_obstacles_name_the_recommender_and_only_models_here_use_a_gpu(service: Service) -> None:
+    asked = recommender(service, LLMSeqPromptRank, provider="vertex", base_url=None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("GOOGLE_CLOUD_PROJECT")
+        assert "--set llm-seq-prompt-rank.project=" in str(asked.obstacle())
+    assert not asked.uses_gpu()
+    assert recommender(service, provider="local", base_url=None).uses_gpu()
+
+
 def test_every_prompted_recommender_says_its_task() -> None:
     kinds = [entry.component for entry in registry().components["recommender"].values()]
     prompted = {kind.name: kind for kind in kinds if issubclass(kind, PromptedRecommender)}

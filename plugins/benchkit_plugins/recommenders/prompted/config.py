@@ -56,7 +56,9 @@ class PromptedConfig(EmbeddedConfig):
     alpha: float = param(32.0, "LoRA's scale; local", at_least=0)
     dropout: float = param(0.05, "before LoRA's matrices; local", at_least=0, at_most=0.9)
     batch_size: int = param(16, "examples a step of fine-tuning; local", at_least=1)
-    device: str | None = param(None, "cpu, cuda, mps; none: the best there is; local")
+    device: Literal["auto", "cpu", "cuda", "mps"] = param(
+        "auto", "where to compute; auto: a GPU where there is one; local"
+    )
     base_url: str | None = param(None, "address of a server that speaks OpenAI's protocol; openai")
     batch: bool | None = param(
         None,

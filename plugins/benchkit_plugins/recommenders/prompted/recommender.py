@@ -51,7 +51,8 @@ class LLMSeqPrompt(PromptedRecommender):
         provider = self._provider(workspace())
         if self._store(provider).path.exists():
             return None
-        return provider.obstacle()
+        reason = provider.obstacle()
+        return reason and reason.replace("RECOMMENDER", self.name)
 
     def reads(self) -> dict[str, str]:
         """Return the digest of the prompts' wording, ours or the user's."""

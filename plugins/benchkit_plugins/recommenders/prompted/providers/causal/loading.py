@@ -44,7 +44,7 @@ class Causal:
         return found
 
 
-def load(source: Source, device: str | None, adapter: Path | None = None) -> Causal:
+def load(source: Source, device: str, adapter: Path | None = None) -> Causal:
     """Load a model, with an adapter merged into its weights where one is given.
 
     Weights are bfloat16 where the hardware multiplies that itself (here twice as fast as float32,
@@ -52,13 +52,13 @@ def load(source: Source, device: str | None, adapter: Path | None = None) -> Cau
 
     Args:
         source: which model.
-        device: cpu, cuda or mps; None for the best there is.
+        device: cpu, cuda, mps, or auto for the best there is.
         adapter: folder that `lora.train` wrote.
 
     Raises:
         UnavailableError: it cannot be loaded, or there is no such device.
     """
-    place = choose_device(device or "auto")
+    place = choose_device(device)
     folder, gguf = source.place()
     try:
         with quiet():
