@@ -45,8 +45,11 @@ def reason_against(
     given = {*settings.overrides, *map(str, settings.overrides.get(name, {}).values())}
     if (reason := recommender.obstacle()) is not None:
         return reason
-    if not named and isinstance(recommender, PromptedRecommender):
-        return _asks(name, prepared, settings)
+    if isinstance(recommender, PromptedRecommender):
+        if not named:
+            return _asks(name, prepared, settings)
+        if not paying and recommender.pays():
+            return "it asks a model that costs money, which only the machine of the run does"
     for each in foundations(
         recommender, settings.overrides, family=prepared.family, preset=settings.preset
     ):

@@ -18,8 +18,8 @@ sampler, and prints the folds that were fitted and the best values. With ``--rep
 search is not done: the pruner is shown the fold values of the first one in their order instead.
 That is cheaper, and exact about the pruner, but suggestions that would have been others are not
 made. Target: a quarter of the fits saved at an equal best value, within the spread over the seeds.
-Were all trials equally likely to be good, the protocol's pruner would save (0.2 x 2 + 0.8 x 0.2) / 3
-= 18.7 %; `benchkit run --pruner median` reaches the target.
+Were all trials equally likely to be good, the protocol's pruner would save
+(0.2 x 2 + 0.8 x 0.2) / 3 = 18.7 %; `benchkit run --pruner median` reaches the target.
 """
 
 from __future__ import annotations

@@ -84,8 +84,11 @@ def leaderboard(
     """
     wanted = Wanted(protocol, ties, data)
     names = results_of(out, dataset)
-    shown = [_show(out, name, wanted, sort, columns, paper) for name in names]
-    _print([_diagnosed(each) for each in shown] if diagnostics else shown, style)
+    if diagnostics:
+        shown = [_diagnosed(out, name, wanted) for name in names]
+        _print(_some(shown), style)
+        return
+    _print([_show(out, name, wanted, sort, columns, paper) for name in names], style)
 
 
 def print_leaderboard(out: Path, dataset: str, rules: str) -> None:
@@ -110,20 +113,31 @@ def _show(
     return _Shown(ranked, pick(there, columns), comparison, others("leaderboard", every, table))
 
 
-def _diagnosed(shown: _Shown) -> _Shown:
-    """Return the rows of prompted models with what their answers were like.
+def _diagnosed(out: Path, dataset: str, wanted: Wanted) -> _Shown | None:
+    """Return the rows of prompted models with what their answers were like, where there are any."""
+    every = tables_of(collected(out, dataset), out, dataset)
+    asked = [table for table in every if any(row.diagnostics for row in table.rows)]
+    if not asked:
+        return None
+    table = select(asked, wanted)
+    rows = [row for row in table.rows if row.diagnostics]
+    part = replace(table, rows=rows, failures=[])
+    return _Shown(part, diagnostics_of(part), None, others("leaderboard", every, table))
+
+
+def _some(found: Sequence[_Shown | None]) -> list[_Shown]:
+    """Return what was found.
 
     Raises:
-        BenchkitError: there are none.
+        BenchkitError: nothing was.
     """
-    rows = [row for row in shown.table.rows if row.diagnostics]
-    if not rows:
+    shown = [each for each in found if each is not None]
+    if not shown:
         raise BenchkitError(
-            f"the table of {shown.table.dataset} has no prompted model; "
-            "`benchkit list recommenders` shows them, `benchkit run -r NAME` runs one"
+            "there is no result of a prompted model; `benchkit list recommenders` shows them, "
+            "`benchkit run -r NAME` runs one"
         )
-    table = replace(shown.table, rows=rows, failures=[])
-    return replace(shown, table=table, columns=diagnostics_of(table), comparison=None)
+    return shown
 
 
 def _print(shown: Sequence[_Shown], style: str) -> None:

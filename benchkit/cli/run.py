@@ -274,7 +274,6 @@ def _dry_run(
     left_out: dict[str, str],
 ) -> None:
     from benchkit.contracts.config import show_value
-    from benchkit.pipeline import forecast
     from benchkit.tuning.budget import show_seconds
 
     for search in searches:
@@ -290,10 +289,21 @@ def _dry_run(
             f"{state:8}  {task.recommender}  ties {task.settings.protocol.ties}  "
             f"seed {task.settings.seed}  {config}".rstrip()
         )
-        if state == "to run" and (work := forecast(task, prepared)) is not None:
-            click.echo(f"          would ask for {work}")
+        if state == "to run" and (work := _work(task, prepared)):
+            click.echo(f"          {work}")
     for name, reason in left_out.items():
         click.echo(f"left out  {name}: {reason}")
+
+
+def _work(task: Task, prepared: PreparedDataset) -> str:
+    """Return what a prompted recommender would ask for, or why nobody can tell; else ""."""
+    from benchkit.pipeline import forecast
+
+    try:
+        work = forecast(task, prepared)
+    except BenchkitError as error:
+        return f"what it would ask for cannot be told: {error}"
+    return "" if work is None else f"would ask for {work}"
 
 
 def _finish(dataset: str, settings: Settings, outcome: Outcome, left_out: dict[str, str]) -> None:

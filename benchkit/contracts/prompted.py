@@ -89,6 +89,10 @@ class PromptedRecommender(Recommender):
 
     task: ClassVar[str]
 
+    def pays(self) -> bool:
+        """Return whether asking costs money; machines that join a search never pay."""
+        return False
+
     @abstractmethod
     def pairs(self, train: Sessions, bench: Bench) -> Pairs:
         """Return what the model would be fine-tuned on; nothing is sent.

@@ -156,7 +156,7 @@ def average(runs: Sequence[Record]) -> Row:
         records=[run.identity.key for run in runs],
         created=newest.created,
         search=newest.search,
-        diagnostics=_means([run.diagnostics for run in runs]),
+        diagnostics=_means_of_some([run.diagnostics for run in runs]),
     )
 
 
@@ -184,6 +184,12 @@ def _spread(values: Sequence[float]) -> float | None:
 def _means(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
     names = dict.fromkeys(name for part in parts for name in part)
     return {name: fmean(part.get(name, 0.0) for part in parts) for name in names}
+
+
+def _means_of_some(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return means over those that have a value: without hallucinations, none is similar."""
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {name: fmean(part[name] for part in parts if name in part) for name in names}
 
 
 def in_vain(run: Record) -> bool:

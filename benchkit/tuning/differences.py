@@ -41,9 +41,11 @@ def _components(there: Mapping[str, Any], here: Mapping[str, Any], key: str) -> 
     ]
 
 
-def _origin(component: Mapping[str, Any] | None) -> str:
+def _origin(component: Mapping[str, Any] | str | None) -> str:
     if component is None:
         return "not used"
+    if isinstance(component, str):  # the digest of a file
+        return component
     source = f"{component['distribution']} {component['version']} (source {component['source']})"
     values = component.get("config")
     return f"{source} with {_show(values)}" if values else source

@@ -11,6 +11,7 @@ from pathlib import Path
 from benchkit.bench import Bench
 from benchkit.configure import configure
 from benchkit.contracts.config import Value
+from benchkit.contracts.prompted import PromptedRecommender
 from benchkit.contracts.recommender import Recommender
 from benchkit.contracts.sessions import Sessions
 from benchkit.pipeline import Progress, Task
@@ -72,6 +73,9 @@ class Objective:
         with suppress(Exception):  # the first trial will tell
             recommender = self._configured(config)
             bench = self._new_bench(train, counted, Spending(cap=0.0))
+            if isinstance(recommender, PromptedRecommender):  # nothing is trained or asked
+                recommender.estimate(train, prompts.between(0, min(5, len(prompts))), bench)
+                return
             fit(recommender, bench)
             recommend(recommender, prompts.between(0, min(5, len(prompts))), self._k, bench)
 

@@ -75,7 +75,7 @@ def test_some_prompts_never_stand_among_all(out: Path) -> None:
 
 
 def test_diagnostics_of_prompted_models(out: Path) -> None:
-    assert "no prompted model" in error(out, "beauty", "--diagnostics")
+    assert "no result of a prompted model" in error(out, "beauty", "--diagnostics")
     answers = {"distinct-items": 1234.0, "hallucinations": 0.3219}
     keep(out, [record("asked", full(1.0), diagnostics=answers)])
     shown = invoke(out, "beauty", "--diagnostics")
@@ -84,6 +84,15 @@ def test_diagnostics_of_prompted_models(out: Path) -> None:
         assert wanted in shown.stdout
     for unwanted in ("NDCG", "\nb"):
         assert unwanted not in shown.stdout
+    # without a dataset, others do not get in the way; a subset is found although it comes last
+    keep(out, [record("x", full(1.0), dataset="steam-sample")])
+    subset = {"hallucinations": 0.5}
+    keep(out, [record("asked", full(1.0), diagnostics=subset, dataset="games", max_prompts=9)])
+    keep(out, [record("x", full(1.0), dataset="games")])
+    every = invoke(out, "--diagnostics")
+    assert every.exit_code == 0, every.exception
+    assert "0.500" in every.stdout
+    assert "steam-sample" not in every.stdout
     beside = invoke(out, "beauty", "--columns", "hr,hallucinations", "--format", "csv").stdout
     assert "0.3219" in beside
 

@@ -17,10 +17,13 @@ def check_address(parameter: str, address: str) -> None:
     Raises:
         ConfigError: it cannot be used.
     """
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # a bracket that is not closed
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(f"{parameter} takes an address such as http://localhost:8080/v1")
-    if parts.username or parts.password or parts.query:
+    if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(
             f"{parameter} must hold no key or password: those come from the environment"
         )

@@ -33,6 +33,7 @@ class Echo(Provider):
         courses: keys of the fine-tunings that were begun.
         answers: how many prompts are answered before it breaks off.
         reason: why it cannot be asked; None where it can.
+        gone: whether what was trained is no longer there.
     """
 
     name = "echo"
@@ -45,6 +46,7 @@ class Echo(Provider):
         self.courses: list[str] = []
         self.answers = 10**9
         self.reason: str | None = None
+        self.gone = False
 
     def obstacle(self) -> str | None:
         return self.reason
@@ -63,6 +65,9 @@ class Echo(Provider):
 
     def status(self, course: Course) -> Status:
         return Status("succeeded" if course.key in self.courses else "none")
+
+    def has(self, course: Course) -> bool:
+        return not self.gone
 
     def train(
         self, course: Course, allow: Callable[[float], None], report: Callable[[str], None]

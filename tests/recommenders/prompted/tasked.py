@@ -47,7 +47,6 @@ def bench(
     train: Sequence[Sequence[int]] = ((0,),),
     said: Mapping[str, Sequence[float]] | None = None,
     seed: int = 0,
-    exclude_prompt: bool = False,
 ) -> TitledBench:
     """Return a bench with these titles; without vectors, each item's is another axis."""
     sessions = Sessions.from_lists(train)
@@ -57,7 +56,6 @@ def bench(
         sessions,
         np.bincount(sessions.items, minlength=len(titles)),
         seed=seed,
-        exclude_prompt=exclude_prompt,
         given={"minilm": rows.astype(np.float32)},
         said=said or {},
     )

@@ -84,6 +84,21 @@ def test_a_model_is_fine_tuned_once_and_the_cost_replaces_the_promise(tmp_path: 
     assert asking(tmp_path, pairs=4)[0].missing(PROMPTS, SAMPLING) == [0, 1, 3]
 
 
+def test_a_model_that_is_gone_is_trained_again_where_answers_are_missing(tmp_path: Path) -> None:
+    model, _ = asking(tmp_path, pairs=3)
+    model.train(Spending(), silent)
+    model.ask(PROMPTS, SAMPLING, Spending(), silent)
+    again, provider = asking(tmp_path, pairs=3)
+    provider.gone = True
+    again.train(Spending(), silent)
+    again.ask(PROMPTS, SAMPLING, Spending(), silent)
+    assert not provider.courses, "all answers are kept"
+    more = [conversation("new")]
+    assert again.work(more, SAMPLING) == Work(2, 37, 5.01)
+    again.ask(more, SAMPLING, Spending(), silent)
+    assert len(provider.courses) == 1
+
+
 def test_answers_replay_where_nobody_can_be_asked(tmp_path: Path) -> None:
     model, _ = asking(tmp_path / "here", pairs=3)
     model.train(Spending(), silent)

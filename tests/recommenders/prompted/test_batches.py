@@ -81,6 +81,10 @@ def test_another_temperature_is_another_batch(service: Service) -> None:
     sampled(batching(service), TEXTS, sampling(temperature=0.7))
     sampled(batching(service), ["one more"])
     assert len(service.batches) == 3
+    # 0.5 and 0.7 make files of one length
+    files = [f["content"] for f in service.files if f["purpose"] == "batch"]
+    sent = [json.loads(content.splitlines()[0]) for content in files]
+    assert [each["body"]["temperature"] for each in sent] == [0.5, 0.7, 0.5]
 
 
 def test_a_batch_that_asks_something_else_is_not_waited_for(service: Service) -> None:

@@ -56,9 +56,12 @@ def test_a_shorter_list_is_the_beginning_of_a_longer_one() -> None:
 
 
 def test_the_strict_protocol_keeps_the_prompt_out() -> None:
-    strict = bench(["a", "b", "c"], said={"q": [0.9, 0.1, 0.2]}, exclude_prompt=True)
-    reading = task(GenItem, strict).read(prompt([0], [1, 2]), [["a", "b", "q"], ["b", "q"]], 3)
-    assert listed(reading.lists) == [[1, 2], [0]]
+    given = bench(["a", "b", "c"], said={"q": [0.9, 0.1, 0.2]})
+    answers = [["a", "b", "q"], ["b", "q"]]
+    strict = task(GenItem, given, exclude_seen="prompt", last_n_items=1)
+    assert listed(strict.read(prompt([0], [1, 2]), answers, 3).lists) == [[1, 2], [0]]
+    shown = task(GenItem, given, exclude_seen="read", last_n_items=1)
+    assert listed(shown.read(prompt([0], [1, 2]), answers, 3).lists) == [[1, 2], [1, 0]]
 
 
 def test_every_title_of_beauty_reads_back(real_data: Path, tmp_path: Path) -> None:

@@ -11,9 +11,15 @@ import numpy as np
 import pytest
 
 from benchkit import Sessions
+from benchkit.availability import reason_against
 from benchkit.contracts.prompted import PromptedRecommender, Work
 from benchkit.errors import UnavailableError
+from benchkit.pipeline import Settings, plan
+from benchkit.protocol import Protocol
 from benchkit.registry import registry
+from benchkit.stages.prepare import open_dataset
+from benchkit.stages.sealed import seal
+from benchkit.tuning.objective import Objective
 from benchkit_plugins.recommenders.llm_seq_prompt_gen_item import LLMSeqPromptGenItem
 from benchkit_plugins.recommenders.llm_seq_prompt_rank import LLMSeqPromptRank
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
@@ -23,6 +29,7 @@ from tests.recommenders.prompted.tasked import TitledBench
 from tests.recommenders.prompted.tasked import bench as titled
 
 ITEMS = 12
+NAME = LLMSeqPromptGenItem.name
 SESSIONS = [[n % ITEMS, (n + 1) % ITEMS, (n + 2) % ITEMS] for n in range(40)]
 PROMPTS = Sessions.from_lists([[0, 1], [5, 6], [0, 1], [3]])
 
@@ -136,7 +143,38 @@ def test_obstacles_name_the_recommender_and_only_models_here_use_a_gpu(service: 
         patch.delenv("GOOGLE_CLOUD_PROJECT")
         assert "--set llm-seq-prompt-rank.project=" in str(asked.obstacle())
     assert not asked.uses_gpu()
-    assert recommender(service, provider="local", base_url=None).uses_gpu()
+    assert asked.pays()
+    here = recommender(service, provider="local", base_url=None)
+    assert not here.pays()
+    assert here.uses_gpu()
+
+
+def test_only_the_temperature_is_searched() -> None:
+    assert [field.name for field in PromptedConfig.fields() if field.param.search] == [
+        "temperature"
+    ]
+
+
+def test_a_rehearsal_sends_nothing_and_joining_machines_never_pay(
+    service: Service, tmp_path: Path
+) -> None:
+    values = {"provider": "openai", "base_url": f"{service.url}/v1", "price": "0/0/0"}
+    settings = Settings(
+        protocol=Protocol(),
+        preset="sample",
+        overrides={NAME: {**values, "embedder": "lsa"}},
+        cutoffs=(10,),
+        seed=0,
+        workspace=tmp_path,
+        out=tmp_path / "out",
+    )
+    prepared = open_dataset("steam", tmp_path, None, {})
+    task = plan(prepared, NAME, settings)
+    Objective(task, seal(prepared, Protocol())).rehearse(task.identity.config)
+    assert not service.log
+    assert reason_against(NAME, prepared, settings, named=True) is None
+    refused = reason_against(NAME, prepared, settings, named=True, paying=False)
+    assert "costs money" in str(refused)
 
 
 def test_every_prompted_recommender_says_its_task() -> None:

@@ -53,7 +53,7 @@ class Asking:
         if not lacking:
             return Work()
         asking = self.provider.asking(lacking, sampling)
-        if self.course is None or self.trained is not None:
+        if self.course is None or (self.trained is not None and self.provider.has(self.course)):
             return asking
         return self.provider.work(self.course.pairs) + asking
 
@@ -69,9 +69,7 @@ class Asking:
         with self.store.asking(self.course.key):
             if self.trained is None:
                 self._reachable("the model is not fine-tuned yet")
-                trained = self.provider.train(self.course, spending.allow, report)
-                self.store.keep_trained(self.course.key, trained)
-                spending.note(trained)
+                self._train(self.course, spending, report)
 
     def ask(
         self,
@@ -94,9 +92,16 @@ class Asking:
         found = [self.store.completions(self._key(prompt, sampling)) for prompt in prompts]
         return [each for each in found if each is not None]
 
+    def _train(self, course: Course, spending: Spending, report: Report) -> None:
+        trained = self.provider.train(course, spending.allow, report)
+        self.store.keep_trained(course.key, trained)
+        spending.note(trained)
+
     def _fetch(
         self, prompts: list[Conversation], sampling: Sampling, spending: Spending, report: Report
     ) -> None:
+        if self.course and not self.provider.has(self.course):
+            self._train(self.course, spending, report)  # its answers came without it
         model = self.trained.model if self.trained else None
         left = dict(enumerate(prompts))
         for row, completions in self.provider.sample(

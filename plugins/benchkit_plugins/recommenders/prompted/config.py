@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from benchkit import Choice, param
+from benchkit import Choice, ExcludeSeen, param
 from benchkit_plugins.language_models.addresses import check_address
 from benchkit_plugins.language_models.prices import parsed
 from benchkit_plugins.recommenders.embedded import EmbeddedConfig
@@ -20,6 +20,13 @@ class PromptedConfig(EmbeddedConfig):
     Only the temperature is searched, as in the paper: a fine-tuned model serves all temperatures.
     """
 
+    # Not searched: other lists to learn from are another fine-tuning.
+    reducer: str | None = param(
+        "pca", "how the embeddings are reduced; none: not at all", names="reducer"
+    )
+    dim: int | None = param(
+        256, "dimensions they are reduced to, at most those they have; none: as many", at_least=1
+    )
     provider: ProviderName = param("local", "where the model is fine-tuned and sampled")
     model: str | None = param(
         None, "model by the provider's name, local: name or folder; none: the provider's default"
@@ -39,6 +46,9 @@ class PromptedConfig(EmbeddedConfig):
     )
     last_n_items: int | None = param(
         20, "show only the prompt's last items; none: all", unit="items", at_least=1
+    )
+    exclude_seen: ExcludeSeen = param(
+        "none", "prompt items to keep out of the list: none, those shown, or the whole prompt"
     )
     train_sessions: int | None = param(
         None, "fine-tune on so many sessions, drawn by the seed; none: all", at_least=1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar
@@ -55,8 +57,17 @@ class LLMSeqPrompt(PromptedRecommender):
         return reason and reason.replace("RECOMMENDER", self.name)
 
     def reads(self) -> dict[str, str]:
-        """Return the digest of the prompts' wording, ours or the user's."""
-        return {"templates": read_template(self.config.templates, self.task_type.name).digest}
+        """Return digests of the prompts' wording, ours or the user's, and of the base model."""
+        provider = self._provider(workspace())
+        base = json.dumps(provider.identity(), sort_keys=True)
+        return {
+            "templates": read_template(self.config.templates, self.task_type.name).digest,
+            "model": hashlib.sha256(base.encode()).hexdigest()[:16],
+        }
+
+    def pays(self) -> bool:
+        """Return whether the provider costs money."""
+        return self._provider(workspace()).paid
 
     def uses_gpu(self) -> bool:
         """Return whether the model runs here, on a GPU where there is one."""

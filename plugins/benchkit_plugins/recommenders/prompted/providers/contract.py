@@ -169,6 +169,10 @@ class Provider(ABC):
             UnavailableError: the provider cannot be asked.
         """
 
+    def has(self, course: Course) -> bool:  # noqa: ARG002
+        """Return whether a model that was trained is still there; quick, asking nobody."""
+        return True
+
     @abstractmethod
     def train(
         self, course: Course, allow: Callable[[float], None], report: Callable[[str], None]

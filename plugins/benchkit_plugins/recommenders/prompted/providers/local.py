@@ -101,6 +101,10 @@ class Local(Provider):
             return Status("running", "another process trains it")
         return Status("none", "interrupted; training it goes on from there" if begun else "")
 
+    def has(self, course: Course) -> bool:
+        """Return whether the adapters are in the workspace; answers may come without them."""
+        return (self._folder(course.key) / "training.json").is_file()
+
     def train(
         self, course: Course, allow: Callable[[float], None], report: Callable[[str], None]
     ) -> Trained:
@@ -111,7 +115,7 @@ class Local(Provider):
         folder = self._folder(course.key)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
-            if not (folder / "training.json").is_file():
+            if not self.has(course):
                 self._train(course, folder, report)
         done = self.status(course).trained
         assert done is not None

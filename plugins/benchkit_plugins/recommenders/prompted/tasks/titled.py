@@ -10,6 +10,7 @@ import numpy as np
 
 from benchkit.contracts.prompted import Conversation, Example
 from benchkit.contracts.sessions import Bool, Int32, Sessions
+from benchkit.ranking import excluded
 from benchkit_plugins.recommenders.prompted.diagnostics import diagnose
 from benchkit_plugins.recommenders.prompted.matching import Matching
 from benchkit_plugins.recommenders.prompted.reading import titles_in
@@ -70,8 +71,8 @@ class TitledTask(Task):
             for texts in answers
         ]
         ranked = [[] if each is None else self._ranked(each) for each in said]
-        seen = np.full(prompts.interactions, self.bench.exclude_prompt)
-        matches = self.matching.lists(ranked, k, prompts.where(seen), self._offers(prompts))
+        seen = excluded(prompts, prompts.last(self.config.last_n_items), self.config.exclude_seen)
+        matches = self.matching.lists(ranked, k, seen, self._offers(prompts))
         return Reading(matches.lists, diagnose(said, matches))
 
     @abstractmethod

@@ -123,7 +123,7 @@ class _Run:
         lines = "".join(_line(name, request.body) for name, request in part.items())
         client = self.provider.client
         return client.batches.create(
-            input_file_id=uploaded(client, f"benchkit-{digest}.jsonl", lines, "batch"),
+            input_file_id=uploaded(client, f"benchkit-{_digest([lines])}.jsonl", lines, "batch"),
             endpoint=_ENDPOINT,
             completion_window="24h",
             metadata={jobs.LABEL: self.label, _PART: digest},
