@@ -69,7 +69,8 @@ _GO_ON = "Interrupted. The same command goes on; what is finished is kept."
     "--max-cost",
     type=click.FloatRange(min=0),
     metavar="DOLLARS",
-    help="Cap on the paid calls of each recommender.  [default: no cap]",
+    help="Cap on the paid calls of each recommender, for each of the ties and seeds.  "
+    "[default: no cap]",
 )
 @click.option(
     "--seeds",
