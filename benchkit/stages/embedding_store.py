@@ -18,12 +18,11 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from filelock import FileLock
 
 from benchkit.contracts.recommender import Float32
 from benchkit.contracts.sessions import Bool
 from benchkit.errors import StorageError
-from benchkit.files import storage_error
+from benchkit.files import locked, storage_error
 
 FOLDER = "embeddings"
 _PART = 500  # keys a query: older SQLite takes 999
@@ -136,16 +135,8 @@ class EmbeddingStore:
         Raises:
             StorageError: the folder cannot be written.
         """
-        lock = FileLock(self.path.with_suffix(".lock"))
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except OSError as error:
-            raise storage_error(self.path, error) from error
-        try:
+        with locked(self.path.with_suffix(".lock")):
             yield
-        finally:
-            lock.release()
 
     def _dim(self, store: sqlite3.Connection) -> int:
         row = store.execute("select value from about where key = 'dim'").fetchone()

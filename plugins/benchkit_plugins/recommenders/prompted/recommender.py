@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar
 
 from benchkit.contracts.prompted import Conversation, Pairs, PromptedRecommender, Work
+from benchkit.stages.embedding_store import digest_of
 from benchkit.workspace import workspace
 from benchkit_plugins.recommenders.prompted.asking import Asking
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
@@ -59,10 +58,9 @@ class LLMSeqPrompt(PromptedRecommender):
     def reads(self) -> dict[str, str]:
         """Return digests of the prompts' wording, ours or the user's, and of the base model."""
         provider = self._provider(workspace())
-        base = json.dumps(provider.identity(), sort_keys=True)
         return {
             "templates": read_template(self.config.templates, self.task_type.name).digest,
-            "model": hashlib.sha256(base.encode()).hexdigest()[:16],
+            "model": digest_of(provider.identity()),
         }
 
     def pays(self) -> bool:

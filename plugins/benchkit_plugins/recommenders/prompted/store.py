@@ -16,12 +16,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from benchkit.contracts.config import Value
 from benchkit.contracts.prompted import Conversation
 from benchkit.errors import StorageError
-from benchkit.files import storage_error
+from benchkit.files import locked, storage_error
+from benchkit.stages.embedding_store import digest_of
 from benchkit_plugins.recommenders.prompted.providers.contract import (
     Completions,
     Sampling,
@@ -54,9 +53,7 @@ class CompletionStore:
     """
 
     def __init__(self, workspace: Path, provider: str, identity: Mapping[str, Value]) -> None:
-        text = json.dumps(identity, sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-        self.path = workspace / FOLDER / f"{provider}-{digest}.jsonl"
+        self.path = workspace / FOLDER / f"{provider}-{digest_of(identity)}.jsonl"
         self._identity = dict(identity)
         self._completions: dict[str, Completions] = {}
         self._trained: dict[str, Trained] = {}
@@ -100,22 +97,9 @@ class CompletionStore:
         Raises:
             StorageError: the folder cannot be written, or the file is damaged.
         """
-        with self._locked(f"-{course or 'base'}"):
+        with locked(self.path.with_name(f"{self.path.stem}-{course or 'base'}.lock")):
             self.refresh()
             yield
-
-    @contextmanager
-    def _locked(self, what: str = "") -> Iterator[None]:
-        lock = FileLock(self.path.with_name(f"{self.path.stem}{what}.lock"))
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except OSError as error:
-            raise storage_error(self.path, error) from error
-        try:
-            yield
-        finally:
-            lock.release()
 
     def refresh(self) -> None:
         """Learn what the file holds by now.
@@ -154,7 +138,7 @@ class CompletionStore:
             ) from error
 
     def _append(self, content: Mapping[str, object]) -> None:
-        with self._locked():
+        with locked(self.path.with_suffix(".lock")):
             self.refresh()
             lines = [content] if self._read else [{"about": self._identity}, content]
             data = "".join(json.dumps(line) + "\n" for line in lines).encode()

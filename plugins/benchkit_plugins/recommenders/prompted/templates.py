@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import sys
 from collections.abc import Collection, Mapping
@@ -13,6 +11,7 @@ from typing import Any
 
 from benchkit.contracts.prompted import Conversation, Message
 from benchkit.errors import ConfigError, unknown_name
+from benchkit.stages.embedding_store import digest_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -43,8 +42,7 @@ class Template:
     @property
     def digest(self) -> str:
         """Digest of the wording, 16 hex digits: another wording is another model."""
-        content = json.dumps(asdict(self), sort_keys=True)
-        return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        return digest_of(asdict(self))
 
     def fill(self, values: Mapping[str, str]) -> Conversation:
         """Return a conversation; braces within the values mean nothing.

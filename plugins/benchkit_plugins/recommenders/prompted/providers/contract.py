@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,6 +11,7 @@ from typing import ClassVar, Literal
 
 from benchkit.contracts.config import Value
 from benchkit.contracts.prompted import Conversation, Pairs, Work
+from benchkit.stages.embedding_store import digest_of
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 
 
@@ -80,8 +79,7 @@ class Course:
     @cached_property
     def key(self) -> str:
         """Digest of all of it, 16 hex digits: a job at a provider is found again by it."""
-        content = json.dumps(asdict(self), sort_keys=True)
-        return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        return digest_of(asdict(self))
 
 
 @dataclass(frozen=True)
