@@ -9,8 +9,9 @@ from benchkit.contracts.component import Component
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.prompted import PromptedRecommender
 from benchkit.errors import BenchkitError
-from benchkit.pipeline import Settings, forecast, plan
+from benchkit.pipeline import forecast, plan
 from benchkit.registry import registry
+from benchkit.settings import Settings
 from benchkit.stages.embed import missing, to_embed
 
 _FETCH = "`benchkit embed` asks for them, or copy the folder `embeddings` of a machine that did"

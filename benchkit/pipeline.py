@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from filelock import FileLock
 
 from benchkit.bench import Bench
-from benchkit.configure import configure, foundations
+from benchkit.configure import foundations
 from benchkit.contracts.component import Component
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.metric import Metric
@@ -20,8 +20,8 @@ from benchkit.contracts.prompted import PromptedRecommender, Work
 from benchkit.contracts.recommender import Recommendations, Recommender
 from benchkit.environment import environment, peak_memory
 from benchkit.errors import StorageError
-from benchkit.protocol import Protocol
 from benchkit.registry import registry
+from benchkit.settings import Frozen, Progress, Settings
 from benchkit.stages import record as records
 from benchkit.stages.measure import Measured, measure
 from benchkit.stages.prepare import load_prepared
@@ -29,49 +29,6 @@ from benchkit.stages.recommend import fit, recommend
 from benchkit.stages.record import TUNED, Identity, Record
 from benchkit.stages.spending import Spending
 from benchkit.stages.split import Split, split_sessions
-
-# Told what is going on, one line at a time.
-Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Frozen:
-    """What a search has found for a recommender, before anyone looks at the test set.
-
-    Attributes:
-        values: the configuration; empty where no trial finished, and the preset stands.
-        search: how it was found, as the record keeps it; ``study`` is its name.
-    """
-
-    values: Mapping[str, Any]
-    search: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What `benchkit run` was asked for, beside the recommenders.
-
-    Attributes:
-        protocol: name and ties; a run over several ties has one `Settings` each.
-        preset: ``paper``, ``sample`` or ``default``, see `configure.best_values`.
-        overrides: the user's values, by recommender.
-        cutoffs: where lists are cut for the metrics, ascending.
-        seed: of everything random.
-        workspace: folder that holds ``datasets``.
-        out: folder that leaderboards and records are written to.
-        max_cost: US dollars that paid calls of one recommender must not exceed; None for no cap.
-        frozen: what searches have found, by recommender; the user's values win over it.
-    """
-
-    protocol: Protocol
-    preset: str
-    overrides: Mapping[str, Mapping[str, str]]
-    cutoffs: Sequence[int]
-    seed: int
-    workspace: Path
-    out: Path
-    max_cost: float | None = None
-    frozen: Mapping[str, Frozen] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -133,13 +90,8 @@ def plan(prepared: PreparedDataset, name: str, settings: Settings) -> Task:
         settings = replace(settings, protocol=replace(settings.protocol, name=own))
     protocol = settings.protocol
     frozen = settings.frozen.get(name, Frozen({}, {}))
-    recommender = configure(
-        name,
-        {**frozen.values, **settings.overrides.get(name, {})},
-        family=prepared.family,
-        preset=settings.preset,
-        exclude_prompt=protocol.strict,
-    )
+    values = {**frozen.values, **settings.overrides.get(name, {})}
+    recommender = settings.configured(name, values, prepared.family)
     identity = Identity(
         dataset={
             "name": prepared.name,
@@ -216,7 +168,7 @@ def _evaluate(
     task: Task, prepared: PreparedDataset, split: Split, progress: Progress, report: Progress
 ) -> Record:
     settings, identity = task.settings, task.identity
-    bench = _bench(task, prepared, split, report)
+    bench = _bench(task, prepared, split, Spending(cap=_cap_left(task)), report)
     recommender = _recommender(task, prepared)
     progress("fit")
     fit_seconds = fit(recommender, bench)
@@ -251,34 +203,21 @@ def _evaluate(
     return finished
 
 
-def _bench(task: Task, prepared: PreparedDataset, split: Split, report: Progress) -> Bench:
+def _bench(
+    task: Task,
+    prepared: PreparedDataset,
+    split: Split,
+    spending: Spending,
+    report: Progress = lambda _line: None,
+) -> Bench:
     settings = task.settings
-    return Bench(
-        catalog=prepared.catalog,
-        train=split.train,
-        item_counts=split.item_counts(prepared),
-        seed=settings.seed,
-        family=prepared.family,
-        preset=settings.preset,
-        exclude_prompt=settings.protocol.strict,
-        only_trained=settings.protocol.strict,
-        values=settings.overrides,
-        workspace=settings.workspace,
-        spending=Spending(cap=_cap_left(task)),
-        checkpoints=records.weights_folder(settings.out, prepared.name),
-        session_counts=split.session_counts(prepared),
-        report=report,
-    )
+    counts = split.item_counts(prepared), split.session_counts(prepared)
+    bench = settings.bench(prepared, split.train, *counts, spending, report)
+    return replace(bench, checkpoints=records.weights_folder(settings.out, prepared.name))
 
 
 def _recommender(task: Task, prepared: PreparedDataset) -> Recommender:
-    return configure(
-        task.recommender,
-        task.identity.config,
-        family=prepared.family,
-        preset=task.settings.preset,
-        exclude_prompt=task.settings.protocol.strict,
-    )
+    return task.settings.configured(task.recommender, task.identity.config, prepared.family)
 
 
 def forecast(task: Task, prepared: PreparedDataset) -> Work | None:
@@ -293,8 +232,7 @@ def forecast(task: Task, prepared: PreparedDataset) -> Work | None:
     if not isinstance(recommender, PromptedRecommender):
         return None
     split = split_sessions(prepared, task.settings.protocol)
-    free = replace(task, settings=replace(task.settings, max_cost=0.0))
-    bench = _bench(free, prepared, split, lambda _line: None)
+    bench = _bench(task, prepared, split, Spending(cap=0.0))
     return recommender.estimate(split.train, split.test.prompts, bench)
 
 

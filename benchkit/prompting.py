@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
-from benchkit.bench import Bench
-from benchkit.configure import configure
-from benchkit.contracts.config import Value
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.prompted import Pairs, PromptedRecommender
 from benchkit.errors import PluginError, unknown_name
-from benchkit.protocol import Protocol
 from benchkit.registry import registry
+from benchkit.settings import Settings
 from benchkit.stages.spending import Spending
 from benchkit.stages.split import split_sessions
 
@@ -39,52 +34,19 @@ def prompted(task: str) -> type[PromptedRecommender]:
 
 
 def training_pairs(
-    kind: type[PromptedRecommender],
-    prepared: PreparedDataset,
-    protocol: Protocol,
-    values: Mapping[str, Mapping[str, Value]],
-    *,
-    seed: int,
-    max_cost: float,
-    workspace: Path,
+    kind: type[PromptedRecommender], prepared: PreparedDataset, settings: Settings
 ) -> tuple[PromptedRecommender, Pairs]:
     """Return a configured recommender, and what a run would fine-tune it on.
-
-    Args:
-        kind: the recommender.
-        prepared: the dataset.
-        protocol: name and ties.
-        values: the user's values, by component.
-        seed: of everything random.
-        max_cost: US dollars that embeddings must not exceed.
-        workspace: folder that holds the embedding store.
 
     Raises:
         BenchkitError: whatever the user can mend.
     """
-    protocol = protocol if kind.protocol is None else replace(protocol, name=kind.protocol)
-    preset = "sample" if prepared.synthetic else "paper"
-    recommender = configure(
-        kind.name,
-        values.get(kind.name, {}),
-        family=prepared.family,
-        preset=preset,
-        exclude_prompt=protocol.strict,
-    )
+    if kind.protocol is not None:
+        settings = replace(settings, protocol=replace(settings.protocol, name=kind.protocol))
+    values = settings.overrides.get(kind.name, {})
+    recommender = settings.configured(kind.name, values, prepared.family)
     assert isinstance(recommender, PromptedRecommender)
-    split = split_sessions(prepared, protocol)
-    bench = Bench(
-        catalog=prepared.catalog,
-        train=split.train,
-        item_counts=split.item_counts(prepared),
-        seed=seed,
-        family=prepared.family,
-        preset=preset,
-        exclude_prompt=protocol.strict,
-        only_trained=protocol.strict,
-        values=values,
-        workspace=workspace,
-        spending=Spending(cap=max_cost),
-        session_counts=split.session_counts(prepared),
-    )
+    split = split_sessions(prepared, settings.protocol)
+    counts = split.item_counts(prepared), split.session_counts(prepared)
+    bench = settings.bench(prepared, split.train, *counts, Spending(cap=settings.max_cost))
     return recommender, recommender.pairs(split.train, bench)

@@ -36,8 +36,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from benchkit.cli.options import read_assignments
 from benchkit.contracts.dataset import PreparedDataset
-from benchkit.pipeline import Settings
 from benchkit.protocol import Protocol
+from benchkit.settings import Settings
 from benchkit.stages.prepare import open_dataset
 from benchkit.tuning.budget import FOLD_STEPS, Options
 from benchkit.tuning.ledger import SAME_AS, Ledger

@@ -22,9 +22,9 @@ import numpy as np
 from benchkit import Choice, Config, Float, Int, Recommendations, Recommender, Sessions, param
 from benchkit.bench import Bench
 from benchkit.contracts.config import Value
-from benchkit.pipeline import Settings
 from benchkit.protocol import Protocol
 from benchkit.registry import Registered, registry
+from benchkit.settings import Settings
 from benchkit.stages.prepare import open_dataset
 from benchkit.stages.sealed import seal
 from benchkit.tuning import stopping

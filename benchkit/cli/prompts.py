@@ -65,6 +65,7 @@ def prompts(
     from benchkit.prompting import prompted, training_pairs
     from benchkit.protocol import Protocol
     from benchkit.registry import registry
+    from benchkit.settings import Settings, usual_preset
     from benchkit.stages.prepare import open_dataset
     from benchkit.workspace import workspace
 
@@ -76,15 +77,17 @@ def prompts(
     if export is not None:
         _refuse_full(export)
     prepared = open_dataset(dataset, workspace(), raw, own)
-    recommender, pairs = training_pairs(
-        kind,
-        prepared,
-        Protocol(name=protocol),  # type: ignore[arg-type]
-        values,
+    settings = Settings(
+        protocol=Protocol(name=protocol),  # type: ignore[arg-type]
+        preset=usual_preset(prepared),
+        overrides=values,
+        cutoffs=(1,),
         seed=seed,
-        max_cost=max_cost,
         workspace=workspace(),
+        out=workspace(),
+        max_cost=max_cost,
     )
+    recommender, pairs = training_pairs(kind, prepared, settings)
     click.echo(
         f"{prepared.name}, {kind.name}: {len(pairs.train):,} pairs to train on, "
         f"{len(pairs.validation):,} to validate"

@@ -24,8 +24,9 @@ from benchkit.errors import BenchkitError
 if TYPE_CHECKING:
     from benchkit.cluster.placing import Cluster
     from benchkit.contracts.dataset import PreparedDataset
-    from benchkit.pipeline import Settings, Task
+    from benchkit.pipeline import Task
     from benchkit.runs import Outcome
+    from benchkit.settings import Settings
     from benchkit.tuning.search import Search
 
 _GO_ON = "Interrupted. The same command goes on; what is finished is kept."
@@ -136,9 +137,10 @@ def run(
     benchkit run -r v-sknn --dataset beauty --trials 200 --timeout 2h --jobs 4
     """
     from benchkit.availability import with_embedder
-    from benchkit.pipeline import Settings, plan
+    from benchkit.pipeline import plan
     from benchkit.protocol import Protocol, parse_ties
     from benchkit.registry import registry
+    from benchkit.settings import Settings, usual_preset
     from benchkit.stages.prepare import open_dataset
     from benchkit.workspace import workspace
 
@@ -152,7 +154,7 @@ def run(
     values = read_assignments(assignments)
     dataset_values = values.pop(Path(dataset).stem, {})
     for name in values:
-        _known_component(name)
+        _check_values(name, values[name])
     if embedder is not None:
         values = with_embedder(values, embedder)
     for problem in registry().problems:
@@ -163,7 +165,7 @@ def run(
     settings = [
         Settings(
             protocol=Protocol(protocol, order, max_prompts=max_prompts),  # type: ignore[arg-type]
-            preset=preset or ("sample" if prepared.synthetic else "paper"),
+            preset=preset or usual_preset(prepared),
             overrides=values,
             cutoffs=cutoffs,
             seed=seed,
@@ -228,13 +230,13 @@ def _run(
     return 1 if outcome.failed else 0
 
 
-def _known_component(name: str) -> None:
-    """Raise PluginError unless a recommender, embedder or reducer has that name."""
+def _check_values(name: str, values: dict[str, str]) -> None:
+    """Raise BenchkitError unless a recommender, embedder or reducer takes the user's values."""
     from benchkit.registry import registry
 
     kinds = ("recommender", "embedder", "reducer")
-    if not any(name in registry().components[kind] for kind in kinds):
-        registry().get("recommender", name)
+    kind = next((k for k in kinds if name in registry().components[k]), "recommender")
+    registry().get(kind, name).component.Config.create(values, name)
 
 
 def _choose(

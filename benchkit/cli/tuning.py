@@ -14,7 +14,7 @@ from benchkit.tuning.budget import Options, seconds_of
 if TYPE_CHECKING:
     from benchkit.cluster.placing import Cluster
     from benchkit.contracts.dataset import PreparedDataset
-    from benchkit.pipeline import Settings
+    from benchkit.settings import Settings
     from benchkit.tuning.search import Search
 
 # What a run that says nothing of tuning may search: a first look, not the paper's 72 hours.

@@ -23,7 +23,8 @@ from benchkit.cluster.orders import Conduct, Evaluate, Order, Reply
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.errors import BenchkitError, UnavailableError
 from benchkit.jobs import reason_of
-from benchkit.pipeline import Settings, Task, execute, plan
+from benchkit.pipeline import Task, execute, plan
+from benchkit.settings import Settings
 from benchkit.stages.parcel import pack
 from benchkit.workspace import leaderboards, workspace
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from benchkit.availability import reason_against
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.errors import BenchkitError, DataError, UnavailableError
-from benchkit.pipeline import Settings
 from benchkit.protocol import Protocol
+from benchkit.settings import Settings
 from benchkit.tuning.budget import Options
 from benchkit.tuning.crew import Crew, Shift
 from benchkit.tuning.differences import differences

@@ -9,14 +9,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from benchkit.bench import Bench
-from benchkit.configure import configure
 from benchkit.contracts.config import Value
 from benchkit.contracts.prompted import PromptedRecommender
 from benchkit.contracts.recommender import Recommender
 from benchkit.contracts.sessions import Sessions
-from benchkit.pipeline import Progress, Task
+from benchkit.pipeline import Task
 from benchkit.protocol import Protocol
 from benchkit.registry import registry
+from benchkit.settings import Progress
 from benchkit.stages.measure import measure
 from benchkit.stages.prepare import load_prepared
 from benchkit.stages.recommend import fit, recommend
@@ -115,33 +115,11 @@ class Objective:
         return known
 
     def _configured(self, config: Mapping[str, Value]) -> Recommender:
-        settings = self.task.settings
-        return configure(
-            self.task.recommender,
-            config,
-            family=self.data.family,
-            preset=settings.preset,
-            exclude_prompt=settings.protocol.strict,
-        )
+        return self.task.settings.configured(self.task.recommender, config, self.data.family)
 
     def _new_bench(self, train: Sessions, counted: Counted, spending: Spending) -> Bench:
-        settings = self.task.settings
-        return Bench(
-            catalog=self.data.catalog,
-            train=train,
-            item_counts=counted.item_counts,
-            seed=settings.seed,
-            family=self.data.family,
-            preset=settings.preset,
-            exclude_prompt=settings.protocol.strict,
-            only_trained=settings.protocol.strict,
-            values=settings.overrides,
-            workspace=settings.workspace,
-            spending=spending,
-            checkpoints=None,  # trials leave no weights behind
-            session_counts=counted.session_counts,
-            report=self.report,
-        )
+        counts = counted.item_counts, counted.session_counts
+        return self.task.settings.bench(self.data, train, *counts, spending, self.report)
 
 
 @lru_cache(maxsize=2)

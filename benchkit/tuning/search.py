@@ -15,8 +15,9 @@ from filelock import FileLock
 
 from benchkit.contracts.config import Value
 from benchkit.contracts.dataset import PreparedDataset
-from benchkit.pipeline import Settings, Task, plan
+from benchkit.pipeline import Task, plan
 from benchkit.registry import registry
+from benchkit.settings import Settings
 from benchkit.tuning.budget import OBJECTIVE, Options
 from benchkit.tuning.database import locked_there
 from benchkit.tuning.ledger import Ledger

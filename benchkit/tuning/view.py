@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from benchkit.pipeline import Frozen
+from benchkit.settings import Frozen
 from benchkit.tuning.budget import show_seconds
 from benchkit.tuning.ledger import Ledger
 from benchkit.tuning.messages import News

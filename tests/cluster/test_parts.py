@@ -16,8 +16,9 @@ from benchkit.cluster.machine import versions
 from benchkit.cluster.orders import Conduct, Data
 from benchkit.cluster.placing import uses_gpu
 from benchkit.errors import UnavailableError
-from benchkit.pipeline import Settings, plan
+from benchkit.pipeline import plan
 from benchkit.protocol import Protocol
+from benchkit.settings import Settings
 from benchkit.stages import record as records
 from benchkit.stages.parcel import pack, unpack
 from tests.making import prepared

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from benchkit.contracts.config import Value
-from benchkit.pipeline import Settings
 from benchkit.protocol import Protocol
+from benchkit.settings import Settings
 from benchkit.stages.spending import Spending
 from benchkit.tuning.budget import Options
 from benchkit.tuning.ledger import Ledger

@@ -13,9 +13,10 @@ from benchkit.bench import Bench
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.sessions import Sessions
 from benchkit.errors import DataError
-from benchkit.pipeline import Settings, plan
+from benchkit.pipeline import plan
 from benchkit.protocol import Protocol, ProtocolName
 from benchkit.registry import registry
+from benchkit.settings import Settings
 from benchkit.stages.sealed import Sealed, seal
 from benchkit.stages.split import SealedError, sealed, split_sessions
 from benchkit.tuning.objective import Objective

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchkit.availability import reason_against
-from benchkit.pipeline import Settings
 from benchkit.protocol import Protocol
+from benchkit.settings import Settings
 from benchkit.tuning.differences import differences
 from benchkit.tuning.ledger import kind_of
 from benchkit.tuning.storage import open_storage

@@ -12,8 +12,10 @@ from collections.abc import Iterator, Sequence
 
 def estimated_tokens(text: str) -> int:
     """Return about how many tokens a text has, rather too many."""
+    if text.isascii():
+        return math.ceil(len(text) / 3) + 1
+    ascii_size = len(text.encode("ascii", "ignore"))
     size = len(text.encode("utf-8", "replace"))
-    ascii_size = sum(char < "\x80" for char in text)
     return math.ceil(ascii_size / 3) + math.ceil((size - ascii_size) / 2) + 1
 
 

@@ -14,9 +14,10 @@ from benchkit import Sessions
 from benchkit.availability import reason_against
 from benchkit.contracts.prompted import PromptedRecommender, Work
 from benchkit.errors import UnavailableError
-from benchkit.pipeline import Settings, plan
+from benchkit.pipeline import plan
 from benchkit.protocol import Protocol
 from benchkit.registry import registry
+from benchkit.settings import Settings
 from benchkit.stages.prepare import open_dataset
 from benchkit.stages.sealed import seal
 from benchkit.tuning.objective import Objective

@@ -39,7 +39,7 @@ def key_of(course: str, prompt: Conversation, sampling: Sampling) -> str:
         sampling: how answers are drawn.
     """
     turns = [(message.role, message.content) for message in prompt]
-    content = json.dumps([course, turns, asdict(sampling)], sort_keys=True)
+    content = json.dumps([course, turns, vars(sampling)], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 

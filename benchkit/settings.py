@@ -1,0 +1,115 @@
+"""What a run was asked for: protocol, presets, values, seed; and what follows from it alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchkit.bench import Bench
+from benchkit.configure import configure
+from benchkit.contracts.dataset import PreparedDataset
+from benchkit.contracts.recommender import Recommender
+from benchkit.contracts.sessions import Int64, Sessions
+from benchkit.protocol import Protocol
+from benchkit.stages.sealed import Sealed
+from benchkit.stages.spending import Spending
+
+# Told what is going on, one line at a time.
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """What a search has found for a recommender, before anyone looks at the test set.
+
+    Attributes:
+        values: the configuration; empty where no trial finished, and the preset stands.
+        search: how it was found, as the record keeps it; ``study`` is its name.
+    """
+
+    values: Mapping[str, Any]
+    search: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What `benchkit run` was asked for, beside the recommenders.
+
+    Attributes:
+        protocol: name and ties; a run over several ties has one `Settings` each.
+        preset: ``paper``, ``sample`` or ``default``, see `configure.best_values`.
+        overrides: the user's values, by recommender.
+        cutoffs: where lists are cut for the metrics, ascending.
+        seed: of everything random.
+        workspace: folder that holds ``datasets``.
+        out: folder that leaderboards and records are written to.
+        max_cost: US dollars that paid calls of one recommender must not exceed; None for no cap.
+        frozen: what searches have found, by recommender; the user's values win over it.
+    """
+
+    protocol: Protocol
+    preset: str
+    overrides: Mapping[str, Mapping[str, str]]
+    cutoffs: Sequence[int]
+    seed: int
+    workspace: Path
+    out: Path
+    max_cost: float | None = None
+    frozen: Mapping[str, Frozen] = field(default_factory=dict)
+
+    def configured(self, name: str, values: Mapping[str, object], family: str) -> Recommender:
+        """Return a recommender with `values`, the preset and the protocol's demands.
+
+        Raises:
+            PluginError: nothing of that name is installed.
+            ConfigError: a value does not fit.
+        """
+        return configure(
+            name,
+            values,
+            family=family,
+            preset=self.preset,
+            exclude_prompt=self.protocol.strict,
+        )
+
+    def bench(
+        self,
+        data: PreparedDataset | Sealed,
+        train: Sessions,
+        item_counts: Int64,
+        session_counts: Int64,
+        spending: Spending,
+        report: Progress = lambda _line: None,
+    ) -> Bench:
+        """Return the bench of some training sessions; it keeps no weights.
+
+        Args:
+            data: the dataset, or what a search may know of it.
+            train: what to fit on.
+            item_counts: popularity, as the protocol counts it, ``int64[items]``.
+            session_counts: sessions that contain each item, ``int64[items]``.
+            spending: what paid calls may cost.
+            report: told one line at a time how a long fit is going.
+        """
+        return Bench(
+            catalog=data.catalog,
+            train=train,
+            item_counts=item_counts,
+            session_counts=session_counts,
+            seed=self.seed,
+            family=data.family,
+            preset=self.preset,
+            exclude_prompt=self.protocol.strict,
+            only_trained=self.protocol.strict,
+            values=self.overrides,
+            workspace=self.workspace,
+            spending=spending,
+            report=report,
+        )
+
+
+def usual_preset(prepared: PreparedDataset) -> str:
+    """Return the preset that a dataset gets where the user names none."""
+    return "sample" if prepared.synthetic else "paper"
