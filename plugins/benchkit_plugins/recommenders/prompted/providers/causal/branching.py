@@ -20,6 +20,8 @@ _NAME = "benchkit-branches"
 class Store(DynamicCache):  # type: ignore[misc]
     """Keys and values of the tokens of some prompts, a row each, as the model's cache.
 
+    Rows are read where they lie: those of one call follow one another, so nothing is copied.
+
     Args:
         rows: prompts at a time.
     """
@@ -30,11 +32,11 @@ class Store(DynamicCache):  # type: ignore[misc]
         self.keys: list[Tensor] = []  # a layer each, [R, W, H, D]
         self.values: list[Tensor] = []  # [R, W, H, E]
 
-    def aim(self, rows: Tensor, places: Tensor, width: int) -> None:
+    def aim(self, rows: slice, places: Tensor, width: int) -> None:
         """Say where the tokens of the next call belong.
 
         Args:
-            rows: those that are read and written, ascending, ``int64[rows]``.
+            rows: those that are read and written.
             places: row and column of each token, ``int64[2, tokens]``.
             width: columns in use afterwards.
         """
@@ -60,16 +62,19 @@ class Store(DynamicCache):  # type: ignore[misc]
         for kept in (*self.keys, *self.values):
             kept[1:, :columns] = kept[:1, :columns]
 
+    @torch.inference_mode()
+    def move(self, source: int, target: int, columns: int) -> None:
+        """Copy the first columns of a row into another."""
+        for kept in (*self.keys, *self.values):
+            kept[target, :columns] = kept[source, :columns]
+
     def bytes_per_token(self) -> int:
         """Return what a token takes in all layers."""
         return sum(kept[0, 0].nbytes for kept in (*self.keys, *self.values))
 
     def _put(self, kept: Tensor, new: Tensor) -> Tensor:
         kept[self.places[0], self.places[1]] = new[0].transpose(0, 1)  # [N, H, D]
-        read = kept[:, : self.used]
-        if len(self.rows) < self.height:
-            read = read[self.rows]
-        return read.transpose(1, 2)  # [B, H, S, D]
+        return kept[self.rows, : self.used].transpose(1, 2)  # [B, H, S, D]
 
     def _room(self, like: Tensor) -> Tensor:
         # zeros: what is masked is multiplied by 0, and may not be NaN
@@ -180,7 +185,7 @@ def _small_tree(model: Any, store: Store, told: Tensor) -> Tensor:
     for child, parent in ((1, 0), (2, 0), (3, 1), (4, 2)):
         sees[child] |= sees[parent]
     columns = torch.arange(5, device=device)
-    store.aim(columns[:1], torch.stack([columns * 0, columns]), 5)
+    store.aim(slice(0, 1), torch.stack([columns * 0, columns]), 5)
     positions = torch.tensor([0, 1, 1, 2, 2], device=device)
     asked = torch.tensor([1, 3, 2, 4], device=device)
     logits = read_tree(model, store, tokens, positions, sees[None, None], asked)

@@ -49,14 +49,14 @@ class Decoder:
         waiting = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
         rows = self._rows(prompts)
         while waiting:
-            under_way: dict[int, tuple[int, Tree]] = {}  # by row
+            under_way: list[tuple[int, Tree]] = []  # by row
             try:
                 yield from self._serve(prompts, waiting, under_way, rows)
             except torch.OutOfMemoryError:
                 if rows == 1:
                     raise
                 # a tree draws the same when it is begun again
-                waiting += sorted((i for i, _ in under_way.values()), key=lambda i: len(prompts[i]))
+                waiting += sorted((i for i, _ in under_way), key=lambda i: len(prompts[i]))
                 rows = max(1, rows // 2)
                 torch.cuda.empty_cache()
 
@@ -64,49 +64,58 @@ class Decoder:
         self,
         prompts: Sequence[list[int]],
         waiting: list[int],
-        under_way: dict[int, tuple[int, Tree]],
+        under_way: list[tuple[int, Tree]],
         rows: int,
     ) -> Iterator[tuple[int, Tree]]:
         store = Store(rows)
         known = self._read_common(store, prompts)
         while waiting or under_way:
-            free = [row for row in range(rows) if row not in under_way]
+            free = rows - len(under_way)
             # a few at a time: reading one prompt alone is slow
-            if waiting and len(free) >= max(1, rows // 4):
+            if waiting and free >= max(1, rows // 4):
                 for group in self._admit(prompts, waiting, free, known):
-                    under_way |= group
-                    self._step(store, group)
+                    first = len(under_way)
+                    under_way += group
+                    self._step(store, first, [tree for _, tree in group])
             else:
-                self._step(store, under_way)
-            for row, (index, tree) in sorted(under_way.items()):
-                if tree.done:
-                    del under_way[row]
-                    yield index, tree
+                self._step(store, 0, [tree for _, tree in under_way])
+            yield from self._finished(store, under_way)
+
+    def _finished(
+        self, store: Store, under_way: list[tuple[int, Tree]]
+    ) -> Iterator[tuple[int, Tree]]:
+        """Take out what is finished; the last one comes into its row, so that none is empty."""
+        for row in reversed(range(len(under_way))):
+            index, tree = under_way[row]
+            if tree.done:
+                last = under_way.pop()
+                if row < len(under_way):
+                    store.move(len(under_way), row, last[1].columns)
+                    under_way[row] = last
+                yield index, tree
 
     def _admit(
-        self, prompts: Sequence[list[int]], waiting: list[int], free: list[int], known: int
-    ) -> Iterator[dict[int, tuple[int, Tree]]]:
+        self, prompts: Sequence[list[int]], waiting: list[int], free: int, known: int
+    ) -> Iterator[list[tuple[int, Tree]]]:
         """Yield prompts for the free rows, so many at a time as may be read together."""
-        group: dict[int, tuple[int, Tree]] = {}
-        for row in free[: len(waiting)]:
+        group: list[tuple[int, Tree]] = []
+        for _ in range(min(free, len(waiting))):
             index = waiting.pop()
             tree = Tree(prompts[index], self._samples, self._sampling.seed)
             tree.begin(known)
-            longest = max((len(other.tokens) for _, other in group.values()), default=0)
+            longest = max((len(other.tokens) for _, other in group), default=0)
             size = max(longest, len(tree.tokens)) * (len(group) + 1)
             if group and size > _PREFILL[self._device.type]:
                 yield group
-                group = {}
-            group[row] = (index, tree)
+                group = []
+            group.append((index, tree))
         yield group
 
     @torch.inference_mode()
-    def _step(self, store: Store, group: dict[int, tuple[int, Tree]]) -> None:
-        """Read the next tokens of some trees, and let them grow."""
+    def _step(self, store: Store, row: int, trees: list[Tree]) -> None:
+        """Read the next tokens of the trees from a row on, and let them grow."""
         started = time.perf_counter()
-        rows = sorted(group)
-        trees = [group[row][1] for row in rows]
-        drawn = self._draw(self._read(store, rows, trees), trees)  # [sum of branches, samples]
+        drawn = self._draw(self._read(store, row, trees), trees)  # [sum of branches, samples]
         first = 0
         for tree in trees:
             last = first + tree.branches
@@ -116,8 +125,12 @@ class Decoder:
         for tree in trees:
             tree.seconds += seconds
 
-    def _read(self, store: Store, rows: list[int], trees: list[Tree]) -> Tensor:
-        """Read the trees' next tokens; return what may follow their branches, ``[branches, V]``."""
+    def _read(self, store: Store, row: int, trees: list[Tree]) -> Tensor:
+        """Read the next tokens of the trees from a row on.
+
+        Returns:
+            What may follow their branches, ``[branches, vocabulary]``.
+        """
         lengths = [len(tree.tokens) for tree in trees]
         width = max(tree.columns for tree in trees)
         mask = np.zeros((len(trees), 1, max(lengths), width), dtype=np.bool_)
@@ -126,8 +139,9 @@ class Decoder:
         ends = np.cumsum(lengths)
         asked = [np.arange(end - tree.branches, end) for end, tree in zip(ends, trees, strict=True)]
         columns = [np.arange(t.columns - n, t.columns) for t, n in zip(trees, lengths, strict=True)]
+        rows = np.arange(row, row + len(trees))
         places = np.stack([np.repeat(rows, lengths), np.concatenate(columns)])
-        store.aim(self._tensor(np.array(rows)), self._tensor(places), width)
+        store.aim(slice(row, row + len(trees)), self._tensor(places), width)
         return read_tree(
             self._causal.model,
             store,
@@ -163,7 +177,7 @@ class Decoder:
         known = next((place for place, (a, b) in pairs if a != b), len(low))
         known = min(known, *(len(prompt) - 1 for prompt in prompts))  # the last one is answered
         if known and len(prompts) > 1:
-            self._read(store, [0], [Tree(low[:known], 1, 0)])
+            self._read(store, 0, [Tree(low[:known], 1, 0)])
             store.share(known)
             return known
         return 0
