@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from benchkit.errors import BenchkitError
 if TYPE_CHECKING:
     from benchkit.cluster.placing import Cluster
     from benchkit.contracts.dataset import PreparedDataset
+    from benchkit.contracts.prompted import Work
     from benchkit.pipeline import Task
     from benchkit.runs import Outcome
     from benchkit.settings import Settings
@@ -277,7 +279,9 @@ def _dry_run(
     left_out: dict[str, str],
 ) -> None:
     from benchkit.contracts.config import show_value
+    from benchkit.pipeline import forecast
     from benchkit.tuning.budget import show_seconds
+    from benchkit.tuning.objective import forecast_trial
 
     for search in searches:
         limits = [show_seconds(search.options.limit)]
@@ -285,6 +289,8 @@ def _dry_run(
             limits.append(f"{search.options.trials} trials")
         names = ", ".join(search.space.ranges)
         click.echo(f"search    {search.recommender}  at most {' or '.join(limits)}  {names}")
+        if work := _told(partial(forecast_trial, search.task, prepared)):
+            click.echo(f"          the first trial {work}; later ones less")
     for task in tasks:
         state = "finished" if task.finished() else "to run"
         config = " ".join(f"{key}={show_value(v)}" for key, v in task.identity.config.items())
@@ -292,18 +298,16 @@ def _dry_run(
             f"{state:8}  {task.recommender}  ties {task.settings.protocol.ties}  "
             f"seed {task.settings.seed}  {config}".rstrip()
         )
-        if state == "to run" and (work := _work(task, prepared)):
+        if state == "to run" and (work := _told(partial(forecast, task, prepared))):
             click.echo(f"          {work}")
     for name, reason in left_out.items():
         click.echo(f"left out  {name}: {reason}")
 
 
-def _work(task: Task, prepared: PreparedDataset) -> str:
+def _told(asked: Callable[[], Work | None]) -> str:
     """Return what a prompted recommender would ask for, or why nobody can tell; else ""."""
-    from benchkit.pipeline import forecast
-
     try:
-        work = forecast(task, prepared)
+        work = asked()
     except BenchkitError as error:
         return f"what it would ask for cannot be told: {error}"
     return "" if work is None else f"would ask for {work}"

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from benchkit.bench import Bench
 from benchkit.contracts.config import Value
-from benchkit.contracts.prompted import PromptedRecommender
+from benchkit.contracts.dataset import PreparedDataset
+from benchkit.contracts.prompted import PromptedRecommender, Work
 from benchkit.contracts.recommender import Recommender
 from benchkit.contracts.sessions import Sessions
 from benchkit.pipeline import Task
@@ -79,6 +80,17 @@ class Objective:
             fit(recommender, bench)
             recommend(recommender, prompts.between(0, min(5, len(prompts))), self._k, bench)
 
+    def work(self, config: Mapping[str, Value]) -> Work:
+        """Return what a trial of a prompted recommender asks for; nothing is sent."""
+        recommender = self._configured(config)
+        assert isinstance(recommender, PromptedRecommender)
+        total = Work()
+        for counted in self.data.folds:
+            train, prompts = counted.fold.train, counted.fold.withheld.prompts
+            bench = self._new_bench(train, counted, Spending(cap=0.0))
+            total += recommender.estimate(train, prompts, bench)
+        return total
+
     def value(self, config: Mapping[str, Value], fold: int) -> float:
         """Return NDCG@20 on a fold, counted from 0.
 
@@ -120,6 +132,18 @@ class Objective:
     def _new_bench(self, train: Sessions, counted: Counted, spending: Spending) -> Bench:
         counts = counted.item_counts, counted.session_counts
         return self.task.settings.bench(self.data, train, *counts, spending, self.report)
+
+
+def forecast_trial(task: Task, prepared: PreparedDataset) -> Work | None:
+    """Return what each trial of a prompted recommender's search asks for; None for any other.
+
+    Raises:
+        BenchkitError: it cannot be told here, and why.
+    """
+    if not issubclass(registry().recommender(task.recommender), PromptedRecommender):
+        return None
+    data = seal(prepared, task.settings.protocol)
+    return Objective(task, data).work(task.identity.config)
 
 
 @lru_cache(maxsize=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import os
 import shutil
 import signal
@@ -306,6 +307,17 @@ def test_a_dry_run_says_what_would_be_searched(workspace: Workspace) -> None:
     )
     assert "search    sknn  at most 3.0 min  k, sample_size" in out
     assert "search    random" not in out
+
+
+def test_a_dry_run_says_what_a_trial_of_a_prompted_model_costs(workspace: Workspace) -> None:
+    name = "llm-seq-prompt-gen-item"
+    workspace.environment["OPENAI_API_KEY"] = "none-that-works"
+    command = ("run", "-r", name, "--dataset", "steam", "--trials", "3", "--max-prompts", "5")
+    paid = ("--set", f"{name}.provider=openai", "--set", f"{name}.state=base")
+    out, _ = workspace.run(*command, *paid, "--dry-run")
+    # five prompts a fold
+    assert re.search(r"the first trial would ask for 15 calls, about [\d,]+ tokens, \$\d", out)
+    assert re.search(r"\n +would ask for 5 calls, about [\d,]+ tokens, \$\d", out)
 
 
 def test_no_study_is_one_sentence(workspace: Workspace) -> None:
