@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -39,13 +40,20 @@ class Spending:
         cap: US dollars that must not be exceeded; None for no cap.
         tokens: tokens paid for so far.
         dollars: US dollars so far.
+        watch: told `committed` before each paid call is sent, by the thread that sends it.
     """
 
     cap: float | None = None
     tokens: int = 0
     dollars: float = 0.0
+    watch: Callable[[float], None] | None = field(default=None, repr=False, compare=False)
     _promised: float = field(default=0.0, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    @property
+    def committed(self) -> float:
+        """US dollars spent or promised."""
+        return self.dollars + self._promised
 
     def allow(self, dollars: float) -> None:
         """Promise a call's dollars.
@@ -54,7 +62,7 @@ class Spending:
             BenchkitError: the cap would be exceeded; what has arrived is kept.
         """
         with self._lock:
-            spent = self.dollars + self._promised
+            spent = self.committed
             # a free call is allowed even where earlier estimates were too low
             if self.cap is not None and dollars > 0 and spent + dollars > self.cap:
                 raise BenchkitError(
@@ -63,6 +71,8 @@ class Spending:
                     "--max-cost goes on from there"
                 )
             self._promised += dollars
+        if self.watch is not None and dollars > 0:
+            self.watch(spent + dollars)
 
     def note(self, answer: Paid) -> None:
         """Count what an answer took, in place of what was promised for it."""

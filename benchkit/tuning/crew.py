@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from benchkit.jobs import how_it_died
 from benchkit.shares import free_slot, share
 from benchkit.tuning.database import gone
-from benchkit.tuning.ledger import Ledger
+from benchkit.tuning.ledger import COST, Ledger
 from benchkit.tuning.lifeline import end, reap
 from benchkit.tuning.messages import News, Order
 from benchkit.tuning.search import Search
@@ -124,6 +124,7 @@ class Shift:
         self.crew, self.search, self.study = crew, search, study
         self.seconds = seconds
         self.share = None if max_cost is None else max_cost / crew.jobs
+        self.done: dict[int, set[int]] = {}  # trials, by the slot of their worker
         self.first = len(study.get_trials(deepcopy=False))
         self.until: float | None = None
         self.engaged: float | None = None
@@ -201,8 +202,18 @@ class Shift:
         for worker in self.crew.fill():
             if worker.ready and not worker.busy:
                 self.engaged = self.engaged or time.monotonic()
-                worker.pipe.send(Order(self.search, self.left, self.first, self.share))
+                allowance = self._allowance(worker.slot)
+                worker.pipe.send(Order(self.search, self.left, self.first, allowance))
                 worker.busy, worker.trial = True, -1
+
+    def _allowance(self, slot: int) -> float | None:
+        """Return US dollars that a worker may spend, less what its like before it has spent."""
+        if self.share is None:
+            return None
+        trials = self.study.get_trials(deepcopy=False)
+        done = self.done.get(slot, ())
+        spent = sum(float(trials[number].user_attrs.get(COST, 0.0)) for number in done)
+        return max(0.0, self.share - spent)
 
     def _hear(self, worker: _Worker) -> News:
         try:
@@ -218,6 +229,7 @@ class Shift:
             self._start_clock()
         elif news.kind == "trial":
             worker.trial, self.stillborn = news.trial, 0
+            self.done.setdefault(worker.slot, set()).add(news.trial)
         elif news.kind == "end":
             worker.trial = -1
         elif news.kind == "lost":  # what was found so far is no result: nobody may evaluate it

@@ -6,13 +6,16 @@ import gc
 import hashlib
 import math
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from benchkit.contracts.config import Value
 from benchkit.jobs import reason_of
+from benchkit.stages.spending import Spending
 from benchkit.tuning.database import lost
 from benchkit.tuning.ledger import BEGAN, COST, SAME_AS, WORKER, Known, Ledger, digest
 from benchkit.tuning.lifeline import Lifeline, end
@@ -23,6 +26,9 @@ from benchkit.tuning.stopping import reason_to_stop
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
+
+# Times its cost that a trial is noted to cost while it goes on, and US dollars that are rounding.
+_AHEAD, _TINY = 1.05, 1e-9
 
 
 @dataclass
@@ -103,8 +109,8 @@ class Trials:
         number, totals = self.ledger.known.get(digest(config), (-1, None))
         if totals is not None:  # one seed, one result
             trial.set_user_attr(SAME_AS, number)
-        total, spent = 0.0, self.objective.spending.dollars
-        try:
+        total = 0.0
+        with _billed(trial, self.objective.spending):
             for fold in range(self.objective.folds):
                 total = self._total(config, fold, total, totals)
                 trial.report(total, fold + 1)
@@ -112,9 +118,6 @@ class Trials:
                 if fold + 1 < self.objective.folds and trial.should_prune():
                     self.study.tell(trial, state=TrialState.PRUNED)
                     return False
-        finally:
-            if (cost := self.objective.spending.dollars - spent) > 0:
-                trial.set_user_attr(COST, cost)
         self.study.tell(trial, total)
         return True
 
@@ -131,6 +134,31 @@ class Trials:
         if not frozen.state.is_finished():
             end(self.study, frozen, "failed", reason)
         _free_memory()
+
+
+@contextmanager
+def _billed(trial: Trial, spending: Spending) -> Iterator[None]:
+    """Keep with a trial what it costs, at any moment, for its worker may be killed.
+
+    What is noted is a little ahead of what was promised, so one note does for many calls.
+    """
+    before, noted, lock = spending.committed, 0.0, threading.Lock()
+
+    def note(committed: float) -> None:
+        nonlocal noted
+        with lock:
+            if committed - before > noted:
+                noted = _AHEAD * (committed - before)
+                trial.set_user_attr(COST, noted)
+
+    spending.watch = note
+    try:
+        yield
+    finally:
+        spending.watch = None
+        cost = spending.committed - before
+        if noted or cost > _TINY:
+            trial.set_user_attr(COST, cost)
 
 
 def _seed(seed: int, number: int) -> int:
