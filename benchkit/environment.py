@@ -23,6 +23,7 @@ def environment() -> dict[str, object]:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count(),
+        "threads": _threads(),
     }
 
 
@@ -42,6 +43,14 @@ def peak_memory() -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _threads() -> int | str | None:
+    """Return the threads of products: sums added in another order may make another network."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        return int(torch.get_num_threads())
+    return os.environ.get("OMP_NUM_THREADS") or os.cpu_count()
 
 
 def _version(package: str) -> str | None:
