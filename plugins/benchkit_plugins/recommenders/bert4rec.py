@@ -44,14 +44,19 @@ class BERT4RecConfig(TransformerConfig):
         at_least=0,
         at_most=1,
     )
+    fill: bool = param(
+        True, "put masks in front of short sessions and prompts, up to `last_n` items and a mask"
+    )
 
 
 class BERT4Rec(NeuralRecommender):
     """A bidirectional transformer, trained to predict masked items.
 
-    Eleven cases a session and epoch; a mask stands behind a prompt's last item. Unlike the
-    authors' code, padding is masked, each item has its own bias, and queries, keys and values
-    start differently; the mask stands behind the last `last_n` items, not in the place of one.
+    Eleven cases a session and epoch; a mask stands behind a prompt's last item. As in the authors'
+    code, masks stand in front of short sessions, too: so a network that has learnt from sessions
+    with most items masked sees about as many masks in a prompt (`fill`; without it, validation is
+    worse). Unlike in it, each item has its own bias, and queries, keys and values start
+    differently; the mask stands behind the last `last_n` items, not in the place of one.
     """
 
     name = "bert4rec"
@@ -83,7 +88,8 @@ class BERT4Rec(NeuralRecommender):
 
     def examples(self, items: int) -> Cloze:
         """Predict masked items."""
-        return Cloze(items, self.config.last_n, self.config.mask_prob)
+        config = self.config
+        return Cloze(items, config.last_n, config.mask_prob, fill=config.fill)
 
 
 @dataclass(frozen=True, kw_only=True)

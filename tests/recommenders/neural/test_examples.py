@@ -41,6 +41,16 @@ def test_cloze_prompts_end_with_a_mask() -> None:
     assert batch.where.tolist() == [2, 3, 5]
 
 
+def test_cloze_fills_short_sessions_with_masks_that_predict_nothing() -> None:
+    cloze, sessions = Cloze(MASK, 3, 0.5, fill=True), Sessions.from_lists([[1, 2], [4, 5, 6, 7]])
+    prompts = cloze.prompts(Sessions.from_lists([[1, 2], [], [4, 5, 6]]))
+    assert rows(prompts) == [[MASK, 1, 2, MASK], [MASK] * 4, [4, 5, 6, MASK]]
+    assert prompts.where.tolist() == [3, 7, 11]
+    cases = cloze.cases(sessions, np.arange(2), rng(0))
+    assert rows(cases) == [[MASK, MASK, 1, MASK], [4, 5, 6, MASK]]
+    assert (cases.where.tolist(), cases.targets.tolist()) == ([3, 7], [2, 7])
+
+
 def test_cloze_masks_the_last_item_once_and_ten_times_at_random() -> None:
     sessions = Sessions.from_lists([[1, 2, 3]] * 40)
     cloze = Cloze(MASK, 20, 0.25)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ CPU = torch.device("cpu")
 
 
 def network_of(model: type[Any], **values: object) -> tuple[Any, Any]:
-    """Return an untrained network and its examples."""
+    """Return an untrained network and its examples, in which nothing fills short sessions."""
+    if issubclass(model, BERT4Rec):
+        values = {"fill": False, **values}
     recommender = configured(model, **values)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -29,8 +32,10 @@ def network_of(model: type[Any], **values: object) -> tuple[Any, Any]:
 
 
 def hidden(model: tuple[Any, Any], sessions: list[list[int]]) -> list[Any]:
+    """Return the states of all positions of each session."""
     network, examples = model
     batch = examples.prompts(Sessions.from_lists(sessions))
+    batch = replace(batch, where=np.arange(len(batch.items)))
     with torch.no_grad():
         states = network(Packed.of(batch, CPU)).numpy()
     return np.split(states, batch.offsets[1:-1])
@@ -53,6 +58,24 @@ def test_batches_of_training_cases_equal_single_ones(model: type[Any]) -> None:
         together = network.queries(Packed.of(batch, CPU))
         alone = [network.queries(Packed.of(part, CPU)) for part in batch.split(3)]
     torch.testing.assert_close(together, torch.cat(alone))
+
+
+@each_model
+def test_what_is_not_asked_for_changes_nothing(model: type[Any]) -> None:
+    made = network_of(model)
+    sessions = [[3, 1], [5], [2, 4, 6, 8]]
+    network, examples = made
+    with torch.no_grad():
+        asked = network(Packed.of(examples.prompts(Sessions.from_lists(sessions)), CPU))
+    ends = np.stack([states[-1] for states in hidden(made, sessions)])
+    np.testing.assert_allclose(asked, ends, atol=1e-6)
+
+
+def test_masks_in_front_are_read() -> None:
+    plain, filled = network_of(BERT4Rec), network_of(BERT4Rec, fill=True)
+    one, other = hidden(plain, [[3, 1]])[0], hidden(filled, [[3, 1]])[0]
+    assert len(other) == filled[1].width
+    assert not np.allclose(one[-1], other[-1], atol=1e-4)
 
 
 @each_model

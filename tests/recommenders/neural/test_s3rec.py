@@ -265,7 +265,7 @@ def test_pre_training_reads_in_both_directions_and_recommending_does_not() -> No
 
     def first(read: Callable[[Packed], Any], last: int) -> Any:
         items = np.array([0, 1, last], dtype=np.int32)
-        batch = Batch(items, np.array([0, 3]), np.array([2]), items[:0])
+        batch = Batch(items, np.array([0, 3]), np.arange(3), items[:0])
         return read(Packed.of(batch, torch.device("cpu")))[0]
 
     def masked(packed: Packed) -> Any:

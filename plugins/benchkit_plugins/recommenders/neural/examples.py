@@ -157,13 +157,19 @@ class Cloze(Examples):
 
     A session makes eleven cases an epoch: one masks the last item, as prompts do; ten mask each
     item with probability `mask_prob`, anew in every epoch.
+
+    Args:
+        items: number of trained items.
+        last_n: items that are read of a prompt.
+        mask_prob: see above.
+        fill: put masks in front of sessions and prompts, up to `width`; nothing is predicted there.
     """
 
     RANDOM_CASES = 10
 
-    def __init__(self, items: int, last_n: int, mask_prob: float) -> None:
+    def __init__(self, items: int, last_n: int, mask_prob: float, *, fill: bool = False) -> None:
         super().__init__(items, last_n)
-        self.mask_prob = mask_prob
+        self.mask_prob, self.fill = mask_prob, fill
 
     @property
     def width(self) -> int:
@@ -179,7 +185,7 @@ class Cloze(Examples):
         batch = sessions.take(rows % len(sessions))
         at_random = np.repeat(rows >= len(sessions), batch.lengths)
         drawn = draw.random(batch.interactions) < self.mask_prob
-        return self._masked(batch, np.where(at_random, drawn, batch.distances == 1))
+        return self._filled(self._masked(batch, np.where(at_random, drawn, batch.distances == 1)))
 
     def prompts(self, read: Sessions) -> Batch:
         """Put a mask behind each prompt and predict there."""
@@ -187,7 +193,16 @@ class Cloze(Examples):
         items = np.full(offsets[-1], self.items, dtype=np.int32)
         masks = offsets[1:] - 1
         items[np.delete(np.arange(len(items)), masks)] = read.items
-        return Batch(items, offsets, masks, read.items[:0])
+        return self._filled(Batch(items, offsets, masks, read.items[:0]))
+
+    def _filled(self, batch: Batch) -> Batch:
+        if not self.fill:
+            return batch
+        places = np.arange(self.width) >= self.width - np.diff(batch.offsets)[:, None]
+        items = np.full(places.shape, self.items, dtype=np.int32)
+        items[places] = batch.items
+        offsets = np.arange(len(batch) + 1) * self.width
+        return Batch(items.ravel(), offsets, np.flatnonzero(places)[batch.where], batch.targets)
 
     def _masked(self, batch: Sessions, masked: Bool) -> Batch:
         items = np.where(masked, np.int32(self.items), batch.items)

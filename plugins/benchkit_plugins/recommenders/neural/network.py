@@ -41,14 +41,11 @@ class Network(nn.Module):
 
     @abstractmethod
     def forward(self, packed: Packed) -> Tensor:
-        """Return hidden states, ``[positions, width]``."""
+        """Return hidden states where the network predicts, ``[predictions, width]``."""
 
     def queries(self, packed: Packed) -> Tensor:
         """Return what is multiplied with the table, ``[predictions, dim]``."""
-        hidden = self(packed)  # [positions, width]
-        if len(packed.where) < len(hidden):
-            hidden = hidden.index_select(0, packed.where)  # [predictions, width]
-        return self.activation(self.head(hidden))  # [predictions, dim]
+        return self.activation(self.head(self(packed)))  # [predictions, dim]
 
     def embed(self, items: Tensor) -> Tensor:
         """Return the items' embeddings, ``[positions, dim]``."""

@@ -56,9 +56,15 @@ class Packed:
         padded = x.new_zeros(rows, x.shape[1]).index_copy(0, self.places, x)
         return padded.view(len(self.lengths), self.width, -1)
 
-    def unpad(self, x: Tensor) -> Tensor:
-        """Return ``[positions, d]`` of ``[sessions, width, d]``."""
-        return x.reshape(-1, x.shape[2]).index_select(0, self.places)
+    def unpad(self, x: Tensor, at: Tensor | None = None) -> Tensor:
+        """Return ``[positions, d]`` of ``[sessions, width, d]``, or only the positions `at`."""
+        places = self.places if at is None else self.places[at]
+        return x.reshape(-1, x.shape[2]).index_select(0, places)
+
+    @property
+    def asked(self) -> Tensor | None:
+        """The positions that predict, ``int64[predictions]``; None where all do."""
+        return None if len(self.where) == len(self.items) else self.where
 
     @property
     def real(self) -> Tensor:

@@ -30,8 +30,8 @@ class Attention(nn.Module):
         nn.init.zeros_(self.qkv.bias)
         self.out = dense(self.inner, dim)
 
-    def forward(self, x: Tensor, packed: Packed) -> Tensor:
-        """Return ``[positions, dim]`` of ``[positions, dim]``."""
+    def forward(self, x: Tensor, packed: Packed, at: Tensor | None = None) -> Tensor:
+        """Return ``[positions, dim]`` of ``[positions, dim]``, or only the positions `at`."""
         sessions, width = len(packed.lengths), packed.width
         qkv = packed.pad(self.qkv(x))  # [sessions, width, 3 inner]
         qkv = qkv.view(sessions, width, 3, self.heads, -1)
@@ -40,7 +40,7 @@ class Attention(nn.Module):
         mask = None if self.causal else packed.real[:, None, None, :]
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=self.causal)
         mixed = mixed.transpose(1, 2).reshape(sessions, width, self.inner)
-        result: Tensor = self.out(packed.unpad(mixed))
+        result: Tensor = self.out(packed.unpad(mixed, at))
         return result
 
 
@@ -72,23 +72,34 @@ class Layer(nn.Module):
         nn.init.zeros_(self.attention.out.weight)
         nn.init.zeros_(self.down.weight)
 
-    def forward(self, x: Tensor, packed: Packed) -> Tensor:
-        """Return ``[positions, dim]`` of ``[positions, dim]``."""
-        x = self._residual(0, x, partial(self.attention, packed=packed))
+    def forward(self, x: Tensor, packed: Packed, at: Tensor | None = None) -> Tensor:
+        """Return ``[positions, dim]`` of ``[positions, dim]``, or only the positions `at`."""
+        x = self._residual(0, x, partial(self.attention, packed=packed, at=at), at)
         return self._residual(1, x, self._feed_forward)
 
-    def _residual(self, place: int, x: Tensor, inner: Callable[[Tensor], Tensor]) -> Tensor:
+    def _residual(
+        self, place: int, x: Tensor, inner: Callable[[Tensor], Tensor], at: Tensor | None = None
+    ) -> Tensor:
         norm = self.norms[place]
+        kept = x if at is None else x.index_select(0, at)
         result: Tensor
         if self.norm_first:
-            result = x + self.dropout(inner(norm(x)))
+            result = kept + self.dropout(inner(norm(x)))
         else:
-            result = norm(x + self.dropout(inner(x)))
+            result = norm(kept + self.dropout(inner(x)))
         return result
 
     def _feed_forward(self, x: Tensor) -> Tensor:
         result: Tensor = self.down(self.activation(self.up(x)))
         return result
+
+
+def through(layers: nn.ModuleList, x: Tensor, packed: Packed, at: Tensor | None) -> Tensor:
+    """Return what layers make of ``[positions, dim]``; the last one only for the positions `at`."""
+    for layer in layers[:-1]:
+        x = layer(x, packed)  # [positions, dim]
+    result: Tensor = layers[-1](x, packed, at)
+    return result
 
 
 def positions(count: int, dim: int) -> nn.Parameter:

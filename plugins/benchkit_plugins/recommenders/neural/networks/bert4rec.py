@@ -14,7 +14,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from benchkit_plugins.recommenders.neural.network import Network
 from benchkit_plugins.recommenders.neural.packing import Packed
-from benchkit_plugins.recommenders.neural.transformer import Layer, positions
+from benchkit_plugins.recommenders.neural.transformer import Layer, positions, through
 
 if TYPE_CHECKING:
     from benchkit_plugins.recommenders.neural.config import TransformerConfig
@@ -35,11 +35,9 @@ class BERT4RecNetwork(Network):
         )
 
     def forward(self, packed: Packed) -> Tensor:
-        """Return hidden states, ``[positions, dim]``."""
+        """Return hidden states where it predicts, ``[predictions, dim]``."""
         masked = packed.items == self.items  # [positions]
         x = self.embed(packed.items.clamp(max=self.items - 1))  # [positions, dim]
         x = torch.where(masked[:, None], self.mask, x)
         x = x + F.embedding(packed.distances, self.positions)  # [positions, dim]
-        for layer in self.layers:
-            x = layer(x, packed)  # [positions, dim]
-        return x
+        return through(self.layers, x, packed, packed.asked)

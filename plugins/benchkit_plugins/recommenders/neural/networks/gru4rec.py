@@ -28,9 +28,9 @@ class GRU4RecNetwork(Network):
             nn.init.zeros_(bias)
 
     def forward(self, packed: Packed) -> Tensor:
-        """Return hidden states, ``[positions, hidden]``."""
+        """Return hidden states where it predicts, ``[predictions, hidden]``."""
         x = self.dropout(self.embed(packed.items))  # [positions, dim]
         # Padding stands behind each session: no real position comes after it.
         h, _ = self.gru(packed.pad(x))  # [sessions, width, hidden]
-        result: Tensor = self.dropout(packed.unpad(h))  # [positions, hidden]
+        result: Tensor = self.dropout(packed.unpad(h, packed.asked))  # [predictions, hidden]
         return result

@@ -12,7 +12,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from benchkit_plugins.recommenders.neural.network import Network
 from benchkit_plugins.recommenders.neural.packing import Packed
-from benchkit_plugins.recommenders.neural.transformer import Layer, positions
+from benchkit_plugins.recommenders.neural.transformer import Layer, positions, through
 
 if TYPE_CHECKING:
     from benchkit_plugins.recommenders.neural.config import TransformerConfig
@@ -31,13 +31,11 @@ class SASRecNetwork(Network):
         )
 
     def forward(self, packed: Packed) -> Tensor:
-        """Return hidden states, ``[positions, dim]``."""
-        return self.encode(self.embed(packed.items), packed)
+        """Return hidden states where it predicts, ``[predictions, dim]``."""
+        return self.encode(self.embed(packed.items), packed, packed.asked)
 
-    def encode(self, x: Tensor, packed: Packed) -> Tensor:
-        """Return hidden states of embeddings, ``[positions, dim]`` of ``[positions, dim]``."""
+    def encode(self, x: Tensor, packed: Packed, at: Tensor | None = None) -> Tensor:
+        """Return hidden states of embeddings, ``[positions, dim]``, or only the positions `at`."""
         x = x + F.embedding(packed.distances, self.positions)  # [positions, dim]
         x = self.dropout(x)
-        for layer in self.layers:
-            x = layer(x, packed)  # [positions, dim]
-        return x
+        return through(self.layers, x, packed, at)
