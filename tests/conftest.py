@@ -9,6 +9,11 @@ import pytest
 
 REAL_DATA = "BENCHKIT_TEST_DATA"
 
+# Tests that run side by side would wait for each other's threads. Nothing has imported numpy yet.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(_name, "1")
+
 
 def find_real_data() -> Path | None:
     """Return the folder of the real data: ``$BENCHKIT_TEST_DATA``, or ``../shared/data``."""

@@ -19,9 +19,7 @@ TITLES = [
     "Black Mascara",
     "Mint Lip Balm",
     "Red Nail Polish",
-    "Clay Face Mask",
     "Vanilla Perfume",
-    "Bamboo Hair Brush",
 ]
 RULE = "Name the product that is bought next."
 
@@ -37,7 +35,7 @@ def bought(at: int, count: int) -> Conversation:
 def test_a_fine_tuned_model_beats_its_base(tmp_path: Path) -> None:
     places = range(len(TITLES))
     pairs = [Example(bought(at, count), TITLES[at]) for at in places for count in (2, 4)]
-    config = PromptedConfig(epochs=8, learning_rate=5e-3, batch_size=4, dropout=0.0, device="cpu")
+    config = PromptedConfig(epochs=6, learning_rate=5e-3, batch_size=4, dropout=0.0, device="cpu")
     local = Local(config, tmp_path)
     course = Course(local.identity(), local.recipe(), Pairs(pairs, []), seed=0)
     base = answers(local, None)
@@ -50,7 +48,7 @@ def test_a_fine_tuned_model_beats_its_base(tmp_path: Path) -> None:
 def answers(local: Local, model: str | None) -> list[Sequence[str]]:
     """Return the answers to prompts of three titles, which no model has learnt on."""
     prompts = [bought(at, 3) for at in range(len(TITLES))]
-    sampling = Sampling(20, temperature=0.5, top_p=1.0, max_tokens=8, seed=0)
+    sampling = Sampling(10, temperature=0.5, top_p=1.0, max_tokens=8, seed=0)
     found = dict(local.sample(model, prompts, sampling, lambda _: None, print))
     return [found[at].texts for at in range(len(TITLES))]
 
