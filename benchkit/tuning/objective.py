@@ -81,7 +81,7 @@ class Objective:
             recommend(recommender, prompts.between(0, min(5, len(prompts))), self._k, bench)
 
     def work(self, config: Mapping[str, Value]) -> Work:
-        """Return what a trial of a prompted recommender asks for; nothing is sent."""
+        """Return what a prompted recommender asks for on all folds; nothing is sent."""
         recommender = self._configured(config)
         assert isinstance(recommender, PromptedRecommender)
         total = Work()
@@ -135,7 +135,9 @@ class Objective:
 
 
 def forecast_trial(task: Task, prepared: PreparedDataset) -> Work | None:
-    """Return what each trial of a prompted recommender's search asks for; None for any other.
+    """Return what the first trial of a prompted recommender's search asks for, all folds together.
+
+    None for any other recommender. Later trials find models fine-tuned already, and ask for less.
 
     Raises:
         BenchkitError: it cannot be told here, and why.

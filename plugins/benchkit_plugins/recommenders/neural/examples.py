@@ -196,6 +196,7 @@ class Cloze(Examples):
         return self._filled(Batch(items, offsets, masks, read.items[:0]))
 
     def _filled(self, batch: Batch) -> Batch:
+        """Put masks in front of each session, up to `width`, where that is wanted."""
         if not self.fill:
             return batch
         places = np.arange(self.width) >= self.width - np.diff(batch.offsets)[:, None]
