@@ -72,7 +72,7 @@ def alike(some: Sequence[str], others: Sequence[str]) -> bool:
 def test_neighbours_have_no_say(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     from benchkit_plugins.recommenders.prompted.providers.causal import decoding
 
-    monkeypatch.setitem(decoding._ROWS, "cpu", rows)
+    monkeypatch.setitem(decoding._SAMPLES, "cpu", 20 * rows)
     monkeypatch.setitem(decoding._PREFILL, "cpu", 30)
     sampling = Sampling(20, temperature=1.0, top_p=0.9, max_tokens=6, seed=5)
     together = drawn(tiny.model(), PROMPTS, sampling)

@@ -16,7 +16,7 @@ from benchkit_plugins.recommenders.prompted.providers.causal.loading import Caus
 from benchkit_plugins.recommenders.prompted.providers.causal.tree import Ints, Tree
 from benchkit_plugins.recommenders.prompted.providers.contract import Sampling
 
-_ROWS = {"cpu": 16, "mps": 32, "cuda": 128}  # prompts at a time, where memory permits
+_SAMPLES = {"cpu": 320, "mps": 640, "cuda": 2560}  # at a time, where memory permits
 _PREFILL = {"cpu": 1024, "mps": 4096, "cuda": 16384}  # tokens read at a time
 _MEMORY = 2 << 30  # bytes for keys and values, where the device does not say how much is free
 
@@ -190,7 +190,8 @@ class Decoder:
         if self._device.type == "cuda":
             memory = torch.cuda.mem_get_info(self._device)[0] // 2
         fitting = memory // (longest * self._token_bytes)
-        return int(max(1, min(fitting, _ROWS[self._device.type], len(prompts))))
+        useful = _SAMPLES[self._device.type] // self._samples
+        return int(max(1, min(fitting, useful, len(prompts))))
 
     def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self._device)
