@@ -168,7 +168,7 @@ def _evaluate(
     task: Task, prepared: PreparedDataset, split: Split, progress: Progress, report: Progress
 ) -> Record:
     settings, identity = task.settings, task.identity
-    bench = _bench(task, prepared, split, Spending(cap=_cap_left(task)), report)
+    bench = _bench(task, prepared, split, task.settings.spending(), report)
     recommender = _recommender(task, prepared)
     progress("fit")
     fit_seconds = fit(recommender, bench)
@@ -238,12 +238,6 @@ def forecast(task: Task, prepared: PreparedDataset) -> Work | None:
 
 def _diagnostics(recommender: Recommender) -> dict[str, float]:
     return dict(recommender.diagnostics()) if isinstance(recommender, PromptedRecommender) else {}
-
-
-def _cap_left(task: Task) -> float | None:
-    """Return what of the cap the search has left, in US dollars."""
-    cap = task.settings.max_cost
-    return None if cap is None else max(0.0, cap - float(task.search.get("cost", 0.0)))
 
 
 def remeasure(

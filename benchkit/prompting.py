@@ -9,7 +9,6 @@ from benchkit.contracts.prompted import Pairs, PromptedRecommender
 from benchkit.errors import PluginError, unknown_name
 from benchkit.registry import registry
 from benchkit.settings import Settings
-from benchkit.stages.spending import Spending
 from benchkit.stages.split import split_sessions
 
 
@@ -48,5 +47,5 @@ def training_pairs(
     assert isinstance(recommender, PromptedRecommender)
     split = split_sessions(prepared, settings.protocol)
     counts = split.item_counts(prepared), split.session_counts(prepared)
-    bench = settings.bench(prepared, split.train, *counts, Spending(cap=settings.max_cost))
+    bench = settings.bench(prepared, split.train, *counts, settings.spending())
     return recommender, recommender.pairs(split.train, bench)

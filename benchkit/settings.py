@@ -14,7 +14,7 @@ from benchkit.contracts.recommender import Recommender
 from benchkit.contracts.sessions import Int64, Sessions
 from benchkit.protocol import Protocol
 from benchkit.stages.sealed import Sealed
-from benchkit.stages.spending import Spending
+from benchkit.stages.spending import Purse, Spending
 
 # Told what is going on, one line at a time.
 Progress = Callable[[str], None]
@@ -45,7 +45,9 @@ class Settings:
         seed: of everything random.
         workspace: folder that holds ``datasets``.
         out: folder that leaderboards and records are written to.
-        max_cost: US dollars that paid calls of one recommender must not exceed; None for no cap.
+        max_cost: US dollars that paid calls of the whole run must not exceed; None for no cap.
+        reserve: US dollars of them that a search leaves to the evaluation.
+        purse: what the run has spent; None where this process is all of it.
         frozen: what searches have found, by recommender; the user's values win over it.
     """
 
@@ -57,6 +59,8 @@ class Settings:
     workspace: Path
     out: Path
     max_cost: float | None = None
+    reserve: float = 0.0
+    purse: Purse | None = None
     frozen: Mapping[str, Frozen] = field(default_factory=dict)
 
     def configured(self, name: str, values: Mapping[str, object], family: str) -> Recommender:
@@ -73,6 +77,10 @@ class Settings:
             preset=self.preset,
             exclude_prompt=self.protocol.strict,
         )
+
+    def spending(self) -> Spending:
+        """Return what paid calls are counted by, and held to the cap."""
+        return Spending(self.max_cost, self.reserve, self.purse)
 
     def bench(
         self,

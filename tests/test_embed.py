@@ -20,7 +20,7 @@ from benchkit.contracts.embedder import Batch
 from benchkit.errors import BenchkitError, ConfigError, PluginError, UnavailableError
 from benchkit.registry import Registered, registry
 from benchkit.stages import embed
-from benchkit.stages.spending import Spending
+from benchkit.stages.spending import Purse, Spending
 from tests.embedders.asking import embedded, kept
 from tests.embedders.server import Server, serving
 from tests.making import catalog
@@ -134,6 +134,20 @@ def test_an_embedder_may_not_ask_itself(tmp_path: Path) -> None:
     items = replace(catalog(10), texts=TEXTS)
     with pytest.raises(ConfigError, match="an endless circle"):
         embed.embed_catalog(items, "shuffled", settings, tmp_path, Spending())
+
+
+def test_spendings_with_one_purse_share_the_cap() -> None:
+    with Purse.empty() as purse:
+        first, second = (Spending(cap=1.0, purse=purse) for _ in range(2))
+        first.allow(0.8)
+        with pytest.raises(BenchkitError, match=r"\$0.8000 spent or asked for"):
+            second.allow(0.4)
+        first.note(Batch(np.array([0]), np.ones((1, 1), np.float32), 7, 0.3, promised=0.8))
+        second.allow(0.4)
+        assert (first.committed, second.committed) == (0.3, 0.4)
+        with pytest.raises(BenchkitError, match=r"\$0.7000 spent or asked for"):
+            first.allow(0.4)
+        second.allow(0.0)
 
 
 def test_spending_replaces_promises_by_what_it_cost() -> None:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     "--max-cost",
     type=click.FloatRange(min=0),
     metavar="DOLLARS",
-    help="Stop before paid calls cost more.  [default: no cap]",
+    help="Stop before the paid calls of this command cost more; what arrived earlier is not paid "
+    "for again.  [default: no cap]",
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be asked and what it costs.")
 def embed(

@@ -19,7 +19,13 @@ from benchkit.cli.options import (
     set_option,
     whole_numbers,
 )
-from benchkit.cli.tuning import Tuning, plan_searches, search_all, tuning_options
+from benchkit.cli.tuning import (
+    Tuning,
+    leave_for_evaluation,
+    plan_searches,
+    search_all,
+    tuning_options,
+)
 from benchkit.errors import BenchkitError
 
 if TYPE_CHECKING:
@@ -72,7 +78,8 @@ _GO_ON = "Interrupted. The same command goes on; what is finished is kept."
     "--max-cost",
     type=click.FloatRange(min=0),
     metavar="DOLLARS",
-    help="Cap on the paid calls of each recommender, for each of the ties and seeds.  "
+    help="Most that this command may pay, all recommenders, ties and seeds together; what its "
+    "searches have paid before counts. They leave what the evaluations are likely to cost.  "
     "[default: no cap]",
 )
 @click.option(
@@ -144,6 +151,7 @@ def run(
     from benchkit.registry import registry
     from benchkit.settings import Settings, usual_preset
     from benchkit.stages.prepare import open_dataset
+    from benchkit.stages.spending import Purse
     from benchkit.workspace import workspace
 
     if every == bool(names):
@@ -164,6 +172,7 @@ def run(
     prepared = open_dataset(dataset, workspace(), raw, dataset_values)
     if prepared.synthetic:
         _announce_sample(prepared)
+    purse = None if max_cost is None else context.with_resource(Purse.empty())
     settings = [
         Settings(
             protocol=Protocol(protocol, order, max_prompts=max_prompts),  # type: ignore[arg-type]
@@ -174,6 +183,7 @@ def run(
             workspace=workspace(),
             out=out,
             max_cost=max_cost,
+            purse=purse,
         )
         for order in tie_orders
         for seed in seeds
@@ -184,6 +194,7 @@ def run(
         tasks = [plan(prepared, name, each) for each in settings for name in chosen]
         _dry_run(prepared, tasks, searches, left_out)
         return
+    searches = leave_for_evaluation(searches, prepared, chosen, settings)
     with _placing(cluster, prepared, dataset, raw) as place:
         code = _run(prepared, chosen, left_out, settings, searches, jobs, place)
     context.exit(code)

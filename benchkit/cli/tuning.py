@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchkit.errors import BenchkitError
 from benchkit.tuning.budget import Options, seconds_of
 
 if TYPE_CHECKING:
@@ -146,6 +147,44 @@ def plan_searches(
     ]
     share = tuning.shared(len(found), storage)
     return [replace(search, options=share) for search in found]
+
+
+def leave_for_evaluation(
+    searches: Sequence[Search],
+    prepared: PreparedDataset,
+    chosen: Sequence[str],
+    settings: Sequence[Settings],
+) -> list[Search]:
+    """Return the searches, each told how much of the cap the evaluations are likely to cost.
+
+    Args:
+        searches: what goes before.
+        prepared: the dataset.
+        chosen: names of all recommenders that are evaluated.
+        settings: with which they are.
+    """
+    if not searches or settings[0].max_cost is None:
+        return list(searches)
+    reserve = sum(_dollars(prepared, name, settings) for name in chosen)
+    tasks = (search.task for search in searches)
+    told = (replace(task, settings=replace(task.settings, reserve=reserve)) for task in tasks)
+    return [replace(search, task=task) for search, task in zip(searches, told, strict=True)]
+
+
+def _dollars(prepared: PreparedDataset, name: str, settings: Sequence[Settings]) -> float:
+    """Return what a recommender's evaluations are likely to cost, as far as it can be told."""
+    from benchkit.pipeline import forecast, plan
+
+    total = 0.0
+    for each in settings:
+        try:
+            work = forecast(plan(prepared, name, each), prepared)
+        except BenchkitError:
+            continue
+        if work is None or (work.calls and not work.dollars):
+            break  # nothing of it is paid for
+        total += work.dollars
+    return total
 
 
 def search_all(

@@ -98,7 +98,9 @@ def _same(order: Evaluate, prepared: PreparedDataset) -> Task:
 
     name = order.task.recommender
     # Nobody counts what is paid over machines: `benchkit embed` pays for vectors beforehand.
-    settings = replace(order.task.settings, workspace=workspace(), out=_out(), max_cost=0.0)
+    settings = replace(
+        order.task.settings, workspace=workspace(), out=_out(), max_cost=0.0, purse=None
+    )
     here = plan(prepared, name, settings)
     found = differences(json.loads(json.dumps(asdict(order.task.identity))), asdict(here.identity))
     if found:

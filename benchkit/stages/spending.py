@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
+from filelock import FileLock
+
 from benchkit.errors import BenchkitError
+from benchkit.files import write_atomically
 
 
 class Paid(Protocol):
@@ -29,6 +35,33 @@ class Paid(Protocol):
     def promised(self) -> float: ...
 
 
+@dataclass(frozen=True)
+class Purse:
+    """US dollars that the processes of a run have spent or promised together.
+
+    What a process had promised when it was killed stays in it: it may have been paid.
+
+    Attributes:
+        path: file that holds the sum; none holds 0.
+    """
+
+    path: Path
+
+    @classmethod
+    @contextmanager
+    def empty(cls) -> Iterator[Purse]:
+        """Give a purse for the time of a run."""
+        with tempfile.TemporaryDirectory(prefix="benchkit-") as folder:
+            yield cls(Path(folder) / "dollars")
+
+    def add(self, dollars: float, permit: Callable[[float], None] = lambda _sum: None) -> None:
+        """Add dollars, unless `permit`, told the sum before, raises."""
+        with FileLock(self.path.with_suffix(".lock")):
+            before = float(self.path.read_text()) if self.path.exists() else 0.0
+            permit(before)
+            write_atomically(self.path, repr(before + dollars))
+
+
 @dataclass
 class Spending:
     """What paid calls have used up, and the cap; calls may come from several threads.
@@ -38,12 +71,16 @@ class Spending:
 
     Attributes:
         cap: US dollars that must not be exceeded; None for no cap.
+        reserve: US dollars of them that are kept for something else.
+        purse: what the cap is on; None where it is on this spending alone.
         tokens: tokens paid for so far.
         dollars: US dollars so far.
         watch: told `committed` before each paid call is sent, by the thread that sends it.
     """
 
     cap: float | None = None
+    reserve: float = 0.0
+    purse: Purse | None = None
     tokens: int = 0
     dollars: float = 0.0
     watch: Callable[[float], None] | None = field(default=None, repr=False, compare=False)
@@ -61,22 +98,34 @@ class Spending:
         Raises:
             BenchkitError: the cap would be exceeded; what has arrived is kept.
         """
+        if not dollars:  # allowed even where earlier estimates were too low
+            return
         with self._lock:
-            spent = self.committed
-            # a free call is allowed even where earlier estimates were too low
-            if self.cap is not None and dollars > 0 and spent + dollars > self.cap:
-                raise BenchkitError(
-                    f"the cap of ${self.cap:g} would be exceeded: ${spent:.4f} spent or asked for, "
-                    f"the next call about ${dollars:.4f}; what has arrived is kept, and a larger "
-                    "--max-cost goes on from there"
-                )
+            if self.purse is None:
+                self._permit(self.committed, dollars)
+            else:
+                self.purse.add(dollars, lambda spent: self._permit(spent, dollars))
             self._promised += dollars
-        if self.watch is not None and dollars > 0:
-            self.watch(spent + dollars)
+            committed = self.committed
+        if self.watch is not None:
+            self.watch(committed)
 
     def note(self, answer: Paid) -> None:
         """Count what an answer took, in place of what was promised for it."""
         with self._lock:
+            before = self.committed
             self.tokens += answer.tokens
             self.dollars += answer.dollars
             self._promised = max(0.0, self._promised - answer.promised)
+            if self.purse is not None and self.committed != before:
+                self.purse.add(self.committed - before)
+
+    def _permit(self, spent: float, dollars: float) -> None:
+        if self.cap is None or spent + dollars <= self.cap - self.reserve:
+            return
+        kept = f"${self.reserve:.4f} kept for the evaluation, " if self.reserve else ""
+        raise BenchkitError(
+            f"the cap of ${self.cap:g} would be exceeded: ${spent:.4f} spent or asked for, {kept}"
+            f"the next call about ${dollars:.4f}; what has arrived is kept and not paid for again "
+            "(--max-cost)"
+        )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from benchkit.jobs import how_it_died
 from benchkit.shares import free_slot, share
 from benchkit.tuning.database import gone
-from benchkit.tuning.ledger import COST, Ledger
+from benchkit.tuning.ledger import Ledger
 from benchkit.tuning.lifeline import end, reap
 from benchkit.tuning.messages import News, Order
 from benchkit.tuning.search import Search
@@ -79,18 +79,15 @@ class Crew:
         """Whether some worker is at a search."""
         return any(worker.busy for worker in self.workers)
 
-    def search(
-        self, search: Search, study: Study, seconds: float, max_cost: float | None = None
-    ) -> Shift:
+    def search(self, search: Search, study: Study, seconds: float) -> Shift:
         """Return the work on a search, to be run.
 
         Args:
             search: what to search.
             study: its study; dead workers' trials have been reaped.
             seconds: wall time that may be used, from when the first worker has rehearsed.
-            max_cost: US dollars that paid calls may cost, all workers together.
         """
-        return Shift(self, search, study, seconds, max_cost)
+        return Shift(self, search, study, seconds)
 
     def fill(self) -> Sequence[_Worker]:
         """Start workers where some are missing, and return all."""
@@ -118,13 +115,9 @@ class Shift:
         reason: why it ended, "" until then.
     """
 
-    def __init__(
-        self, crew: Crew, search: Search, study: Study, seconds: float, max_cost: float | None
-    ) -> None:
+    def __init__(self, crew: Crew, search: Search, study: Study, seconds: float) -> None:
         self.crew, self.search, self.study = crew, search, study
         self.seconds = seconds
-        self.share = None if max_cost is None else max_cost / crew.jobs
-        self.done: dict[int, set[int]] = {}  # trials, by the slot of their worker
         self.first = len(study.get_trials(deepcopy=False))
         self.until: float | None = None
         self.engaged: float | None = None
@@ -202,18 +195,8 @@ class Shift:
         for worker in self.crew.fill():
             if worker.ready and not worker.busy:
                 self.engaged = self.engaged or time.monotonic()
-                allowance = self._allowance(worker.slot)
-                worker.pipe.send(Order(self.search, self.left, self.first, allowance))
+                worker.pipe.send(Order(self.search, self.left, self.first))
                 worker.busy, worker.trial = True, -1
-
-    def _allowance(self, slot: int) -> float | None:
-        """Return US dollars that a worker may spend, less what its like before it has spent."""
-        if self.share is None:
-            return None
-        trials = self.study.get_trials(deepcopy=False)
-        done = self.done.get(slot, ())
-        spent = sum(float(trials[number].user_attrs.get(COST, 0.0)) for number in done)
-        return max(0.0, self.share - spent)
 
     def _hear(self, worker: _Worker) -> News:
         try:
@@ -229,7 +212,6 @@ class Shift:
             self._start_clock()
         elif news.kind == "trial":
             worker.trial, self.stillborn = news.trial, 0
-            self.done.setdefault(worker.slot, set()).add(news.trial)
         elif news.kind == "end":
             worker.trial = -1
         elif news.kind == "lost":  # what was found so far is no result: nobody may evaluate it

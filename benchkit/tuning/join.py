@@ -197,7 +197,7 @@ class Help:
         self.searches += 1
         self.watcher.begin(search, ledger, left)
         ours: set[int] = set()
-        shift = self.crew.search(search, study, left, 0.0)
+        shift = self.crew.search(search, study, left)
         try:
             self._follow(shift, ledger, ours)
         finally:

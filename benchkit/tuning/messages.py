@@ -16,13 +16,11 @@ class Order:
         search: what to search.
         seconds: how long, from when it has rehearsed.
         failures_from: number of the first trial whose failure counts in a row.
-        max_cost: US dollars that this worker's paid calls may cost; None for no cap.
     """
 
     search: Search
     seconds: float
     failures_from: int
-    max_cost: float | None = None
 
 
 @dataclass(frozen=True)

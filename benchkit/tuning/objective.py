@@ -38,9 +38,8 @@ class Objective:
     on) serves the next.
 
     Args:
-        task: gives dataset, protocol, the user's values and the seed.
+        task: gives dataset, protocol, the user's values, the seed and what may be paid.
         data: the folds.
-        max_cost: US dollars that paid calls may cost here.
         report: told one line at a time how a long fit is going.
     """
 
@@ -48,11 +47,10 @@ class Objective:
         self,
         task: Task,
         data: Sealed,
-        max_cost: float | None = None,
         report: Progress = lambda _line: None,
     ) -> None:
         self.task, self.data, self.report = task, data, report
-        self.spending = Spending(cap=max_cost)
+        self.spending = task.settings.spending()
         self._benches: dict[int, Bench] = {}
         self._metric = OBJECTIVE.partition("@")[0]
         self._k = int(OBJECTIVE.partition("@")[2])

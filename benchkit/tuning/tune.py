@@ -51,6 +51,8 @@ def tune(searches: Sequence[Search], jobs: int, watcher: Watcher) -> dict[str, F
     with database_errors(), Crew(jobs) as crew:
         # All at once, so that other machines can work on what this one has not come to.
         begun = [search for search in searches if _begin(search)]
+        for search in searches:
+            _count_what_is_paid(search)
         return {
             search.recommender: _tune(search, crew, watcher, kept=search not in begun)
             for search in searches
@@ -97,6 +99,12 @@ def _begin(search: Search) -> bool:
     return True
 
 
+def _count_what_is_paid(search: Search) -> None:
+    """Hold what earlier runs have paid for a search to the cap of this one."""
+    if (purse := search.task.settings.purse) is not None:
+        purse.add(search.refresh(Ledger(), search.study()).cost)
+
+
 def _tune(search: Search, crew: Crew, watcher: Watcher, *, kept: bool) -> Frozen:
     study = search.study()
     # A new run is a new chance for what failed: only its own failures in a row count.
@@ -128,8 +136,7 @@ def _is_over(search: Search, study: Study, ledger: Ledger, left: float) -> bool:
 def _search(search: Search, study: Study, ledger: Ledger, crew: Crew, watcher: Watcher) -> None:
     left = max(0.0, search.options.limit - ledger.seconds)
     watcher.begin(search, ledger, left)
-    cap = search.task.settings.max_cost
-    shift = crew.search(search, study, left, None if cap is None else max(0.0, cap - ledger.cost))
+    shift = crew.search(search, study, left)
     first = ledger.size
     for news in shift.run():
         if news.kind == "end":

@@ -49,9 +49,7 @@ def _follow(order: Order, pipe: Connection) -> str:
         task.identity.dataset["fingerprint"],
         task.settings.protocol,
     )
-    objective = Objective(
-        task, data, order.max_cost, lambda line: pipe.send(News("report", text=line))
-    )
+    objective = Objective(task, data, lambda line: pipe.send(News("report", text=line)))
     objective.rehearse(task.identity.config)
     pipe.send(News("begin"))
     until = time.monotonic() + order.seconds

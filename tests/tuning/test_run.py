@@ -80,22 +80,6 @@ class Dies(Constant):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-class Spends(Constant):
-    """Asks for money, and is killed while it waits for what it paid for."""
-    name = "spends"
-
-    def fit(self, train, bench):
-        if len(train) <= 50:
-            return
-        bench.spending.allow(0.3)
-        with open(os.environ["AWKWARD_LOG"], "a+") as log:
-            log.write(f"{self.name} pays\\n")
-            log.seek(0)
-            paid = log.read().count(f"{self.name} pays")
-        if paid == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
 class Peeks(Constant):
     """Reads the test set."""
     name = "peeks"
@@ -111,7 +95,7 @@ class Peeks(Constant):
 
 @hookimpl
 def benchkit_recommenders():
-    return [Constant, Raises, Dies, Spends, Peeks]
+    return [Constant, Raises, Dies, Peeks]
 '''
 
 
@@ -226,15 +210,6 @@ def test_a_search_that_fails_ends_and_the_rest_goes_on(workspace: Workspace) -> 
     journal = (workspace.out / "studies" / "steam-sample.journal").read_text()
     assert "its process was killed by SIGKILL; was memory short?" in journal
     assert kept["constant"]["search"]["trials"]["failed"] == 0
-
-
-def test_what_a_killed_worker_has_paid_counts(workspace: Workspace) -> None:
-    _, err = workspace.run(
-        "run", "-r", "spends", "--dataset", "steam", "--trials", "5", "--max-cost", "1", code=1
-    )
-    # 3 x $0.30, then each next call would exceed the cap: in the search, and in the evaluation
-    assert (workspace.folder / "log").read_text().count("pays") == 3
-    assert "Failed: spends: the cap of $0.055 would be exceeded" in err
 
 
 def test_a_trial_that_takes_too_long_is_stopped_and_is_no_failure(workspace: Workspace) -> None:
