@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from benchkit.cluster.placing import Cluster
     from benchkit.contracts.dataset import PreparedDataset
     from benchkit.contracts.prompted import Work
-    from benchkit.pipeline import Task
     from benchkit.runs import Outcome
     from benchkit.settings import Settings
     from benchkit.tuning.search import Search
@@ -146,7 +146,6 @@ def run(
     benchkit run -r v-sknn --dataset beauty --trials 200 --timeout 2h --jobs 4
     """
     from benchkit.availability import with_embedder
-    from benchkit.pipeline import plan
     from benchkit.protocol import Protocol, parse_ties
     from benchkit.registry import registry
     from benchkit.settings import Settings, usual_preset
@@ -191,8 +190,7 @@ def run(
     chosen, left_out = _choose(names + more, prepared, settings[0])
     searches = plan_searches(prepared, chosen, settings[0], tuning)
     if dry_run:
-        tasks = [plan(prepared, name, each) for each in settings for name in chosen]
-        _dry_run(prepared, tasks, searches, left_out)
+        _dry_run(prepared, chosen, left_out, settings, searches)
         return
     searches = leave_for_evaluation(searches, prepared, chosen, settings)
     with _placing(cluster, prepared, dataset, raw) as place:
@@ -285,16 +283,23 @@ def _announce_sample(prepared: PreparedDataset) -> None:
 
 def _dry_run(
     prepared: PreparedDataset,
-    tasks: list[Task],
-    searches: list[Search],
+    chosen: list[str],
     left_out: dict[str, str],
+    settings: list[Settings],
+    searches: list[Search],
 ) -> None:
     from benchkit.contracts.config import show_value
-    from benchkit.pipeline import forecast
+    from benchkit.pipeline import forecast, plan
     from benchkit.tuning.budget import show_seconds
     from benchkit.tuning.objective import forecast_trial
+    from benchkit.tuning.tune import finished
 
+    frozen = finished(searches)
+    to_search = {search.recommender for search in searches} - set(frozen)
     for search in searches:
+        if search.recommender in frozen:
+            click.echo(f"finished  search of {search.recommender}")
+            continue
         limits = [show_seconds(search.options.limit)]
         if search.options.trials is not None:
             limits.append(f"{search.options.trials} trials")
@@ -302,9 +307,12 @@ def _dry_run(
         click.echo(f"search    {search.recommender}  at most {' or '.join(limits)}  {names}")
         if work := _told(partial(forecast_trial, search.task, prepared)):
             click.echo(f"          the first trial {work}; later ones less")
-    for task in tasks:
-        state = "finished" if task.finished() else "to run"
+    settings = [replace(each, frozen=frozen) for each in settings]
+    for task in (plan(prepared, name, each) for each in settings for name in chosen):
+        searched = task.recommender in to_search
+        state = "finished" if not searched and task.finished() else "to run"
         config = " ".join(f"{key}={show_value(v)}" for key, v in task.identity.config.items())
+        config = "as the search finds" if searched else config
         click.echo(
             f"{state:8}  {task.recommender}  ties {task.settings.protocol.ties}  "
             f"seed {task.settings.seed}  {config}".rstrip()

@@ -22,7 +22,7 @@ from benchkit.tuning.budget import OBJECTIVE, Options
 from benchkit.tuning.database import locked_there
 from benchkit.tuning.ledger import Ledger
 from benchkit.tuning.space import EXACT, Space
-from benchkit.tuning.storage import room, shared_storage
+from benchkit.tuning.storage import is_database, room, shared_storage
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -128,6 +128,18 @@ class Search:
                     study.enqueue_trial(within, user_attrs={EXACT: exact} if exact else None)
                 study.set_user_attr(ABOUT, self.about())
         return study
+
+    def known(self) -> Study | None:
+        """Return the study if there is one; none is made."""
+        import optuna
+
+        storage = self.options.storage
+        if not is_database(storage) and not Path(storage).exists():
+            return None
+        try:
+            return optuna.load_study(study_name=self.name, storage=shared_storage(storage))
+        except KeyError:
+            return None
 
     def refresh(self, ledger: Ledger, study: Study, failures_from: int = 0) -> Ledger:
         """Bring a ledger of the study up to date and return it."""

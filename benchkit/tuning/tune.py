@@ -86,13 +86,29 @@ def tune_elsewhere(
         return found
 
 
+def finished(searches: Sequence[Search]) -> dict[str, Frozen]:
+    """Return what the searches have found that `tune` would not go on with; nothing is written."""
+    found = {}
+    with database_errors():
+        for search in searches:
+            if (study := search.known()) is None:
+                continue
+            size = len(study.get_trials(deepcopy=False))
+            ledger = search.refresh(Ledger(), study, failures_from=size)
+            if _reason(search, study, ledger) is not None:
+                found[search.recommender] = freeze(search, study, ledger)
+    return found
+
+
 def _begin(search: Search) -> bool:
     """Open a study to whoever joins; return False where an earlier run has done the search."""
     study = search.study()
     with search.locked():
         reap(study, search.lifelines)
     ledger = search.refresh(Ledger(), study, failures_from=len(study.get_trials(deepcopy=False)))
-    if _is_over(search, study, ledger, search.options.limit - ledger.seconds):
+    if (reason := _reason(search, study, ledger)) is not None:
+        if not study.user_attrs.get(FINISHED):
+            _note_end(search, study, reason, timed_out=ledger.seconds >= search.options.limit)
         return False
     study.set_user_attr(TERMS, search.terms())
     study.set_user_attr(FINISHED, {})
@@ -123,14 +139,11 @@ def _tune(search: Search, crew: Crew, watcher: Watcher, *, kept: bool) -> Frozen
     return frozen
 
 
-def _is_over(search: Search, study: Study, ledger: Ledger, left: float) -> bool:
-    """Tell whether an earlier run has used up all that this one may."""
+def _reason(search: Search, study: Study, ledger: Ledger) -> str | None:
+    """Return why a search does not go on: an earlier run has used up all that this one may."""
     options, ended = search.options, study.user_attrs.get(FINISHED)
     used_up = bool(ended and ended["timed_out"] and options.limit <= ended["seconds"])
-    reason = reason_to_stop(ledger, options, 0.0 if used_up else left)
-    if reason is not None and not ended:
-        _note_end(search, study, reason, timed_out=left <= 0)
-    return reason is not None
+    return reason_to_stop(ledger, options, 0.0 if used_up else options.limit - ledger.seconds)
 
 
 def _search(search: Search, study: Study, ledger: Ledger, crew: Crew, watcher: Watcher) -> None:
