@@ -2,6 +2,7 @@
 
     python benchmarks/searches.py workers [--recommender NAME ...] [--trials N] [--threads N]
     python benchmarks/searches.py pruning [--recommender NAME] [--trials N] [--seeds 0,1] [--replay]
+        [--pruner NAME ...]
 
 Both take ``--dataset NAME --raw DIR`` (default: the generated Steam sample) and ``--set
 NAME.PARAM=VALUE``, such as ``sasrec.epochs=2`` for a look at the machinery. ``--keep FOLDER`` keeps
@@ -13,13 +14,13 @@ minute of the time in which at least one trial ran; what is imported and prepare
 counted. By default a single worker has both cores' threads, as in `benchkit run`; ``--threads 1``
 compares workers of one thread each. Target: 1.7 times as many.
 
-``pruning`` does one search without the protocol's pruner and one with it, each with the protocol's
-sampler, and prints the folds that were fitted and the best values. With ``--replay`` the second
-search is not done: the pruner is shown the fold values of the first one in their order instead.
-That is cheaper, and exact about the pruner, but suggestions that would have been others are not
-made. Target: a quarter of the fits saved at an equal best value, within the spread over the seeds.
-Were all trials equally likely to be good, the protocol's pruner would save
-(0.2 x 2 + 0.8 x 0.2) / 3 = 18.7 %; `benchkit run --pruner median` reaches the target.
+``pruning`` does one search without a pruner and one with each of those named (default: the
+protocol's), with the protocol's sampler, and prints the folds that were fitted and the best values.
+With ``--replay`` only the first search is done: pruners are shown its fold values in their order
+instead. That is cheaper, and exact about the pruner, but suggestions that would have been others
+are not made. Target: a quarter of the fits saved at an equal best value, within the spread over the
+seeds. Were all trials equally likely to be good, the protocol's pruner would save
+(0.2 x 2 + 0.8 x 0.2) / 3 = 18.7 %; ``--pruner median`` reaches the target.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from benchkit.settings import Settings
 from benchkit.stages.prepare import open_dataset
 from benchkit.tuning.budget import FOLD_STEPS, Options
 from benchkit.tuning.ledger import SAME_AS, Ledger
-from benchkit.tuning.pruner import BottomPruner
+from benchkit.tuning.names import pruner
 from benchkit.tuning.search import Search, plan_search
 from benchkit.tuning.storage import journal
 from benchkit.tuning.tune import tune
@@ -61,6 +62,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--replay", action="store_true")
+    parser.add_argument("--pruner", action="append", default=[])
     parser.add_argument("--keep", type=Path)
     args = parser.parse_args()
     if args.threads is not None:
@@ -74,8 +76,13 @@ def main() -> None:
                 workers(prepared, recommender, values, args.trials, folder)
         else:
             seeds = [int(seed) for seed in args.seeds.split(",")]
+            pruners = args.pruner or ["bottom"]
             for recommender in args.recommender or ["sasrec"]:
-                pruning(prepared, recommender, values, args.trials, seeds, folder, args.replay)
+                for seed in seeds:
+                    out = folder / f"{seed}"
+                    pruning(
+                        prepared, recommender, values, args.trials, seed, out, pruners, args.replay
+                    )
 
 
 def workers(
@@ -98,23 +105,25 @@ def pruning(
     recommender: str,
     values: Values,
     trials: int,
-    seeds: Sequence[int],
-    folder: Path,
+    seed: int,
+    out: Path,
+    pruners: Sequence[str],
     replay: bool,
 ) -> None:
-    """Print what pruning saves, for each seed."""
-    for seed in seeds:
-        found = {}
-        for pruner in ("none",) if replay else ("none", "bottom"):
-            options = Options("tpe", pruner, trials=trials)
-            search = conducted(prepared, recommender, values, options, seed, folder / f"{seed}")
-            found[pruner] = search.study().get_trials(deepcopy=False)
-        if replay:
-            found["bottom"] = replayed(found["none"])
-        (all_fits, best), (fits, other) = (summary(found[name]) for name in ("none", "bottom"))
-        how = "the same trials shown to the pruner" if replay else "two searches"
-        print(f"{recommender}, seed {seed}, {how}: {all_fits} folds fitted without pruning, {fits} "
-              f"with ({1 - fits / all_fits:.1%} saved); best {best:.4f} and {other:.4f}",
+    """Print what pruning saves, by each pruner."""
+
+    def searched(pruner: str) -> list[FrozenTrial]:
+        options = Options("tpe", pruner, trials=trials)
+        search = conducted(prepared, recommender, values, options, seed, out)
+        return search.study().get_trials(deepcopy=False)
+
+    without = searched("none")
+    all_fits, best = summary(without)
+    how = "the same trials shown to it" if replay else "another search"
+    for name in pruners:
+        fits, other = summary(replayed(without, name) if replay else searched(name))
+        print(f"{recommender}, seed {seed}, {name}, {how}: {all_fits} folds fitted without it, "
+              f"{fits} with ({1 - fits / all_fits:.1%} saved); best {best:.4f} and {other:.4f}",
               flush=True)  # fmt: skip
 
 
@@ -137,9 +146,9 @@ def conducted(
     return search
 
 
-def replayed(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Return the trials as they had ended if the pruner had been asked after each fold."""
-    study = optuna.create_study(direction="maximize", pruner=BottomPruner())
+def replayed(trials: Sequence[FrozenTrial], name: str) -> list[FrozenTrial]:
+    """Return the trials as they had ended if a pruner had been asked after each fold."""
+    study = optuna.create_study(direction="maximize", pruner=pruner(name))
     for trial in trials:
         asked, state = study.ask(), TrialState.COMPLETE
         if SAME_AS in trial.user_attrs:
