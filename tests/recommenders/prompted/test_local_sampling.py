@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2_contingency
 
+from benchkit import UnavailableError
 from benchkit_plugins.recommenders.prompted.providers.contract import Completions, Sampling
 from tests.recommenders.prompted import tiny
 
@@ -110,6 +111,9 @@ def test_memory_that_runs_out_makes_batches_smaller(monkeypatch: pytest.MonkeyPa
     expected = drawn(tiny.model(), PROMPTS, sampling)
     inner = branching.read_tree
 
+    # a few prompts read at a time: it runs out while others wait to be read
+    monkeypatch.setitem(decoding._PREFILL, "cpu", 30)
+
     def short(model: Any, store: Any, *rest: Any) -> Any:
         if store.rows.stop > 2:
             raise torch.OutOfMemoryError
@@ -132,7 +136,16 @@ def test_models_that_read_no_trees_are_asked_by_generate(kind: str, values: Any)
 
 
 def test_what_does_not_fit_is_answered_by_nothing() -> None:
+    from benchkit_plugins.recommenders.prompted.providers.causal.sampling import Sampler
+
+    sampler, told = Sampler(causal(tiny.model())), list[str]()
+    long = tiny.ask(*["a"] * 600)
+    prompts = sampler.causal.chat.prompts([PROMPTS[0], long])
     sampling = Sampling(2, temperature=1.0, top_p=1.0, max_tokens=100, seed=0)
-    fits, not_ = drawn(tiny.model(), [PROMPTS[0], tiny.ask(*["a"] * 600)], sampling)
-    assert not_ == Completions(("", ""))
-    assert any(fits.texts)
+    found = dict(sampler(prompts, sampling, told.append))
+    assert found[1] == Completions(("", ""))
+    assert any(found[0].texts)
+    (line,) = told
+    assert line.startswith("1 of 2 prompts are too long for the model, which has room for")
+    with pytest.raises(UnavailableError, match=r"1 of 1 prompts are too long.*max_tokens"):
+        drawn(tiny.model(), [long], sampling)

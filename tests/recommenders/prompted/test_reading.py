@@ -54,6 +54,10 @@ def test_unless_the_catalog_has_it_so() -> None:
     assert read("1. FM Radio\n2. 1. FM Radio") == [("1. FM Radio", (1,))] * 2
     assert read('"Quoted" Tea') == [('"Quoted" Tea', (2,))]
     assert read("!") == [("!", (6,))]
+    assert read('[Set of 2] "Quoted" Tea\n"Quoted" Tea') == [
+        ('[Set of 2] "Quoted" Tea', ()),
+        ('"Quoted" Tea', (2,)),
+    ]
 
 
 def test_a_hostile_title_reads_back_as_it_is_shown() -> None:

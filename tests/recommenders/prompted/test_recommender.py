@@ -83,6 +83,19 @@ def test_another_temperature_asks_the_same_model(service: Service, tmp_path: Pat
     assert len(service.jobs) == 2
 
 
+def test_the_likeliest_answer_is_asked_for_once_whatever_the_seed(
+    service: Service, tmp_path: Path
+) -> None:
+    for seed in (0, 1):
+        given = replace(bench(tmp_path), seed=seed)
+        for temperature, top_p in ((0, 1), (0, 0.5), (0.25, 1)):
+            asked = recommender(service, state="base", temperature=temperature, top_p=top_p)
+            asked.fit(given.train, given)
+            left = asked.estimate(given.train, PROMPTS, given).calls
+            assert left == (0 if (seed, top_p) != (0, 1) and not temperature else 3)
+            asked.recommend(PROMPTS, 5)
+
+
 def test_the_base_model_is_not_tuned(service: Service, tmp_path: Path) -> None:
     asked, given = recommender(service, state="base"), bench(tmp_path)
     asked.fit(given.train, given)

@@ -13,6 +13,7 @@ _LONGEST = 1 << 15  # characters of a completion that are looked at; 20 titles t
 _MARK = re.compile(r"(?:[-*+#>\u2022\u2013\u2014]+|\(?\d{1,3}[.):])\s+")  # a list's, before a title
 _AROUND = {'"': '"', "'": "'", "`": "`", "*": "*", "_": "_", "\u201c": "\u201d", "\u2018": "\u2019"}
 _LAYERS = 4  # - 1. **"Title"**
+_LIST = re.compile(r'\[\s*["{]')  # where JSON begins; a title may begin with [
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*(?:"|$)', re.DOTALL)
 
 
@@ -45,7 +46,7 @@ def spellings(line: str) -> list[str]:
 def _lines(completion: str) -> Iterator[str]:
     text = completion.strip()
     text = text.removeprefix("```json").lstrip()
-    strings = _strings(text) if text.startswith("[") else []
+    strings = _strings(text) if _LIST.match(text) else []
     for line in strings or text.splitlines():
         shown = one_line(line)
         if shown and not shown.startswith("```"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar
 
@@ -116,13 +117,15 @@ class LLMSeqPrompt(PromptedRecommender):
 
     def _sampling(self, seed: int) -> Sampling:
         config = self.config
-        return Sampling(
+        sampling = Sampling(
             self.task_type.samples,
             config.temperature,
             config.top_p,
             config.max_tokens or self.task_type.max_tokens,
             seed,
         )
+        # the likeliest answer depends on neither mass nor seed, and is asked for once
+        return sampling if config.temperature else replace(sampling, top_p=1.0, seed=0)
 
     def _asking(self, task: Task, train: Sessions, bench: Bench) -> Asking:
         provider = self._provider(bench.workspace)

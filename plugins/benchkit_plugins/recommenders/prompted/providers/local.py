@@ -127,7 +127,7 @@ class Local(Provider):
         prompts: Sequence[Conversation],
         sampling: Sampling,
         allow: Callable[[float], None],
-        report: Callable[[str], None],  # noqa: ARG002 - completions tell by themselves
+        report: Callable[[str], None],
     ) -> Iterator[tuple[int, Completions]]:
         """Yield completions, many prompts at a time; long prompts first.
 
@@ -137,7 +137,7 @@ class Local(Provider):
         if not prompts:
             return
         sampler = self._sampler(model)
-        yield from sampler(sampler.causal.chat.prompts(prompts), sampling)
+        yield from sampler(sampler.causal.chat.prompts(prompts), sampling, report)
 
     def _train(self, course: Course, folder: Path, report: Callable[[str], None]) -> None:
         from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint

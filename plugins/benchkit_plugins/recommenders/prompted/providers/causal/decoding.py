@@ -100,7 +100,7 @@ class Decoder:
         """Yield prompts for the free rows, so many at a time as may be read together."""
         group: list[tuple[int, Tree]] = []
         for _ in range(min(free, len(waiting))):
-            index = waiting.pop()
+            index = waiting[-1]
             tree = Tree(prompts[index], self._samples, self._sampling.seed)
             tree.begin(known)
             longest = max((len(other.tokens) for _, other in group), default=0)
@@ -108,7 +108,8 @@ class Decoder:
             if group and size > _PREFILL[self._device.type]:
                 yield group
                 group = []
-            group.append((index, tree))
+            # not before: where memory runs out for the group before, it is still to be answered
+            group.append((waiting.pop(), tree))
         yield group
 
     @torch.inference_mode()

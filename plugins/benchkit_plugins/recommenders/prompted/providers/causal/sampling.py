@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 
+from benchkit import UnavailableError
 from benchkit_plugins.recommenders.prompted.providers.causal.branching import teach
 from benchkit_plugins.recommenders.prompted.providers.causal.decoding import Decoder
 from benchkit_plugins.recommenders.prompted.providers.causal.loading import Causal
@@ -30,15 +31,31 @@ class Sampler:
             self._token_bytes = teach(causal.model)
 
     def __call__(
-        self, prompts: Sequence[list[int]], sampling: Sampling
+        self,
+        prompts: Sequence[list[int]],
+        sampling: Sampling,
+        report: Callable[[str], None] = lambda _line: None,
     ) -> Iterator[tuple[int, Completions]]:
         """Yield (index, completions) of each prompt, given by its tokens.
 
-        One that the model has not the room to read and answer gets empty ones.
+        One that the model has not the room to read and answer gets empty ones; `report` is told.
+
+        Raises:
+            UnavailableError: there is no room for any.
         """
         room = self.causal.context - sampling.max_tokens
         fitting = [index for index, prompt in enumerate(prompts) if 0 < len(prompt) <= room]
-        for index in sorted(set(range(len(prompts))) - set(fitting)):
+        lacking = sorted(set(range(len(prompts))) - set(fitting))
+        if lacking:
+            told = (
+                f"{len(lacking):,} of {len(prompts):,} prompts are too long for the model, which "
+                f"has room for {self.causal.context:,} tokens, answers of {sampling.max_tokens:,} "
+                "included (max_tokens)"
+            )
+            if not fitting:
+                raise UnavailableError(told)
+            report(f"{told}; their answers are empty")
+        for index in lacking:
             yield index, Completions(("",) * sampling.samples)
         if fitting:
             given = [prompts[index] for index in fitting]
