@@ -9,7 +9,6 @@ import click
 
 from benchkit.cli.options import out_option
 from benchkit.cli.tuning import storage_option
-from benchkit.errors import BenchkitError
 
 if TYPE_CHECKING:
     from benchkit.tuning.review import Review
@@ -74,16 +73,13 @@ def _journal(out: Path, dataset: str) -> str:
     Raises:
         BenchkitError: there is none; the message names those there are.
     """
+    from benchkit.tuning.review import no_studies
     from benchkit.tuning.storage import journal
 
     path = Path(journal(out, dataset))
     if not path.exists():
-        known = sorted(other.stem for other in path.parent.glob("*.journal"))
-        there = f"there are some of {', '.join(known)}" if known else "there are none at all"
-        raise BenchkitError(
-            f"there are no studies of {dataset!r} in {path.parent}: {there}; "
-            f"`benchkit run -r NAME --dataset {dataset}` searches"
-        )
+        known = [other.stem for other in path.parent.glob("*.journal")]
+        raise no_studies(dataset, path.parent, known)
     return str(path)
 
 

@@ -10,6 +10,11 @@ from typing import Any
 from filelock import FileLock
 from optuna.storages.journal import JournalFileBackend  # imported only by those who search
 
+from benchkit.errors import StorageError
+
+# How a journal begins, and a file of SQLite.
+_JOURNAL, _SQLITE = b'{"op_code":', b"SQLite format 3"
+
 
 class Journal(JournalFileBackend):
     """Optuna's journal file; the format is the same, and its dashboard opens it.
@@ -18,9 +23,13 @@ class Journal(JournalFileBackend):
     disk one by one, which costs milliseconds each: what forces the line that ends it forces them,
     and what a power cut takes is a trial that would be tried again anyway. A killed process has
     written what it has written either way.
+
+    Raises:
+        StorageError: the file is no journal; it stays as it is.
     """
 
     def __init__(self, path: Path) -> None:
+        _check(path)
         self._path = path
         self._kernel_lock = _Lock(path)
         super().__init__(str(path), lock_obj=self._kernel_lock)  # type: ignore[arg-type]
@@ -39,11 +48,31 @@ class Journal(JournalFileBackend):
             self._kernel_lock.release()
 
 
+def _check(path: Path) -> None:
+    """Check that a file, where there is one, is a journal or the beginning of one.
+
+    Raises:
+        StorageError: it is not.
+    """
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        start = file.read(len(_SQLITE))
+    if start == _SQLITE:
+        raise StorageError(
+            f"{path} is a file of SQLite, not a journal: name it --storage sqlite:///{path}"
+        )
+    if not _JOURNAL.startswith(start[: len(_JOURNAL)]):
+        raise StorageError(
+            f"{path} is no journal of studies and stays as it is: name another file with --storage"
+        )
+
+
 class _Lock:
     """Locks a journal for writing, by the kernel: it is free at once when its holder is killed.
 
-    Optuna's own lock files outlive their holder by 30 seconds. A line that a full disk has cut off
-    is removed before the next one is written: nobody could read past it.
+    Optuna's own lock files outlive their holder by 30 seconds. A line that a kill or full disk
+    has cut off is removed before the next one is written: nobody could read past it.
     """
 
     def __init__(self, path: Path) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchkit.errors import BenchkitError, unknown_name
 from benchkit.tuning.ledger import Ledger, folds_of
 from benchkit.tuning.search import ABOUT, FINISHED
 from benchkit.tuning.space import EXACT
-from benchkit.tuning.storage import open_storage
+from benchkit.tuning.storage import file_of, open_storage
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -76,12 +77,15 @@ def review(storage: str, dataset: str, recommender: str) -> Review:
     """
     import optuna
 
+    path = file_of(storage)
+    if path is not None and not path.exists():  # which opening would make
+        raise BenchkitError(f"there are no studies in {path}: there is no such file")
     opened = open_storage(storage)
-    known = [
-        study
-        for study in opened.get_all_studies()
-        if study.user_attrs.get(ABOUT, {}).get("dataset", {}).get("name") == dataset
-    ]
+    ours = [study for study in opened.get_all_studies() if ABOUT in study.user_attrs]
+    datasets = [study.user_attrs[ABOUT]["dataset"]["name"] for study in ours]
+    known = [study for study, name in zip(ours, datasets, strict=True) if name == dataset]
+    if not known:
+        raise no_studies(dataset, path or "this storage", set(datasets))
     names = [study.user_attrs[ABOUT]["recommender"]["name"] for study in known]
     found = [study for study, name in zip(known, names, strict=True) if name == recommender]
     if not found:
@@ -92,6 +96,15 @@ def review(storage: str, dataset: str, recommender: str) -> Review:
     studies = [optuna.load_study(study_name=each.study_name, storage=opened) for each in found]
     *others, newest = sorted(studies, key=_age)
     return _review(newest, [study.study_name for study in others])
+
+
+def no_studies(dataset: str, where: Path | str, known: Collection[str]) -> BenchkitError:
+    """Return the error for a dataset that has none; `known` are those that have some."""
+    there = f"there are some of {', '.join(sorted(known))}" if known else "there are none at all"
+    return BenchkitError(
+        f"there are no studies of {dataset!r} in {where}: {there}; "
+        f"`benchkit run -r NAME --dataset {dataset}` searches"
+    )
 
 
 def _age(study: Study) -> float:

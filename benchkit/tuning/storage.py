@@ -12,7 +12,6 @@ from benchkit.files import storage_error
 from benchkit.tuning.database import open_database
 
 if TYPE_CHECKING:
-    from optuna import Study
     from optuna.storages import BaseStorage
 
 STUDIES = "studies"
@@ -28,17 +27,23 @@ def is_database(storage: str) -> bool:
     return "://" in storage
 
 
+def file_of(storage: str) -> Path | None:
+    """Return the file that holds a storage; None for a database on a server."""
+    scheme, found, rest = storage.partition("://")
+    if not found:
+        return Path(storage)
+    if scheme == "sqlite" and len(rest) > 1:
+        return Path(rest[1:].partition("?")[0])
+    return None
+
+
 def room(storage: str, out: Path) -> Path:
     """Return the folder of the locks and the signs of life of whoever works on a storage here.
 
     It lies beside a file, so that all who share the file share it.
     """
-    scheme, found, rest = storage.partition("://")
-    if not found:
-        path = Path(storage)
-    elif scheme == "sqlite" and len(rest) > 1:
-        path = Path(rest[1:].partition("?")[0])
-    else:
+    path = file_of(storage)
+    if path is None:
         return out / STUDIES / ".database"
     return path.parent / f".{path.name}.workers"
 
@@ -51,7 +56,7 @@ def open_storage(storage: str) -> BaseStorage:
 
     Raises:
         UnavailableError: the driver of a database is not installed.
-        StorageError: it cannot be opened.
+        StorageError: it cannot be opened, or is a file of something else.
     """
     import optuna
 
@@ -70,17 +75,12 @@ def open_storage(storage: str) -> BaseStorage:
     except OSError as error:
         raise storage_error(path, error) from error
     except (ValueError, KeyError) as error:
-        raise StorageError(f"cannot read the studies in {path} ({error}); remove it") from error
+        raise StorageError(
+            f"cannot read the studies in {path} ({error}); --storage names another file"
+        ) from error
 
 
 @lru_cache(maxsize=4)
 def shared_storage(storage: str) -> BaseStorage:
     """Return a storage that this process has opened once: what was read need not be read again."""
     return open_storage(storage)
-
-
-def load_study(storage: str, name: str) -> Study:
-    """Return a study that exists."""
-    import optuna
-
-    return optuna.load_study(study_name=name, storage=shared_storage(storage))
