@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ import click
 from benchkit.cli.options import out_option
 from benchkit.cli.results import (
     collected,
+    of_each,
+    only,
     others,
     print_sheets,
     results_of,
@@ -20,9 +22,6 @@ from benchkit.cli.results import (
     wanted_options,
     write,
 )
-from benchkit.errors import BenchkitError, ConfigError, unknown_name
-from benchkit.stages.collect import Collected
-from benchkit.stages.render.text import visible
 from benchkit.stages.selection import Wanted, select
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ def analyse(
         from benchkit.pictures import altair
 
         altair()  # a missing extra is said before the work, not after
-    found = _analyse_all(asked, results_of(out, dataset))
+    found = of_each(results_of(out, dataset), lambda name: _analyse(asked, name))
     _print([analysis for analysis, _ in found], style)
     for analysis, lines in found:
         say_others(analysis.table.dataset, lines)
@@ -101,57 +100,17 @@ def analyse(
             _draw(analysis, pictures)
 
 
-def _analyse_all(asked: _Asked, datasets: Sequence[str]) -> list[tuple[Analysis, list[str]]]:
-    """Return the analyses of several datasets, saying which of them have none.
-
-    Raises:
-        BenchkitError: none has.
-    """
-    found, problems = [], []
-    for dataset in datasets:
-        try:
-            found.append(_analyse(asked, dataset))
-        except BenchkitError as error:
-            problems.append(error)
-    if not found:
-        raise problems[0]
-    for problem in problems:
-        click.echo(f"Left out: {visible(problem)}", err=True)
-    return found
-
-
 def _analyse(asked: _Asked, dataset: str) -> tuple[Analysis, list[str]]:
     """Return a dataset's analysis, and how to see its other tables."""
     from benchkit.analysis import analyse as run
     from benchkit.stages.render import sorted_tables
 
-    found = _only(collected(asked.out, dataset), asked.names)
+    found = only(collected(asked.out, dataset), asked.names)
     every = tables_of(found, asked.out, dataset)
     table = select(every, asked.wanted)
     (ranked,) = sorted_tables([table])
     analysis = run(asked.out, ranked, found.records, asked.k, asked.by)
     return analysis, others("analyse", every, table)
-
-
-def _only(found: Collected, names: Sequence[str]) -> Collected:
-    """Return the results of some recommenders; of all without names.
-
-    Raises:
-        ConfigError: one of them has none.
-    """
-    if not names:
-        return found
-    known = {record.identity.recommender["name"] for record in found.records}
-    for name in names:
-        if name not in known:
-            raise ConfigError(
-                f"there are no lists of it: {unknown_name('recommender', name, known)}"
-            )
-    return replace(
-        found,
-        records=[run for run in found.records if run.identity.recommender["name"] in names],
-        failures=[run for run in found.failures if run.identity.recommender["name"] in names],
-    )
 
 
 def _print(analyses: Sequence[Analysis], style: str) -> None:

@@ -11,6 +11,7 @@ import click
 from benchkit.cli.options import out_option
 from benchkit.cli.results import (
     collected,
+    of_each,
     others,
     print_sheets,
     results_of,
@@ -83,12 +84,13 @@ def leaderboard(
     benchkit leaderboard beauty --columns +seconds,memory --sort seconds
     """
     wanted = Wanted(protocol, ties, data)
-    names = results_of(out, dataset)
-    if diagnostics:
-        shown = [_diagnosed(out, name, wanted) for name in names]
-        _print(_some(shown), style)
-        return
-    _print([_show(out, name, wanted, sort, columns, paper) for name in names], style)
+
+    def show(name: str) -> _Shown:
+        if diagnostics:
+            return _diagnosed(out, name, wanted)
+        return _show(out, name, wanted, sort, columns, paper)
+
+    _print(of_each(results_of(out, dataset), show), style)
 
 
 def print_leaderboard(out: Path, dataset: str, rules: str) -> None:
@@ -113,31 +115,23 @@ def _show(
     return _Shown(ranked, pick(there, columns), comparison, others("leaderboard", every, table))
 
 
-def _diagnosed(out: Path, dataset: str, wanted: Wanted) -> _Shown | None:
-    """Return the rows of prompted models with what their answers were like, where there are any."""
+def _diagnosed(out: Path, dataset: str, wanted: Wanted) -> _Shown:
+    """Return the rows of prompted models with what their answers were like.
+
+    Raises:
+        BenchkitError: there are none.
+    """
     every = tables_of(collected(out, dataset), out, dataset)
     asked = [table for table in every if any(row.diagnostics for row in table.rows)]
     if not asked:
-        return None
-    table = select(asked, wanted)
-    rows = [row for row in table.rows if row.diagnostics]
-    part = replace(table, rows=rows, failures=[])
-    return _Shown(part, diagnostics_of(part), None, others("leaderboard", every, table))
-
-
-def _some(found: Sequence[_Shown | None]) -> list[_Shown]:
-    """Return what was found.
-
-    Raises:
-        BenchkitError: nothing was.
-    """
-    shown = [each for each in found if each is not None]
-    if not shown:
         raise BenchkitError(
             "there is no result of a prompted model; `benchkit list recommenders` shows them, "
             "`benchkit run -r NAME` runs one"
         )
-    return shown
+    table = select(asked, wanted)
+    rows = [row for row in table.rows if row.diagnostics]
+    part = replace(table, rows=rows, failures=[])
+    return _Shown(part, diagnostics_of(part), None, others("leaderboard", every, table))
 
 
 def _print(shown: Sequence[_Shown], style: str) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 import click
 
-from benchkit.errors import BenchkitError, unknown_name
+from benchkit.errors import BenchkitError, ConfigError, unknown_name
 from benchkit.stages.collect import Collected, collect, datasets
 from benchkit.stages.render.layout import Sheet
 from benchkit.stages.render.text import visible
@@ -17,6 +18,7 @@ from benchkit.stages.selection import shortest
 from benchkit.stages.tables import Table, tables
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
+_Shown = TypeVar("_Shown")
 
 
 def wanted_options(command: _Command) -> _Command:
@@ -57,12 +59,52 @@ def results_of(out: Path, dataset: str | None) -> list[str]:
     raise BenchkitError(f"there are no results for dataset {dataset!r} in {out}; {hint or unknown}")
 
 
+def of_each(datasets: Sequence[str], show: Callable[[str], _Shown]) -> list[_Shown]:
+    """Return what `show` returns for each of several datasets, saying which are left out, and why.
+
+    Raises:
+        BenchkitError: all are.
+    """
+    found, problems = [], {}
+    for dataset in datasets:
+        try:
+            found.append(show(dataset))
+        except BenchkitError as error:
+            problems[dataset] = error
+    if not found:
+        raise next(iter(problems.values()))
+    for dataset, problem in problems.items():
+        click.echo(f"Left out: {visible(f'{dataset}: {problem}')}", err=True)
+    return found
+
+
 def collected(out: Path, dataset: str) -> Collected:
     """Return a dataset's records and failures; what cannot be read is said on standard error."""
     found = collect(out, dataset)
     for warning in found.warnings:
         click.echo(f"Warning: {visible(warning)}", err=True)
     return found
+
+
+def only(found: Collected, names: Sequence[str]) -> Collected:
+    """Return the results of some recommenders; of all without names.
+
+    Raises:
+        ConfigError: one of them has none.
+    """
+    if not names:
+        return found
+    known = {record.identity.recommender["name"] for record in found.records}
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                f"there are no lists of it: {unknown_name('recommender', name, known)}"
+            )
+    return replace(
+        found,
+        records=[run for run in found.records if run.identity.recommender["name"] in names],
+        failures=[run for run in found.failures if run.identity.recommender["name"] in names],
+    )
 
 
 def tables_of(found: Collected, out: Path, dataset: str) -> list[Table]:

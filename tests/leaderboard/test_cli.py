@@ -123,6 +123,24 @@ def test_other_tables_are_told_on_standard_error_with_the_command(out: Path) -> 
     assert invoke(out, "beauty", "--data", "dddd").exit_code == 0
 
 
+def test_a_dataset_that_does_not_fit_hides_no_other(out: Path) -> None:
+    keep(out, [record("x", full(1.0), dataset="my-shop", protocol="strict")])
+    keep(out, [failure("y", "no key", dataset="steam-sample")])
+    fits = invoke(out, "--protocol", "strict")
+    assert fits.exit_code == 0, fits.exception
+    assert "my-shop" in fits.stdout
+    assert "beauty" not in fits.stdout
+    assert "Left out: beauty: no table of beauty fits --protocol strict" in fits.stderr
+    best = invoke(out, "--sort", "ndcg@20")
+    assert best.exit_code == 0, best.exception
+    assert ("beauty" in best.stdout, "my-shop" in best.stdout) == (True, True)
+    assert "Left out: steam-sample: unknown column 'ndcg@20'" in best.stderr
+    # What is named, or fits nowhere, is an error still.
+    assert "no table of beauty fits" in error(out, "beauty", "--protocol", "strict")
+    assert "unknown column" in error(out, "steam-sample", "--sort", "ndcg@20")
+    assert "no table of beauty fits" in error(out, "--protocol", "leave-one-out")
+
+
 def test_a_damaged_record_is_a_warning(out: Path) -> None:
     (out / "records" / "beauty" / "x-1").mkdir()
     (out / "records" / "beauty" / "x-1" / "record.json").write_text("{")
