@@ -2,46 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from benchkit.contracts.dataset import PreparedDataset
-from benchkit.errors import BenchkitError
+from benchkit.errors import BenchkitError, StorageError
 from benchkit.pipeline import remeasure
 from benchkit.protocol import Protocol
 from benchkit.stages import record as records
 from benchkit.stages.prepare import load_prepared
-from benchkit.stages.record import Record
+from benchkit.stages.record import Identity, Record
 from benchkit.stages.split import Split, split_sessions
 from benchkit.workspace import workspace
 
 
 def evaluate_kept(
-    out: Path, dataset: str | None, names: Sequence[str], cutoffs: Sequence[int]
+    out: Path, kept: Iterable[Record], cutoffs: Sequence[int]
 ) -> Iterator[tuple[Record, str]]:
     """Measure kept lists anew and yield each record with what went wrong, "" if nothing did.
 
     Args:
         out: folder of the leaderboards.
-        dataset: only records of this dataset; all when None.
-        names: only these recommenders; all when empty.
-        cutoffs: where to cut; deeper than a record's lists is reported, not guessed.
+        kept: the records, of any datasets.
+        cutoffs: where to cut, besides where each record did; deeper than a record's lists is
+            reported, not guessed.
     """
     splits: dict[str, tuple[PreparedDataset, Split]] = {}
-    for record in records.records(out, dataset):
-        identity = record.identity
-        if names and identity.recommender["name"] not in names:
+    for record in kept:
+        about = record.identity
+        if max(cutoffs, default=0) > about.depth:
+            wanted = max(cutoffs)
+            yield record, f"its lists hold {about.depth} items; run again with --k {wanted}"
             continue
-        if max(cutoffs) > identity.depth:
-            yield record, f"its lists hold {identity.depth} items; run again with --k"
-            continue
-        key = f"{identity.dataset['fingerprint']}/{identity.protocol['fingerprint']}"
+        key = f"{about.dataset['fingerprint']}/{about.protocol['fingerprint']}"
         try:
             if key not in splits:
                 splits = {key: split_of(record)}
-            yield remeasure(identity.folder(out), record, *splits[key], cutoffs), ""
+            yield _renewed(out, about, *splits[key], cutoffs), ""
         except BenchkitError as error:
             yield record, str(error)
+
+
+def _renewed(
+    out: Path, about: Identity, prepared: PreparedDataset, split: Split, cutoffs: Sequence[int]
+) -> Record:
+    """Measure a record anew as it is now: a run may have changed it since it was collected."""
+    with records.lock(out, about):
+        record = records.find(out, about)
+        if record is None:
+            raise StorageError(f"{about.folder(out)} is there no more")
+        return remeasure(about.folder(out), record, prepared, split, cutoffs)
 
 
 def split_of(record: Record) -> tuple[PreparedDataset, Split]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 
 from benchkit.bench import Bench
 from benchkit.configure import foundations
@@ -149,9 +148,7 @@ def execute(task: Task, progress: Progress, report: Progress) -> Record:
     """
     settings, identity = task.settings, task.identity
     folder = identity.folder(settings.out)
-    lock = settings.out / records.RECORDS / ".locks" / f"{identity.key}.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):
+    with records.lock(settings.out, identity):
         if (finished := task.finished()) is not None:
             return finished
         prepared = load_prepared(
@@ -249,6 +246,13 @@ def remeasure(
 ) -> Record:
     """Compute all installed metrics anew from a record's kept lists and return the new record.
 
+    Args:
+        folder: of the record.
+        record: as it was.
+        prepared: the data that it is of.
+        split: their split.
+        cutoffs: where to cut, besides where the record did.
+
     Raises:
         StorageError: the lists cannot be read, or the record not be written.
     """
@@ -257,7 +261,8 @@ def remeasure(
         raise StorageError(
             f"{folder} holds the lists of other prompts; remove the folder and run again"
         )
-    known = {int(name.rpartition("@")[2]) for name in record.metrics}
+    names = (*record.metrics, *record.failed_metrics)
+    known = {record.identity.depth, *(int(name.rpartition("@")[2]) for name in names)}
     measured = _measure(lists, split, prepared, sorted(known.union(cutoffs)))
     renewed = replace(record, metrics=measured.summaries, failed_metrics=measured.failed)
     records.rewrite_metrics(folder, renewed, measured.values)

@@ -17,11 +17,18 @@ import pytest
 from benchkit.contracts.recommender import Recommendations
 from benchkit.errors import StorageError
 from benchkit.stages import record as records
+from benchkit.stages.collect import collect
 from benchkit.stages.record import Failure, Identity, Record
 
 IDENTITY = Identity(
-    dataset={"name": "made", "family": "made", "fingerprint": "f" * 64},
-    protocol={"name": "paper", "ties": 0, "fingerprint": "p", "rules": "r"},
+    dataset={
+        "name": "made",
+        "family": "made",
+        "synthetic": True,
+        "config": {},
+        "fingerprint": "f" * 64,
+    },
+    protocol={"name": "paper", "ties": 0, "test_share": 0.2, "fingerprint": "p", "rules": "r"},
     recommender={"name": "sknn", "distribution": "benchkit", "version": "1", "source": "s"},
     config={"k": 100},
     seed=0,
@@ -85,9 +92,9 @@ def test_another_identity_is_another_record(tmp_path: Path, change: dict[str, ob
 def test_a_success_removes_the_failure_before_it(tmp_path: Path) -> None:
     failure = Failure(IDENTITY, "paper", {}, "ValueError: no", "Traceback", "2026")
     records.write_failure(tmp_path, failure)
-    assert list(records.failures(tmp_path, "made")) == [failure]
+    assert collect(tmp_path, "made").failures == [failure]
     write(tmp_path)
-    assert list(records.failures(tmp_path)) == []
+    assert collect(tmp_path, "made").failures == []
 
 
 def test_metrics_are_replaced_and_lists_stay(tmp_path: Path) -> None:
@@ -137,9 +144,10 @@ def test_kill_9_while_writing_leaves_only_whole_records(tmp_path: Path) -> None:
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join()
-    for record in records.records(tmp_path):
+    found = collect(tmp_path, "made")
+    for record in found.records:
         records.read_lists(record.identity.folder(tmp_path))
-    assert len(list(records.records(tmp_path))) >= 20
+    assert (len(found.records) >= 20, found.warnings) == (True, [])
 
 
 def test_records_of_before_there_were_searches_read_and_keep_their_keys(tmp_path: Path) -> None:

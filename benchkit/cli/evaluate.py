@@ -6,32 +6,46 @@ from pathlib import Path
 
 import click
 
-from benchkit.cli.options import cutoffs_option, out_option
+from benchkit.cli.options import out_option, whole_numbers
+from benchkit.cli.results import collected, of_each, only, results_of
 from benchkit.errors import BenchkitError
 
 
 @click.command()
 @click.argument("dataset", required=False)
 @click.option("-r", "--recommender", "names", multiple=True, metavar="NAME", help="Only this one.")
-@cutoffs_option
+@click.option(
+    "--k",
+    "cutoffs",
+    metavar="K[,K...]",
+    callback=whole_numbers("5,10", at_least=1),
+    help="More cutoffs of the metrics, besides those that each record has.",
+)
 @out_option
 def evaluate(
     dataset: str | None, names: tuple[str, ...], cutoffs: tuple[int, ...], out: Path
-) -> None:
+) -> int:
     """Compute every installed metric anew from the kept lists of DATASET, or of all datasets.
 
-    A metric that was installed after the run so reaches old rows too.
+    A metric that was installed after the run so reaches old rows too. Exit code 1: some records
+    could not be read or measured.
     """
     from benchkit.evaluation import evaluate_kept
     from benchkit.stages.boards import write_leaderboard
 
+    found = of_each(results_of(out, dataset), lambda name: only(collected(out, name), names))
+    failed = any(each.warnings for each in found)
     changed = set()
-    for record, problem in evaluate_kept(out, dataset, names, cutoffs):
+    kept = (record for each in found for record in each.records)
+    for record, problem in evaluate_kept(out, kept, cutoffs):
         label = f"{record.identity.recommender['name']} on {record.identity.dataset['name']}"
         click.echo(f"{label}: {problem or 'measured anew'}", err=bool(problem))
-        if not problem:
+        if problem:
+            failed = True
+        else:
             changed.add(str(record.identity.dataset["name"]))
     if not changed:
         raise BenchkitError(f"no record was measured anew in {out}; `benchkit run` makes records")
     for name in sorted(changed):
         write_leaderboard(out, name)
+    return 1 if failed else 0

@@ -14,10 +14,14 @@ from benchkit.workspace import leaderboards
 
 def whole_numbers(
     example: str, at_least: int
-) -> Callable[[click.Context, click.Parameter, str], tuple[int, ...]]:
+) -> Callable[[click.Context, click.Parameter, str | None], tuple[int, ...]]:
     """Return what reads an option's whole numbers, separated by commas, ascending."""
 
-    def read(context: click.Context, parameter: click.Parameter, text: str) -> tuple[int, ...]:
+    def read(
+        context: click.Context, parameter: click.Parameter, text: str | None
+    ) -> tuple[int, ...]:
+        if text is None:
+            return ()
         try:
             numbers = tuple(sorted({int(part) for part in text.split(",")}))
         except ValueError:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -21,7 +22,7 @@ from benchkit.contracts.metric import Float64
 from benchkit.contracts.recommender import Recommendations
 from benchkit.contracts.sessions import Int32
 from benchkit.errors import StorageError
-from benchkit.files import folder_atomically, write_atomically
+from benchkit.files import folder_atomically, locked, write_atomically
 
 RECORDS = "records"
 _WEIGHTS = "weights"
@@ -149,6 +150,15 @@ def weights_folder(out: Path, dataset: str) -> Path:
     return out / _WEIGHTS / dataset
 
 
+def lock(out: Path, identity: Identity) -> AbstractContextManager[None]:
+    """Keep other processes from making or changing the record of that identity.
+
+    Raises:
+        StorageError: the output folder cannot be written.
+    """
+    return locked(out / RECORDS / ".locks" / f"{identity.key}.lock")
+
+
 def write(
     out: Path,
     record: Record,
@@ -255,26 +265,6 @@ def read_lists(folder: Path) -> tuple[Recommendations, Int32, Int32]:
     except (OSError, ValueError, pl.exceptions.PolarsError) as error:
         raise StorageError(f"cannot read the lists {path} ({error}); run again") from error
     return Recommendations(items, scores), sessions, truth
-
-
-def records(out: Path, dataset: str | None = None) -> Iterator[Record]:
-    """Yield every finished record, of one dataset or of all, oldest first.
-
-    Raises:
-        StorageError: a record is damaged.
-    """
-    paths = sorted((out / RECORDS).glob(f"{dataset or '*'}/*/record.json"))
-    found = [read(path) for path in paths if not path.parent.name.startswith(".")]
-    yield from sorted(found, key=lambda record: record.created)
-
-
-def failures(out: Path, dataset: str | None = None) -> Iterator[Failure]:
-    """Yield every failure that no later success has removed, oldest first."""
-    found = []
-    for path in (out / RECORDS).glob(f"{dataset or '*'}/*.failed.json"):
-        content = json.loads(path.read_text(encoding="utf-8"))
-        found.append(Failure(**{**content, "identity": Identity(**content["identity"])}))
-    yield from sorted(found, key=lambda failure: failure.created)
 
 
 def _failure_path(out: Path, identity: Identity) -> Path:
