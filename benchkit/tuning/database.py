@@ -35,7 +35,10 @@ _REASONS = {
     "does not exist": "it has no such database or role",
     "permission denied": "it lets that role do too little",
     "too many": "it has too many connections",
-    "time": "it does not answer",
+    "timeout": "it does not answer",
+    "timed out": "it does not answer",
+    "no space left": "its disk is full",
+    "disk is full": "its disk is full",
     "resolve": "nobody knows its host",
     "translate host name": "nobody knows its host",
     "starting up": "it is starting up",
@@ -124,7 +127,8 @@ def _reason(error: BaseException) -> str:
         return "its URL is none; NAME://USER:PASSWORD@HOST:PORT/DATABASE is one"
     if isinstance(error, RuntimeError) and "schema" in str(error):
         return "another version of Optuna made its tables"
-    said = " ".join(str(each) for each in _chain(error)).lower()
+    # SQLAlchemy's own sentence quotes the statement, whose names would be taken for reasons.
+    said = " ".join(str(getattr(each, "orig", None) or each) for each in _chain(error)).lower()
     known = (words for what, words in _REASONS.items() if what in said)
     return next(known, f"its driver says {type(error).__name__}")
 

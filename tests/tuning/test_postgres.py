@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -210,6 +211,27 @@ def test_a_connection_that_breaks_is_made_again_or_is_one_sentence(server: Serve
     with pytest.raises(StorageError, match=r"lost the database of --storage: .*goes on"):
         with database.database_errors():
             storage.get_all_studies()
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("terminating connection due to administrator command", "it was shut down"),
+        ("server closed the connection unexpectedly", "the connection broke"),
+        ('could not extend file "base/1": No space left on device', "its disk is full"),
+        ("database or disk is full", "its disk is full"),
+        ("connection timeout expired", "it does not answer"),
+        ("could not receive data: Connection timed out", "it does not answer"),
+        ("something new", "its driver says StorageInternalError"),
+    ],
+)
+def test_why_a_database_was_lost_is_what_its_driver_says(said: str, reason: str) -> None:
+    from sqlalchemy.exc import OperationalError
+
+    statement = "UPDATE trials SET datetime_start=%(datetime_start)s WHERE resolved"
+    error = optuna.exceptions.StorageInternalError("the commit")
+    error.__cause__ = OperationalError(statement, {}, sqlite3.OperationalError(said))
+    assert database.lost(error) == f"lost the database of --storage: {reason}"
 
 
 def test_a_run_that_loses_its_database_evaluates_nothing(server: Server, machine: Machines) -> None:
