@@ -22,7 +22,7 @@ from benchkit.tuning.budget import OBJECTIVE, Options
 from benchkit.tuning.database import locked_there
 from benchkit.tuning.ledger import Ledger
 from benchkit.tuning.space import EXACT, Space
-from benchkit.tuning.storage import is_database, room, shared_storage
+from benchkit.tuning.storage import file_of, room, shared_storage
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -134,7 +134,8 @@ class Search:
         import optuna
 
         storage = self.options.storage
-        if not is_database(storage) and not Path(storage).exists():
+        path = file_of(storage)
+        if path is not None and not path.exists():
             return None
         try:
             return optuna.load_study(study_name=self.name, storage=shared_storage(storage))
