@@ -21,7 +21,7 @@ from benchkit.tuning.frozen import freeze
 from benchkit.tuning.ledger import Kind, Ledger, kind_of
 from benchkit.tuning.lifeline import reap
 from benchkit.tuning.search import ABOUT, FINISHED, TERMS, Search, plan_search
-from benchkit.tuning.storage import is_database, shared_storage
+from benchkit.tuning.storage import file_of, shared_storage
 from benchkit.tuning.tune import Watcher
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def begun(storage: str, dataset: str, recommenders: Sequence[str] = ()) -> list[
     Raises:
         StorageError: the storage cannot be read.
     """
-    if not is_database(storage) and not Path(storage).exists():
+    path = file_of(storage)
+    if path is not None and not path.exists():
         return []
     studies = sorted(shared_storage(storage).get_all_studies(), key=lambda each: each._study_id)
     found = [
