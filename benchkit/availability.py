@@ -14,6 +14,7 @@ from benchkit.registry import registry
 from benchkit.settings import Settings
 from benchkit.stages.embed import missing, to_embed
 
+_NO_TEXTS = "the items have no texts ([items] of a dataset's TOML file names them)"
 _FETCH = "`benchkit embed` asks for them, or copy the folder `embeddings` of a machine that did"
 
 
@@ -43,6 +44,11 @@ def reason_against(
     recommender = configure(
         name, settings.overrides.get(name, {}), family=prepared.family, preset=settings.preset
     )
+    below = list(
+        foundations(recommender, settings.overrides, family=prepared.family, preset=settings.preset)
+    )
+    if not any(prepared.catalog.texts) and any(map(_reads_texts, (recommender, *below))):
+        return _NO_TEXTS
     given = {*settings.overrides, *map(str, settings.overrides.get(name, {}).values())}
     if (reason := recommender.obstacle()) is not None:
         return reason
@@ -51,9 +57,7 @@ def reason_against(
             return _asks(name, prepared, settings)
         if not paying and recommender.pays():
             return "it asks a model that costs money, which only the machine of the run does"
-    for each in foundations(
-        recommender, settings.overrides, family=prepared.family, preset=settings.preset
-    ):
+    for each in below:
         reason = each.obstacle()
         if reason is None and not named and each.name not in given:
             reason = _download(each, name)
@@ -62,6 +66,10 @@ def reason_against(
         if reason is not None and not _stored(each, prepared, settings):
             return f"its {each.kind} {each.name}: {reason}"
     return None
+
+
+def _reads_texts(component: Component) -> bool:
+    return component.kind == "embedder" or isinstance(component, PromptedRecommender)
 
 
 def _asks(name: str, prepared: PreparedDataset, settings: Settings) -> str:
