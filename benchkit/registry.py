@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, cast
 
@@ -64,12 +66,37 @@ class Registered:
         }
 
     def source_digest(self) -> str:
-        """Return a digest of the component's source file: an edited plugin is another plugin."""
+        """Return a digest of the component's source: an edited plugin is another plugin.
+
+        Of benchkit's own it is the file of the class: its version tells of the rest. Of a
+        stranger's, it is the whole package too; beside a lone module, the modules of bases.
+        """
         try:
-            source = Path(inspect.getfile(self.component)).read_bytes()
+            source = Path(inspect.getfile(self.component))
+            digest = hashlib.sha256(source.read_bytes())
+            if self.distribution != GROUP:
+                for path in _beside(self.component, source):
+                    digest.update(b"\0" + path.read_bytes())
         except (OSError, TypeError):  # no file: frozen, or defined at a prompt
             return ""
-        return hashlib.sha256(source).hexdigest()[:16]
+        return digest.hexdigest()[:16]
+
+
+def _beside(component: type[Component], source: Path) -> list[Path]:
+    """Return the other files of a component: its package's, or its bases' in the same folder."""
+    names = accumulate(component.__module__.split("."), "{}.{}".format)
+    top = next(filter(None, map(_file_of, names)))  # a namespace has no file
+    if top.name == "__init__.py":
+        found = set(top.parent.rglob("*.py"))
+    else:
+        bases = filter(None, (_file_of(base.__module__) for base in component.__mro__))
+        found = {path for path in bases if path.parent == source.parent}
+    return sorted(found - {source})
+
+
+def _file_of(module: str) -> Path | None:
+    path = getattr(sys.modules.get(module), "__file__", None)
+    return None if path is None else Path(path)
 
 
 @dataclass

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 from pathlib import Path
 
 import pytest
 
 from benchkit.errors import PluginError
-from benchkit.registry import Registry, load
+from benchkit.registry import Registry, load, registry
 from tests.strangers import RECOMMENDER, declare, entry_points_in, install
 
 BODY = RECOMMENDER.format(name="broken")
@@ -157,3 +159,41 @@ def test_an_edited_plugin_has_another_digest(folder: Path) -> None:
     (folder / f"{module}.py").write_text(BODY + "# edited\n")
     assert before != entry.source_digest()
     assert len(before) == 16
+
+
+def test_a_lone_module_is_digested_as_it_is(folder: Path) -> None:
+    module = install(folder, "one", BODY)
+    source = (folder / f"{module}.py").read_bytes()
+    digest = found(folder).get("recommender", "broken").source_digest()
+    assert digest == hashlib.sha256(source).hexdigest()[:16]
+
+
+def test_an_edited_module_of_a_package_is_another_plugin(folder: Path) -> None:
+    package = folder / "stranger_package"
+    (package / "parts").mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        BODY.replace("@hookimpl", "from .parts import core\n\n@hookimpl")
+    )
+    for name in ("__init__", "core"):
+        (package / "parts" / f"{name}.py").write_text("")
+    declare(folder, "one", {"plugin": package.name})
+    entry = found(folder).get("recommender", "broken")
+    before = entry.source_digest()
+    (package / "parts" / "core.py").write_text("# edited\n")
+    assert before != entry.source_digest()
+
+
+def test_an_edited_base_in_a_module_beside_is_another_plugin(folder: Path) -> None:
+    (folder / "stranger_base.py").write_text(BODY)
+    derived = "import stranger_base\n" + BODY.replace("(Recommender)", "(stranger_base.Stranger)")
+    install(folder, "one", derived)
+    entry = found(folder).get("recommender", "broken")
+    before = entry.source_digest()
+    (folder / "stranger_base.py").write_text(BODY + "# edited\n")
+    assert before != entry.source_digest()
+
+
+def test_of_benchkits_own_the_file_of_the_class_counts() -> None:
+    entry = registry().get("recommender", "sasrec")
+    source = Path(inspect.getfile(entry.component)).read_bytes()
+    assert entry.source_digest() == hashlib.sha256(source).hexdigest()[:16]
