@@ -111,13 +111,9 @@ def read_toml(path: Path, values: Mapping[str, object]) -> SessionLog:
     content = _load(path)
     known = {"dataset": None, "interactions": None, "items": None}
     _refuse_unknown(content, known, f"{path}: table")
-    dataset = dict(_table(content, "dataset", path))
-    name = dataset.pop("name", None)
-    if not isinstance(name, str) or not name or not set(name) <= _SLUG:
-        raise DataError(
-            f"{path}: [dataset] needs a name of small letters, digits, - and _, not {name!r}"
-        )
-    config = DatasetConfig.create({**dataset, **values}, str(path) if dataset else name)
+    name = _name(content, path)
+    given = {key: value for key, value in content["dataset"].items() if key != "name"}
+    config = DatasetConfig.create({**given, **values}, str(path) if given else name)
     log, log_columns = _columns(_table(content, "interactions", path), path, "interactions")
     items, item_columns = None, dict[str, str]()
     if "items" in content:
@@ -130,6 +126,15 @@ def read_toml(path: Path, values: Mapping[str, object]) -> SessionLog:
         config,
         _Tables(log, InteractionColumns(**log_columns), items, ItemColumns(**item_columns)),
     )
+
+
+def read_name(path: Path) -> str:
+    """Return the name that a TOML file gives its dataset.
+
+    Raises:
+        DataError: the file is missing, is no TOML, or has no name.
+    """
+    return _name(_load(path), path)
 
 
 def read_log(
@@ -311,6 +316,15 @@ def _table(content: Mapping[str, Any], name: str, path: Path) -> Mapping[str, An
     if not isinstance(table, dict):
         raise DataError(f"{path}: table [{name}] is missing")
     return table
+
+
+def _name(content: Mapping[str, Any], path: Path) -> str:
+    name = _table(content, "dataset", path).get("name")
+    if not isinstance(name, str) or not name or not set(name) <= _SLUG:
+        raise DataError(
+            f"{path}: [dataset] needs a name of small letters, digits, - and _, not {name!r}"
+        )
+    return name
 
 
 def _columns(table: Mapping[str, Any], path: Path, name: str) -> tuple[str, dict[str, str]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchkit.cli.options import protocol_option
+from benchkit.cli.options import names_of, protocol_option
 from benchkit.errors import ConfigError, DataError
 from benchkit.registry import registry
 from benchkit.workspace import workspace
@@ -184,7 +184,8 @@ def _values(assignments: tuple[str, ...], name: str) -> dict[str, str]:
     values = {}
     for text in assignments:
         parameter, equals, value = text.partition("=")
-        parameter = parameter.removeprefix(f"{Path(name).stem}.")
+        for own in names_of(name):
+            parameter = parameter.removeprefix(f"{own}.")
         if not equals or not parameter:
             raise ConfigError(f"--set takes PARAM=VALUE, such as p_core=1; not {text!r}")
         values[parameter] = value

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchkit.cli.options import raw_option, read_assignments, set_option
+from benchkit.cli.options import raw_option, read_assignments, set_option, take_values
 
 if TYPE_CHECKING:
     from benchkit.contracts.dataset import PreparedDataset
@@ -56,7 +56,7 @@ def embed(
     from benchkit.workspace import workspace
 
     values = read_assignments(assignments)
-    prepared = open_dataset(dataset, workspace(), raw, values.pop(Path(dataset).stem, {}))
+    prepared = open_dataset(dataset, workspace(), raw, take_values(values, dataset))
     for each in (name, *values):
         registry().get("embedder", each)
     texts = to_embed(prepared.catalog)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchkit.cli.options import raw_option, read_assignments, set_option
+from benchkit.cli.options import raw_option, read_assignments, set_option, take_values
 
 if TYPE_CHECKING:
     from benchkit.contracts.catalog import Catalog
@@ -53,7 +53,7 @@ def neighbours(
     if dim is not None and reducer is None:
         raise click.UsageError("--dim needs --reducer")
     values = read_assignments(assignments)
-    prepared = open_dataset(dataset, workspace(), raw, values.pop(Path(dataset).stem, {}))
+    prepared = open_dataset(dataset, workspace(), raw, take_values(values, dataset))
     item = find(prepared.catalog, title)
     vectors = _vectors(prepared.catalog, name or default_embedder(), reducer, dim, values)
     if not vectors[item].any():

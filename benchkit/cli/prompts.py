@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchkit.cli.options import protocol_option, raw_option, read_assignments, set_option
+from benchkit.cli.options import (
+    protocol_option,
+    raw_option,
+    read_assignments,
+    set_option,
+    take_values,
+)
 
 if TYPE_CHECKING:
     from benchkit.contracts.prompted import Example, Pairs
@@ -71,7 +77,7 @@ def prompts(
 
     kind = prompted(task)
     values = read_assignments(assignments)
-    own = values.pop(Path(dataset).stem, {})
+    own = take_values(values, dataset)
     for name in values:
         registry().find(name)
     if export is not None:

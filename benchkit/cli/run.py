@@ -18,6 +18,7 @@ from benchkit.cli.options import (
     raw_option,
     read_assignments,
     set_option,
+    take_values,
     whole_numbers,
 )
 from benchkit.cli.tuning import (
@@ -161,7 +162,7 @@ def run(
         registry().get("recommender", name)
     tie_orders = parse_ties(ties)
     values = read_assignments(assignments)
-    dataset_values = values.pop(Path(dataset).stem, {})
+    dataset_values = take_values(values, dataset)
     for name in values:
         _check_values(name, values[name])
     if embedder is not None:

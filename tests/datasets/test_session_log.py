@@ -8,7 +8,9 @@ from typing import Any
 
 import polars as pl
 import pytest
+from click.testing import CliRunner
 
+from benchkit.cli import cli
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.errors import ConfigError, DataError
 from benchkit.session_log import read_toml
@@ -157,3 +159,32 @@ def test_damaged_parquet_and_missing_toml_are_named(tmp_path: Path) -> None:
         read_toml(tmp_path / "none.toml", {})
     with pytest.raises(ConfigError, match="--raw does not go with"):
         open_dataset(str(path), tmp_path, tmp_path, {})
+
+
+@pytest.mark.parametrize("name", ["my-shop", "my-dataset"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run", "-r", "random", "--dry-run", "--trials", "0", "--dataset"),
+        ("embed", "-e", "random", "--dry-run"),
+        ("neighbours", "-e", "random", "-n", "1"),
+        ("prompts", "--task", "gen-item", "-n", "0"),
+        ("data", "info"),
+    ],
+    ids=" ".join,
+)
+def test_parameters_are_set_by_the_name_of_the_dataset_or_of_its_file(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], name: str
+) -> None:
+    monkeypatch.setenv("BENCHKIT_HOME", str(shop.parent))
+    path = shop.rename(shop.with_name("my-dataset.toml"))
+    path.write_text(TOML.replace("min_session = 2", "p_core = 50"))
+    visits = [
+        f"{n},00{7 + (n + step) % 2},{86400 * n + step}" for n in range(30) for step in (0, 1)
+    ]
+    (shop.parent / "log.csv").write_text("\n".join(["visitor,sku,when", *visits]))
+    call = [*command, str(path), *(["Tea"] if "neighbours" in command else [])]
+    error = CliRunner().invoke(cli, call).exception
+    assert str(error).endswith("--set my-shop.p_core=1")
+    done = CliRunner().invoke(cli, [*call, "--set", f"{name}.p_core=1"])
+    assert done.exit_code == 0, done.exception
