@@ -46,12 +46,14 @@ def write_atomically(path: Path, content: bytes | str) -> None:
 def folder_atomically(path: Path) -> Iterator[Path]:
     """Give an empty folder to fill; on leaving without error it becomes `path`, whole.
 
-    Whatever stood at `path` is replaced. Two writers at once: the later one wins.
+    Whatever stood at `path` is replaced. Two writers at once: the later one wins. The working
+    folder alone is not replaced but filled: who called us would stay in the old one.
 
     Raises:
         StorageError: the folder cannot be written; nothing is left behind.
     """
     try:
+        path = path.absolute()  # "." has no name to put another beside
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = _beside(path)
         temporary.mkdir()
@@ -111,6 +113,10 @@ def _replacing(path: Path) -> Iterator[Path]:
 
 def _replace_folder(new: Path, path: Path) -> None:
     """Rename `new` to `path`; a folder that stands there is moved out of the way first."""
+    if path.exists() and path.samefile("."):
+        for each in new.iterdir():
+            each.replace(path / each.name)
+        return
     for _ in range(5):
         try:
             new.replace(path)

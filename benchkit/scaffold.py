@@ -39,7 +39,7 @@ def new_plugin(name: str, kind: str, target: Path | None) -> Path:
     folder = target if target is not None else Path(f"benchkit-{name}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BenchkitError(f"{folder} exists already; name an empty or new folder with --dir")
-    with folder_atomically(folder.absolute()) as fresh:
+    with folder_atomically(folder) as fresh:
         for path, content in project(name, kind).items():
             (fresh / path).parent.mkdir(exist_ok=True, parents=True)
             (fresh / path).write_text(content, encoding="utf-8")

@@ -76,6 +76,16 @@ def test_a_folder_appears_whole_and_replaces_the_old_one(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
+def test_the_working_folder_is_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with folder_atomically(Path(".")) as new:
+        (new / "a").write_text("1")
+        (new / "b").mkdir()
+    assert sorted(os.listdir(".")) == ["a", "b"]
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
+
+
 def test_an_abandoned_folder_leaves_nothing(tmp_path: Path) -> None:
     def fill_half() -> None:
         with folder_atomically(tmp_path / "data") as new:

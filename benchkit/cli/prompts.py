@@ -136,9 +136,9 @@ def _refuse_full(folder: Path) -> None:
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
-    from benchkit.files import folder_atomically, write_atomically
+    from benchkit.files import write_atomically
 
-    with folder_atomically(folder) as fresh:
-        for name, content in files.items():
-            write_atomically(fresh / name, content)
+    # Not the folder as a whole: where it is the workspace, what this command prepared lies there.
+    for name, content in files.items():
+        write_atomically(folder / name, content)
     click.echo(f"\n{folder} holds {', '.join(files)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def test_info_speaks_json_and_takes_parameters() -> None:
         assert found["statistics"]["items"] < everything["statistics"]["items"]
 
 
-def test_make_writes_raw_files_that_info_reads(home: Path) -> None:
+def test_make_writes_raw_files_that_info_reads(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = call("make", "steam", "--sessions", "300", "--seed", "3")
     assert result.exit_code == 0, result.output
     folder = home / "datasets" / "steam" / "made" / "300-sessions-seed-3"
@@ -55,6 +56,10 @@ def test_make_writes_raw_files_that_info_reads(home: Path) -> None:
         "steam_reviews.json.gz",
     ]
     assert call("info", "steam", "--raw", str(folder)).exit_code == 0
+    (home / "empty").mkdir()
+    monkeypatch.chdir(home / "empty")
+    assert call("make", "steam", "--sessions", "10", "--out", ".").exit_code == 0
+    assert len(os.listdir(".")) == 2
     again = call("make", "steam", "--sessions", "300", "--seed", "3")
     assert isinstance(again.exception, BenchkitError)
     assert "is not empty" in str(again.exception)

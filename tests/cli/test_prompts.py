@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -120,3 +121,13 @@ def test_export_writes_every_file_once(home: Path) -> None:
         "exists already; name an empty or new folder with --export"
     )
     assert again.output == ""
+
+
+def test_export_leaves_the_workspace_that_it_goes_to_alone(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCHKIT_HOME", ".")
+    monkeypatch.chdir(home)
+    result = call("--task", "echo", "-n", "0", "--export", ".")
+    assert result.exit_code == 0, result.exception
+    assert sorted(os.listdir(".")) == ["datasets", "train.jsonl", "validation.jsonl"]
