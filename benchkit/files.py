@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
+import platform
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from filelock import FileLock
@@ -144,5 +148,45 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _beside(path: Path) -> Path:
-    """Return a fresh hidden name in the same folder: renaming works within one file system only."""
-    return path.with_name(f".{path.name}-{secrets.token_hex(6)}.tmp")
+    """Return a fresh hidden name in the same folder: renaming works within one file system only.
+
+    It says whose it is, and what processes of this machine left that were killed is removed.
+    """
+    ours = f".{path.name}-{_machine()}-"
+    with contextlib.suppress(OSError):  # tidying up must not stop anybody
+        for left in path.parent.iterdir():
+            if left.name.startswith(ours) and _abandoned(left.name.removeprefix(ours)):
+                _remove(left)
+    return path.with_name(f"{ours}{os.getpid()}-{secrets.token_hex(4)}.tmp")
+
+
+def _abandoned(name: str) -> bool:
+    """Return whether the end of a temporary name is that of a process that is gone."""
+    owner = re.fullmatch(r"(\d+)-[0-9a-f]{8}\.tmp", name)
+    if owner is None or os.name != "posix":  # elsewhere the signal would kill
+        return False
+    try:
+        os.kill(int(owner[1]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # another user's
+        return False
+    return False
+
+
+@lru_cache(maxsize=1)
+def _machine() -> str:
+    """Return what tells processes of equal numbers apart that write into a shared folder."""
+    try:
+        numbering = os.readlink("/proc/self/ns/pid")  # a container has its own
+    except OSError:
+        numbering = ""
+    return hashlib.sha256(f"{platform.node()} {numbering}".encode()).hexdigest()[:8]
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, whichever it is."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,3 +103,36 @@ def test_a_full_disk_while_filling_a_folder_is_one_sentence(tmp_path: Path) -> N
     with pytest.raises(StorageError, match="no space is left"), folder_atomically(tmp_path / "d"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert list(tmp_path.iterdir()) == []
+
+
+WRITERS = """
+import os, sys
+from pathlib import Path
+from benchkit.files import folder_atomically, write_atomically
+
+with folder_atomically(Path("data")) as new:
+    (new / "a").write_text("half")
+    os.fsync = lambda handle: os._exit(0)  # killed while it writes
+    write_atomically(Path("record.json"), "half")
+"""
+
+
+def test_the_next_writer_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", WRITERS], cwd=tmp_path, check=True)
+    left = [path.name for path in tmp_path.iterdir()]
+    assert len(left) == 2
+    (dead,) = (name for name in left if name.startswith(".record.json-"))
+    machine, number, end = dead.removeprefix(".record.json-").split("-")
+    others = [
+        f".record.json-{machine}-{os.getpid()}-{end}",  # of a process that lives
+        f".record.json-{'0' * len(machine)}-{number}-{end}",  # of another machine
+        f".record.json-2-{machine}-{number}-{end}",  # of another file
+    ]
+    for name in others:
+        (tmp_path / name).write_text("")
+    write_atomically(tmp_path / "record.json", "{}")
+    with folder_atomically(tmp_path / "data"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [*others, "data", "record.json"]
+    )
