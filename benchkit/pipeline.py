@@ -49,6 +49,17 @@ class Task:
         return {name: self.identity.config[name] for name in given}
 
     @property
+    def given(self) -> dict[str, Any]:
+        """The values that the user set, those of what it builds on too (``lsa.dims``)."""
+        found = self.overrides
+        for part, about in self.identity.builds_on.items():
+            kind, _, name = part.partition(":")
+            config = {} if kind == "file" else about["config"]  # what shapes results, no device
+            set_there = self.settings.overrides.get(name, {})
+            found |= {f"{name}.{key}": config[key] for key in set_there if key in config}
+        return found
+
+    @property
     def preset(self) -> str:
         """Where values came from that the user did not set."""
         return TUNED if self.recommender in self.settings.frozen else self.settings.preset
@@ -176,7 +187,7 @@ def _evaluate(
     finished = Record(
         identity=identity,
         preset=task.preset,
-        overrides=task.overrides,
+        overrides=task.given,
         metrics=measured.summaries,
         failed_metrics=measured.failed,
         prompts=len(split.test.truth),

@@ -80,7 +80,7 @@ def _note(event: Event, outcome: Outcome, out: Path, dataset: str) -> None:
             Failure(
                 task.identity,
                 task.preset,
-                task.overrides,
+                task.given,
                 event.text,
                 event.details,
                 now(),

@@ -49,7 +49,7 @@ class Component(ABC):
         return [*self.builds_on, *named]
 
     def identity(self) -> dict[str, Value]:
-        """Return what of the configuration shapes results; by default all of it."""
+        """Return what of the configuration shapes results, by parameter; by default all of it."""
         return self.config.as_dict()
 
     def uses_gpu(self) -> bool:

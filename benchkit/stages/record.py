@@ -80,7 +80,8 @@ class Record:
         identity: what was run.
         preset: ``paper``, ``sample``, ``default`` or ``tuned``: where values came from that nobody
             set.
-        overrides: the values that the user set.
+        overrides: the values that the user set; those of what the recommender builds on by its
+            name, as ``lsa.dims``.
         metrics: summaries at full precision, ``{"ndcg@20": 0.0424}``.
         failed_metrics: metrics that could not be computed, with the reason.
         prompts: number of prompts.
@@ -131,7 +132,7 @@ class Failure:
     Attributes:
         identity: what was run.
         preset: as a record's.
-        overrides: the values that the user set.
+        overrides: as a record's.
         reason: one line.
         details: traceback, empty where the user can mend the cause.
         created: when, ISO 8601 in UTC.

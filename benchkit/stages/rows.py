@@ -85,10 +85,13 @@ def overrides_of(run: Record | Failure) -> dict[str, Any]:
 
 
 def code_of(run: Record | Failure) -> str:
-    """Return what decides a result besides data, protocol and seed: version, source, values."""
-    recommender = run.identity.recommender
-    parts = [recommender["version"], recommender["source"], run.identity.config]
-    return json.dumps(parts, sort_keys=True)
+    """Return what decides a result besides data, protocol and seed.
+
+    It is version, source and values, of the recommender and of all that it builds on.
+    """
+    about = run.identity
+    own = about.recommender["version"], about.recommender["source"], about.config
+    return json.dumps([*own, about.builds_on], sort_keys=True)
 
 
 def ties_of(run: Record | Failure) -> Ties:

@@ -43,6 +43,7 @@ def identity(
     version: str = "0.1.0",
     depth: int = 20,
     max_prompts: int | None = None,
+    builds_on: Mapping[str, Any] | None = None,
 ) -> Identity:
     rules = Protocol(name=protocol, ties=ties, max_prompts=max_prompts)  # type: ignore[arg-type]
     return Identity(
@@ -67,6 +68,7 @@ def identity(
         config={"k": 50, **(config or {})},
         seed=seed,
         depth=depth,
+        builds_on=builds_on or {},
     )
 
 

@@ -61,6 +61,15 @@ def test_newer_code_supersedes_every_run_of_the_older() -> None:
     assert (row.metrics["ndcg@20"], row.ties, row.version) == (0.4, [0], "0.2.0")
 
 
+@pytest.mark.parametrize("changed", [{"version": "2"}, {"source": "b"}, {"config": {"dims": 8}}])
+def test_another_embedder_supersedes_as_other_code_does(changed: dict[str, object]) -> None:
+    embedder = {"version": "1", "source": "a", "config": {"dims": 4}}
+    old = [record(metrics=0.1, ties=ties, builds_on={"embedder:lsa": embedder}) for ties in (0, 1)]
+    new = record(metrics=0.4, ties=1, builds_on={"embedder:lsa": {**embedder, **changed}})
+    row = only(tables([*old, new])).rows[0]
+    assert (row.metrics["ndcg@20"], row.ties, row.runs) == (0.4, [1], 1)
+
+
 def test_longer_lists_of_the_same_run_keep_their_cutoffs() -> None:
     deep = record(metrics={"hr@10": 0.1, "hr@20": 0.2}, depth=20)
     shallow = record(metrics={"hr@10": 0.1}, depth=10)
