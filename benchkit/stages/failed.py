@@ -1,4 +1,4 @@
-"""What a table says about recommenders that have no row in it."""
+"""What a table says about runs that are in none of its rows."""
 
 from __future__ import annotations
 
@@ -8,15 +8,23 @@ from typing import Any
 
 from benchkit.protocol import Ties
 from benchkit.stages.record import Failure, Record
-from benchkit.stages.rows import Key, code_of, key_of, overrides_of, ties_of, ties_order
+from benchkit.stages.rows import (
+    Key,
+    code_of,
+    key_of,
+    overrides_of,
+    place_of,
+    ties_of,
+    ties_order,
+)
 
 
 @dataclass(frozen=True)
 class FailedRow:
-    """A recommender that has no row, and why.
+    """Runs of a recommender that ended without a result, all of its row or some, and why.
 
     Attributes:
-        label: its name, with what tells it from others in its table.
+        label: its name, with what tells it from others in its table; that of its row, if any.
         ties: orders of equal timestamps that it failed with.
         seeds: seeds that it failed with.
         reason: one line, of the newest failure.
@@ -38,14 +46,21 @@ class FailedRow:
 def missing(
     rows: Mapping[Key, Sequence[Record]], failures: Sequence[Failure]
 ) -> dict[Key, list[Failure]]:
-    """Return the failures to list: without a row, or newer than the code that the row is of."""
+    """Return the failures to list, by row."""
     found: dict[Key, list[Failure]] = {}
     for failure in failures:
-        runs = rows.get(key_of(failure), ())
-        outdated = runs and code_of(runs[0]) != code_of(failure)
-        if not runs or (outdated and failure.created > max(run.created for run in runs)):
+        if _is_missing(failure, rows.get(key_of(failure), ())):
             found.setdefault(key_of(failure), []).append(failure)
     return found
+
+
+def _is_missing(failure: Failure, runs: Sequence[Record]) -> bool:
+    """Tell whether a row lacks what failed: of its code and not run since, or of newer code."""
+    if not runs:
+        return True
+    if code_of(failure) == code_of(runs[0]):
+        return place_of(failure) not in map(place_of, runs)
+    return failure.created > max(run.created for run in runs)
 
 
 def failed_row(label: str, failures: Sequence[Failure]) -> FailedRow:

@@ -100,6 +100,11 @@ def ties_of(run: Record | Failure) -> Ties:
     return ties
 
 
+def place_of(run: Record | Failure) -> tuple[str, int]:
+    """Return which run of its row it is: the order of equal timestamps, and the seed."""
+    return str(ties_of(run)), run.identity.seed
+
+
 def ties_order(ties: Ties) -> tuple[bool, int, str]:
     """Return what sorts tie orders: seeds by number, then words."""
     return (False, ties, "") if isinstance(ties, int) else (True, 0, ties)
@@ -124,10 +129,9 @@ def _of_newest_code(records: Sequence[Record]) -> list[Record]:
     for record in records:
         if code_of(record) != code:
             continue
-        place = str(ties_of(record)), record.identity.seed
-        known = kept.get(place)
+        known = kept.get(place_of(record))
         if known is None or record.identity.depth >= known.identity.depth:
-            kept[place] = record
+            kept[place_of(record)] = record
     return list(kept.values())
 
 

@@ -33,7 +33,7 @@ class Table:
         dataset: name.
         protocol: name, test share, ``rules``, ties and the ``fingerprints`` by ties.
         rows: by label; whoever shows them sorts them.
-        failures: recommenders without a row.
+        failures: runs that ended without a result, of recommenders with a row and without.
         data: fingerprint, whether synthetic, family and configuration of the dataset.
         prompts: number of prompts of the newest run; each row has its own.
         split: what the split of the newest run did.
@@ -106,18 +106,16 @@ def _table(
     lost = missing(chosen, [failure for failure in failures if ties_of(failure) in ties])
     overrides = {key: overrides_of(found[-1]) for key, found in lost.items()}
     names = labels({**overrides, **{key: overrides_of(runs[-1]) for key, runs in chosen.items()}})
-    averaged = [_row(runs, names[key]) for key, runs in chosen.items()]
+    names |= {key: _not_tuned(names[key]) for key, runs in chosen.items() if in_vain(runs[-1])}
+    averaged = [replace(average(runs), label=names[key]) for key, runs in chosen.items()]
     failed = [failed_row(names[key], found) for key, found in lost.items()]
     runs: list[Record | Failure] = [run for part in chosen.values() for run in part]
     runs += [failure for part in lost.values() for failure in part]
     return _assemble(runs, ties, averaged, failed)
 
 
-def _row(runs: Sequence[Record], label: str) -> Row:
-    row = average(runs)
-    if in_vain(runs[-1]):
-        label = label.replace(f"[{TUNED}]", "[not tuned]")
-    return replace(row, label=label)
+def _not_tuned(label: str) -> str:
+    return label.replace(f"[{TUNED}]", "[not tuned]")
 
 
 def _assemble(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from benchkit.errors import ConfigError
+from benchkit.stages.render.captions import failures as failures_of
 from benchkit.stages.selection import Wanted, select, shortest
 from benchkit.stages.tables import Table, tables
 from tests.leaderboard.samples import failure, full, record
@@ -52,11 +54,29 @@ def test_the_newest_table_comes_first() -> None:
 
 
 def test_failures_without_a_row_are_listed_with_their_reason() -> None:
-    lost = [failure("b", ties=0), failure("b", "no key", ties=1), failure("a", ties=0, seed=3)]
+    lost = [failure("b", ties=0), failure("b", "no key", ties=1), failure("a", ties=0)]
     (table,) = tables([record("a", ties=0), record("a", ties=1)], lost)
     assert [(row.label, row.reason, row.ties) for row in table.failures] == [
         ("b", "no key", [0, 1])
     ]
+
+
+def test_failures_of_some_runs_of_a_row_are_listed_until_they_succeed() -> None:
+    there = [record("a", seed=seed, ties=ties) for seed in (0, 1) for ties in (0, 1)]
+    lost = [failure("a", "loss is nan", seed=seed, ties=1) for seed in (1, 2, 3)]
+    (table,) = tables(there, lost)
+    assert [(row.label, row.ties, row.seeds) for row in table.failures] == [("a", [1], [2, 3])]
+    assert failures_of(table) == ["a with ties 1, seeds 2, 3: loss is nan"]
+    (table,) = tables([*there, record("a", seed=2, ties=1)], lost)
+    assert failures_of(table) == ["a with ties 1, seed 3: loss is nan"]
+    (table,) = tables([*there, record("a", ties=1, version="0.2.0")], lost)
+    assert table.failures == []
+
+
+def test_a_row_that_was_not_tuned_lacks_runs_under_its_own_label() -> None:
+    there = replace(record("a", preset="tuned"), search={"best": None, "trials": {}})
+    (table,) = tables([there], [failure("a", "no key", preset="tuned", seed=1)])
+    assert failures_of(table) == ["a [not tuned] with seed 1: no key"]
 
 
 def test_a_failure_of_newer_code_is_listed_beside_the_older_row() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from benchkit.stages.failed import FailedRow
 from benchkit.stages.published import Comparison
 from benchkit.stages.tables import Table
 
@@ -66,9 +67,12 @@ def _seeds(table: Table) -> str:
         return "no runs"
     sets = {tuple(row.seeds) for row in table.rows}
     every = sorted({seed for seeds in sets for seed in seeds})
-    word = "seed" if len(every) == 1 else "seeds"
     differing = " (not all in every row: --columns +seeds)" if len(sets) > 1 else ""
-    return f"{word} {_listed(map(str, every))}{differing}"
+    return f"{_named_seeds(every)}{differing}"
+
+
+def _named_seeds(seeds: Sequence[int]) -> str:
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {_listed(map(str, seeds))}"
 
 
 def _prompts(table: Table) -> str:
@@ -95,5 +99,14 @@ def _listed(parts: Iterable[str]) -> str:
 
 
 def failures(table: Table) -> list[str]:
-    """Return a line for each recommender that has no row."""
-    return [f"{row.label}: {row.reason}" for row in table.failures]
+    """Return a line for each recommender that failed, with the runs that its row lacks."""
+    there = {row.label for row in table.rows}
+    return [
+        f"{row.label}{_runs(row, table) if row.label in there else ''}: {row.reason}"
+        for row in table.failures
+    ]
+
+
+def _runs(row: FailedRow, table: Table) -> str:
+    ties = f" ties {_listed(map(str, row.ties))}," if len(table.ties) > 1 else ""
+    return f" with{ties} {_named_seeds(row.seeds)}"

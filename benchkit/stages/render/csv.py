@@ -23,8 +23,8 @@ Part = tuple[Table, Sequence[Column], Comparison]
 def render(parts: Iterable[Part]) -> str:
     """Return tables as one CSV document; columns that a table lacks are empty in its lines.
 
-    A metric without a figure is an empty field, never 0; ``problem`` says why. Recommenders
-    without a row come last.
+    A metric without a figure is an empty field, never 0; ``problem`` says why. Runs that failed
+    come last.
     """
     lines = []
     for table, columns, comparison in parts:
