@@ -168,6 +168,7 @@ def execute(task: Task, progress: Progress, report: Progress) -> Record:
         split = split_sessions(prepared, settings.protocol)
         kept = records.find(settings.out, identity)
         if kept is not None:
+            kept = replace(kept, asked=now())
             return remeasure(folder, kept, prepared, split, settings.cutoffs)
         return _evaluate(task, prepared, split, progress, report)
 

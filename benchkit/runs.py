@@ -13,7 +13,7 @@ from typing import Protocol as Interface
 from benchkit.jobs import Event
 from benchkit.pipeline import Task, now
 from benchkit.stages import record as records
-from benchkit.stages.boards import write_leaderboard
+from benchkit.stages.boards import ask_again, write_leaderboard
 from benchkit.stages.record import Failure
 
 Run = Callable[[Sequence[Task]], Generator[Event, None, None]]
@@ -46,13 +46,16 @@ def run_all(dataset: str, tasks: Sequence[Task], run: Run) -> Outcome:
     outcome = Outcome()
     out = tasks[0].settings.out
     _check_writable(out)
-    todo = []
+    todo, kept = [], []
     for task in tasks:
         record = task.finished()
         if record is None:
             todo.append(task)
         else:
+            kept.append(record)
             outcome.done.append(Event(task, "done", record=record))
+    if kept:
+        ask_again(out, kept, {task.identity.key for task in tasks}, now())
     with _watcher(len(tasks)) as watcher:
         for event in outcome.done:
             watcher.kept(event)

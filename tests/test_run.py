@@ -144,6 +144,24 @@ def test_a_run_writes_a_leaderboard_and_a_second_run_repeats_nothing(workspace: 
     assert before == {path: path.stat().st_mtime_ns for path in workspace.records()}
 
 
+def test_what_a_run_shows_is_its_own_though_it_was_kept_or_measured_anew(
+    workspace: Workspace,
+) -> None:
+    def shown(*more: str) -> str:
+        command = ("run", "-r", "most-popular", "--dataset", "steam")
+        out, err = workspace.run(*command, *more)
+        (row,) = workspace.rows()
+        figure = f"{row['metrics']['ndcg@20']:.4f}"
+        assert f"ndcg@20 {figure}" in err
+        assert figure[1:] in out
+        return figure
+
+    other = ("--set", "steam.p_core=10")
+    whole, cored = shown(), shown(*other)
+    assert whole != cored
+    assert (shown(), shown(*other, "--k", "5,20")) == (whole, cored)
+
+
 def test_every_prompt_keeps_its_list_and_values(workspace: Workspace) -> None:
     workspace.run("run", "-r", "v-sknn", "--dataset", "steam")
     (path,) = workspace.records()

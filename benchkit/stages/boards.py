@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock
 
 from benchkit.files import storage_error, write_atomically
 from benchkit.stages.collect import collect
+from benchkit.stages.record import Failure, Record, rewrite
 from benchkit.stages.render import sorted_tables
 from benchkit.stages.render.markdown import document
 from benchkit.stages.tables import tables
+
+
+def ask_again(out: Path, kept: Sequence[Record], asked: Collection[str], now: str) -> None:
+    """Make kept records the newest again, as if they had been computed now.
+
+    They are rewritten only where others have come since: else a later one, of an edited plugin or
+    of other data, would be shown in their place.
+
+    Args:
+        out: folder of the leaderboards.
+        kept: records of one dataset that a run found.
+        asked: keys of all that the run asks for.
+        now: the time, as records keep it.
+    """
+    found = collect(out, kept[0].identity.dataset["name"])
+    runs: list[Record | Failure] = [*found.records, *found.failures]
+    newest = max((run.latest for run in runs if run.identity.key not in asked), default="")
+    for record in kept:
+        if record.latest < newest:
+            rewrite(record.identity.folder(out), replace(record, asked=now))
 
 
 def write_leaderboard(out: Path, dataset: str) -> list[str]:

@@ -116,7 +116,7 @@ def _problem_with_values(record: Record) -> str:
     numbers = [value for part in parts for value in part.values()]
     if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in numbers):
         return "a figure is no number"
-    texts = (record.preset, record.created)
+    texts = (record.preset, record.created, record.asked)
     maps = (record.overrides, record.failed_metrics, record.split, record.search)
     if not all(isinstance(text, str) for text in texts):
         return "its preset or time is no text"

@@ -60,7 +60,7 @@ def _is_missing(failure: Failure, runs: Sequence[Record]) -> bool:
         return True
     if code_of(failure) == code_of(runs[0]):
         return place_of(failure) not in map(place_of, runs)
-    return failure.created > max(run.created for run in runs)
+    return failure.latest > max(run.latest for run in runs)
 
 
 def failed_row(label: str, failures: Sequence[Failure]) -> FailedRow:

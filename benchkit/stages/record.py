@@ -94,6 +94,7 @@ class Record:
         weights: names of the files that hold the fitted weights, in ``weights/<dataset>``.
         search: how the configuration was found (`benchkit.tuning.frozen`); {} without a search.
         diagnostics: what the answers of a prompted model were like; {} for other recommenders.
+        asked: when a later run asked for it again, where it was no longer the newest; "" never.
     """
 
     identity: Identity
@@ -111,6 +112,12 @@ class Record:
     weights: Sequence[str] = field(default_factory=list)
     search: Mapping[str, Any] = field(default_factory=dict)
     diagnostics: Mapping[str, float] = field(default_factory=dict)
+    asked: str = ""
+
+    @property
+    def latest(self) -> str:
+        """When a run last asked for it: what is shown is newest by this."""
+        return self.asked or self.created
 
     def to_json(self) -> str:
         """Return the record as a JSON document."""
@@ -144,6 +151,11 @@ class Failure:
     reason: str
     details: str
     created: str
+
+    @property
+    def latest(self) -> str:
+        """When a run last asked for it."""
+        return self.created
 
 
 def weights_folder(out: Path, dataset: str) -> Path:

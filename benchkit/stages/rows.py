@@ -118,7 +118,7 @@ def current(records: Iterable[Record]) -> dict[Key, list[Record]]:
     one only keeps longer lists and so has more cutoffs.
     """
     rows: dict[Key, list[Record]] = {}
-    for record in sorted(records, key=lambda record: record.created):
+    for record in sorted(records, key=lambda record: record.latest):
         rows.setdefault(key_of(record), []).append(record)
     return {key: _of_newest_code(found) for key, found in rows.items()}
 

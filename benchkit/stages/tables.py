@@ -37,7 +37,7 @@ class Table:
         data: fingerprint, whether synthetic, family and configuration of the dataset.
         prompts: number of prompts of the newest run; each row has its own.
         split: what the split of the newest run did.
-        created: when the newest run ended.
+        created: when the newest run ended, or was asked for again.
     """
 
     dataset: str
@@ -124,7 +124,7 @@ def _assemble(
     rows: Sequence[Row],
     failed: Sequence[FailedRow],
 ) -> Table:
-    newest = max(runs, key=lambda run: (isinstance(run, Record), run.created))
+    newest = max(runs, key=lambda run: (isinstance(run, Record), run.latest))
     data = newest.identity.dataset
     protocol = {k: v for k, v in newest.identity.protocol.items() if k not in _PER_TIES}
     prints = {str(ties_of(run)): run.identity.protocol["fingerprint"] for run in runs}
@@ -140,5 +140,5 @@ def _assemble(
         data={name: value for name, value in data.items() if name != "name"},
         prompts=newest.prompts if isinstance(newest, Record) else 0,
         split=newest.split if isinstance(newest, Record) else {},
-        created=newest.created,
+        created=newest.latest,
     )

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchkit.errors import StorageError
-from benchkit.stages.boards import write_leaderboard
-from tests.leaderboard.samples import failure, full, keep, keep_whole, record
+from benchkit.stages.boards import ask_again, write_leaderboard
+from tests.leaderboard.samples import failure, full, keep, keep_whole, now, record
 
 
 def rows(out: Path, dataset: str = "beauty") -> list[str]:
@@ -36,6 +36,29 @@ def test_other_tables_follow_the_newest(tmp_path: Path) -> None:
     assert [table["protocol"]["name"] for table in content["other_tables"]] == ["paper"]
     page = (tmp_path / "beauty.md").read_text()
     assert page.index("## Strict protocol") < page.index("## Paper protocol")
+
+
+def test_what_is_asked_for_again_counts_as_newest(tmp_path: Path) -> None:
+    first = record("a", 0.1)
+    newer = [record("b"), record("a", 0.2, version="2"), record("a", data="e" * 16)]
+    keep(tmp_path, [first, *newer, failure("a", version="3")])
+    ask_again(tmp_path, [first], {first.identity.key}, now())
+    write_leaderboard(tmp_path, "beauty")
+    content = json.loads((tmp_path / "beauty.json").read_text())
+    assert content["data"]["fingerprint"] == first.identity.dataset["fingerprint"]
+    assert {row["label"]: row["version"] for row in content["rows"]} == {"a": "0.1.0", "b": "0.1.0"}
+    assert content["failures"] == []
+
+
+def test_what_is_the_newest_stays_as_it_is(tmp_path: Path) -> None:
+    old, kept = record("a", 0.2, version="2"), [record("a", 0.1), record("b")]
+    lost = failure("c")
+    keep(tmp_path, [old, *kept])
+    keep(tmp_path, [lost])
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
+    asked = {lost.identity.key, *(each.identity.key for each in kept)}
+    ask_again(tmp_path, kept, asked, now())
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
 
 
 def test_a_damaged_record_is_reported_and_hides_no_other(tmp_path: Path) -> None:
