@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from benchkit import UnavailableError
 from benchkit_plugins.language_models.calls import CallError, retry_after, scrubbed
 
 PROJECT = "GOOGLE_CLOUD_PROJECT"
+_ASKED = re.compile(r"\A[A-Z]+ https?://\S+: ")
 _EXTRA = "it needs an extra: pip install 'benchkit[vertex]'"
 
 
@@ -105,7 +107,8 @@ def failed(error: Exception, timeout: float, *tokens: str | None) -> CallError:
     if isinstance(error, requests.RequestException):
         kind = type(error).__name__
         return CallError(f"the connection to vertex failed ({kind})", again=True, billed=True)
-    words = scrubbed(getattr(error, "message", error), *tokens)
+    # the client puts what was asked before the server's words, and is cut off behind it
+    words = scrubbed(_ASKED.sub("", str(getattr(error, "message", error))), *tokens)
     if isinstance(error, GoogleAPICallError):
         code = int(error.code or 0)
         headers = getattr(error.response, "headers", None) or {}

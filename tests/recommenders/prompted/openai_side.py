@@ -60,6 +60,7 @@ def text(prompt: str, seed: int, place: int) -> str:
 def chat(state: Service, body: Fields) -> Fields:
     """Return chat completions, a word a token."""
     prompt, count = body["messages"][-1]["content"], body.get("n", 1)
+    state.check(prompt)
     if count > state.most:
         raise Refused(400, f"n must be at most {state.most}")
     if body["model"].startswith("ft:") and not any(

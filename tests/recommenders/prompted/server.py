@@ -22,9 +22,11 @@ Fields = dict[str, Any]
 class Refused(Exception):
     """An answer that is an error."""
 
-    def __init__(self, code: int, message: str, kind: str | None = None) -> None:
+    def __init__(
+        self, code: int, message: str, kind: str | None = None, type_: str | None = None
+    ) -> None:
         super().__init__(message)
-        self.code, self.message, self.kind = code, message, kind
+        self.code, self.message, self.kind, self.type = code, message, kind, type_
 
 
 class Service:
@@ -42,6 +44,7 @@ class Service:
         page: entries of a page, whatever is asked for.
         most: most completions a request, more are refused.
         refuses: a word whose prompts are refused; ``filtered`` one whose answers are held back.
+        errors: what prompts that hold a word are answered, by word.
         answered_of_a_batch: requests of a batch that are answered in time.
         files, jobs, batches: what was made, oldest first.
         log: "METHOD path" of each request, without its query.
@@ -58,6 +61,7 @@ class Service:
         self.losses: list[float | None] = []
         self.page, self.most = 2, 128
         self.refuses, self.filtered = "REFUSE", "FILTER"
+        self.errors: dict[str, Refused] = {}
         self.files: list[Fields] = []
         self.jobs: list[Fields] = []
         self.batches: list[Fields] = []
@@ -84,6 +88,12 @@ class Service:
                 del self.orders[place]
                 return order
         return ""
+
+    def check(self, prompt: str) -> None:
+        """Raise what a prompt is to be answered, if it is an error."""
+        for word, error in self.errors.items():
+            if word in prompt:
+                raise error
 
     def advanced(self, thing: Fields) -> Fields:
         """Return a job or batch one step further."""
@@ -147,7 +157,7 @@ class _Handler(Handler):
     def _error(self, path: str, refused: Refused) -> bytes:
         key = self.headers.get("Authorization", "").removeprefix("Bearer ")
         message = refused.message.replace("{key}", key)
-        error: Fields = {"message": message, "code": refused.kind}
+        error: Fields = {"message": message, "code": refused.kind, "type": refused.type}
         if "/projects/" in path:
             error["code"] = refused.code
         return json.dumps({"error": error}).encode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.recommenders.prompted.asking import Purse, prompt, provider, sampled,
 from tests.recommenders.prompted.killed import TEXTS
 from tests.recommenders.prompted.killing import kill_in_the_middle
 from tests.recommenders.prompted.openai_side import text
-from tests.recommenders.prompted.server import Service
+from tests.recommenders.prompted.server import Refused, Service
 
 
 def batching(service: Service) -> Hosted:
@@ -133,6 +134,27 @@ def test_refused_and_hostile_prompts_are_answered(service: Service) -> None:
     assert all(found["x"].texts)
     assert found["?"].texts == found["\ud800"].texts, "both are answered"
     assert len(service.batches) == 1
+
+
+def test_prompts_that_are_not_taken_keep_no_other_from_its_answer(service: Service) -> None:
+    service.errors = {
+        "LONG": Refused(400, "no", "context_length_exceeded"),
+        "BAD": Refused(400, "cannot read it"),
+    }
+    texts, purse = ["LONG", "BAD", "x"], Purse()
+    prompts = [prompt(text) for text in texts]
+    reading = batching(service).sample(None, prompts, sampling(), print, purse.report)
+    found: list[Any] = []
+    with pytest.raises(UnavailableError, match="refused 1 of 3 prompts: cannot read it; the other"):
+        found.extend(reading)
+    answers = {texts[index]: completions.texts for index, completions in found}
+    assert set(answers) == {"LONG", "x"}
+    assert answers["LONG"] == ("", "", "")
+    assert all(answers["x"])
+    assert "1 of 3 prompts are too long" in purse.lines[-1]
+    assert len(service.batches) == 1, "the same day, it would be refused again"
+    service.errors = {}
+    assert all(sampled(batching(service), ["BAD"])["BAD"].texts)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from tests.recommenders.prompted.asking import (
 )
 from tests.recommenders.prompted.killing import kill_in_the_middle
 from tests.recommenders.prompted.openai_side import text
-from tests.recommenders.prompted.server import Service
+from tests.recommenders.prompted.server import Refused, Service
 
 WHERE = "/v1/projects/some-project/locations/us-central1"
 JOBS = f"POST {WHERE}/tuningJobs"
@@ -148,6 +148,25 @@ def test_refused_and_filtered_prompts_have_empty_texts(service: Service) -> None
     found = sampled(provider("vertex", service.url), ["REFUSE", "FILTER", "x"])
     assert found["REFUSE"].texts == found["FILTER"].texts == ("", "", "")
     assert all(found["x"].texts)
+
+
+def test_a_prompt_that_is_not_taken_keeps_no_other_from_its_answer(service: Service) -> None:
+    words = "the input token count is 32806 but model only supports up to 32768"
+    service.errors = {"LONG": Refused(400, words), "BAD": Refused(400, "cannot read it")}
+    asked, purse, texts = provider("vertex", service.url), Purse(), ["LONG", "BAD", "x"]
+    prompts = [prompt(text) for text in texts]
+    reading = asked.sample(None, prompts, sampling(), print, purse.report)
+    found: list[Any] = []
+    with pytest.raises(
+        UnavailableError, match=r"refused 1 of 3 .* 400: cannot read it; the others"
+    ):
+        found.extend(reading)
+    answers = {texts[index]: completions.texts for index, completions in found}
+    assert set(answers) == {"LONG", "x"}
+    assert answers["LONG"] == ("", "", "")
+    assert all(answers["x"])
+    assert asked.most == 8
+    assert "1 of 3 prompts are too long" in purse.lines[0]
 
 
 @pytest.mark.parametrize("order", ["429", "500", "cut", "slow", "no json"])

@@ -105,6 +105,7 @@ def generated(state: Service, path: str, body: Fields) -> Fields:
         job["name"] == endpoint.replace("endpoints", "tuningJobs") for job in state.jobs
     ):
         raise Refused(404, "there is no such endpoint")
+    state.check(prompt)
     if config["candidateCount"] > state.most:
         raise Refused(400, "multiple candidates are not enabled for this model")
     texts = [text(prompt, config["seed"], place) for place in range(config["candidateCount"])]

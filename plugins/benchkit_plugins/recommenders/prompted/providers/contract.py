@@ -198,8 +198,9 @@ class Provider(ABC):
     ) -> Iterator[tuple[int, Completions]]:
         """Yield (index of the prompt, its completions) in any order, as they arrive.
 
-        A prompt that the provider refuses for its content gets empty texts. A prompt's answers do
-        not depend on the other prompts, as far as the provider's own arithmetic permits.
+        A prompt that the provider refuses for its content, or that the model has not the room to
+        read and answer, gets empty texts. A prompt's answers do not depend on the other prompts, as
+        far as the provider's own arithmetic permits.
 
         Args:
             model: a fine-tuned model as `train` called it; None for the base model.
@@ -209,6 +210,7 @@ class Provider(ABC):
             report: as in `train`.
 
         Raises:
-            UnavailableError: the provider cannot be asked, or no longer has the model.
+            UnavailableError: the provider cannot be asked, no longer has the model, or did not take
+                some of the prompts; the others have been yielded.
             BenchkitError: the cap would be exceeded; what has arrived has been yielded.
         """

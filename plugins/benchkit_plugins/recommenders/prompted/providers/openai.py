@@ -98,21 +98,15 @@ class OpenAI(Hosted):
         self, model: str | None, prompt: Conversation, sampling: Sampling, count: int, seed: int
     ) -> Answer:
         """Return the completions of one request."""
-        from openai import BadRequestError, NotFoundError, UnprocessableEntityError
+        from openai import APIStatusError
 
         body = chat.request(model or self.model, prompt, sampling, count, seed, self.own)
         try:
             raw = self.client.chat.completions.with_raw_response.create(**body)
-        except NotFoundError:
-            if model is not None:
+        except APIStatusError as error:
+            if error.status_code == 404 and model is not None:
                 raise self.gone(model) from None
-            raise
-        except (BadRequestError, UnprocessableEntityError) as error:
-            if error.code in chat.REFUSED:
-                return chat.refusal(count)
-            if count == 1 or self.own:
+            if error.status_code not in chat.REFUSING:
                 raise
-            # llama.cpp refuses more completions than it has slots
-            self.most = min(self.most, count // 2)
-            return Answer([])
+            return chat.refusal(error.body, self.meaning(error).reason, count)
         return chat.read(json.loads(raw.http_response.content), count)

@@ -101,12 +101,8 @@ class Vertex(Hosted):
             if model is not None:
                 raise self.gone(model) from None
             raise
-        except BadRequest:
-            if count == 1:
-                raise
-            # some models give one candidate alone
-            self.most = min(self.most, count // 2)
-            return Answer([])
+        except BadRequest as error:
+            return Answer([], 0, 0, self.meaning(error).reason)
         return _read(type(response).pb(response), count)
 
     def _generation(self, sampling: Sampling, count: int, seed: int) -> dict[str, Any]:

@@ -54,19 +54,21 @@ def sampled(
 ) -> Iterator[tuple[int, Completions]]:
     """Yield completions of earlier batches, then of new ones, one batch after the other."""
     run = _Run(provider, model, sampling, prompts, report)
-    for batch in provider.asked(run.earlier):
-        if run.concerned(batch):
+    with run.unanswered.told(report):
+        for batch in provider.asked(run.earlier):
+            if run.concerned(batch):
+                yield from run.answers(batch)
+        while run.waiting:
+            part = dict(islice(run.waiting.items(), LARGEST))
+            allow(run.promise(part))
+            batch = provider.asked(partial(run.begun, part))
             yield from run.answers(batch)
-    while run.waiting:
-        part = dict(islice(run.waiting.items(), LARGEST))
-        allow(run.promise(part))
-        batch = provider.asked(partial(run.begun, part))
-        yield from run.answers(batch)
-        if len(part.keys() - run.waiting.keys()) == 0:
-            raise UnavailableError(
-                f"the batch {batch.id} at openai brought no answer{run.problem}; the same command "
-                "asks again, with batch=false one by one"
-            )
+            if len(part.keys() - run.waiting.keys()) == 0:
+                raise UnavailableError(
+                    f"the batch {batch.id} at openai brought no answer{run.problem}; the same "
+                    "command asks again, with batch=false one by one"
+                )
+            run.give_up_refused()
 
 
 class _Run:
@@ -96,6 +98,8 @@ class _Run:
         }
         self.seen: set[str] = set()
         self.problem = ""
+        self.refused: dict[str, service.Answer] = {}
+        self.unanswered = service.Unanswered(provider, len(prompts))
 
     def dollars(self, read: int, written: int) -> float:
         return self.rates.of(read, written, batch=True)
@@ -137,7 +141,7 @@ class _Run:
     def answers(self, batch: Any) -> Iterator[tuple[int, Completions]]:
         """Yield what a batch brings to waiting prompts, after its end."""
         self.seen.add(batch.id)
-        self.problem = ""
+        self.problem, self.refused = "", {}
         batch = self._end(batch)
         if batch is None:
             return
@@ -148,6 +152,12 @@ class _Run:
         for file in filter(None, (batch.output_file_id, batch.error_file_id)):
             for line in self._lines(file):
                 yield from self._read(line, share)
+
+    def give_up_refused(self) -> None:
+        """Wait no more for what the last batch was refused: so would the next one be."""
+        for name, answer in self.refused.items():
+            del self.waiting[name]
+            self.unanswered.counts(answer)
 
     def _end(self, batch: Any) -> Any:
         """Return a batch at its end, None where it has vanished."""
@@ -188,26 +198,37 @@ class _Run:
     def _read(self, line: bytes, seconds: float) -> Iterator[tuple[int, Completions]]:
         """Yield the answers that a line brings, if it does."""
         entry = _fields(line)
-        request = self.waiting.get(str(entry.get("custom_id")))
-        body = chat.fields(chat.fields(entry.get("response")).get("body"))
+        name = str(entry.get("custom_id"))
+        request = self.waiting.get(name)
+        response = chat.fields(entry.get("response"))
+        body = chat.fields(response.get("body"))
         error = chat.fields(entry.get("error") or body.get("error"))
         if request is None:
             return
         try:
-            refused = error.get("code") in chat.REFUSED
-            answer = chat.refusal(self.count) if refused else chat.read(body, self.count)
+            if response.get("status_code") in chat.REFUSING:
+                said = scrubbed(error.get("message"), openai.key())
+                answer = chat.refusal(error, said, self.count)
+            else:
+                answer = chat.read(body, self.count)
         except CallError as problem:
             self._note(error.get("message") or problem.reason)
             return
-        if len(answer.texts) < self.count:
-            self._note(f"{len(answer.texts)} completions instead of {self.count}")
+        if answer.refused and not answer.too_long:
+            self._note(answer.refused)
+            self.refused[name] = answer
             return
-        del self.waiting[str(entry["custom_id"])]
+        texts = [""] * self.count if answer.too_long else answer.texts
+        if len(texts) < self.count:
+            self._note(f"{len(texts)} completions instead of {self.count}")
+            return
+        self.unanswered.counts(answer)
+        del self.waiting[name]
         read, written = answer.read or 0, answer.written or 0
         yield (
             request.index,
             Completions(
-                service.all_of(answer.texts, self.sampling),
+                service.all_of(texts, self.sampling),
                 read,
                 written,
                 self.dollars(read, written),

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from benchkit.contracts.prompted import Conversation
-from benchkit_plugins.language_models.calls import CallError
+from benchkit_plugins.language_models import openai
+from benchkit_plugins.language_models.calls import CallError, scrubbed
 from benchkit_plugins.language_models.tokens import well_formed
 from benchkit_plugins.recommenders.prompted.providers.contract import Sampling
 from benchkit_plugins.recommenders.prompted.providers.hosted.jsonl import messages
 from benchkit_plugins.recommenders.prompted.providers.hosted.service import Answer
 
+REFUSING = (400, 413, 422)  # statuses of a request that is not taken, which say nothing of others
 # Codes of errors which mean that a prompt's content is not answered.
-REFUSED = ("content_filter", "content_policy_violation", "invalid_prompt")
+_CONTENT = ("content_filter", "content_policy_violation", "invalid_prompt")
 
 
 def request(
@@ -34,9 +36,20 @@ def request(
     }
 
 
-def refusal(count: int) -> Answer:
-    """Return what stands for a prompt that is refused."""
-    return Answer([""] * count, 0, 0)
+def refusal(error: object, reason: str, count: int) -> Answer:
+    """Return what stands for a request that is refused: empty texts where it is for its content.
+
+    Args:
+        error: the object ``error`` of the response's body.
+        reason: what to say of it, free of secrets.
+        count: completions that were asked for.
+    """
+    code = fields(error).get("code")
+    if code in _CONTENT:
+        return Answer([""] * count, 0, 0)
+    kinds = [each for each in (code, fields(error).get("type")) if isinstance(each, str)]
+    kind = f" ({scrubbed(', '.join(kinds), openai.key())})" if kinds else ""
+    return Answer([], 0, 0, reason + kind)
 
 
 def read(body: object, count: int) -> Answer:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 import threading
-import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from benchkit import BenchkitError, UnavailableError
 from benchkit.contracts.config import Value
 from benchkit.contracts.prompted import Conversation, Pairs, Work
-from benchkit_plugins.language_models.calls import CallError, in_parallel, persistently
+from benchkit_plugins.language_models.calls import CallError, persistently
 from benchkit_plugins.language_models.prices import Rates, rates
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.contract import (
@@ -32,16 +32,33 @@ from benchkit_plugins.recommenders.prompted.providers.hosted.jsonl import answer
 _EPOCHS = 5  # to estimate by, where the service chooses; it tends to take 3 or 4
 _A_CALL = 3.0  # seconds, roughly
 _QUEUE, _TOKENS_A_SECOND = 900.0, 2000.0  # of fine-tuning, roughly
+# What servers say of a prompt that does not fit: llama.cpp, vLLM, SGLang, OpenAI, Vertex AI.
+_NO_ROOM = re.compile(
+    r"context[ _](length|size|window)|maximum model length|input token count", re.IGNORECASE
+)
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one request brought; tokens are None where the service does not say."""
+    """What one request brought.
+
+    Attributes:
+        texts: completions, none where the request is refused.
+        read: tokens; None where the service does not say.
+        written: tokens; None where the service does not say.
+        refused: why the service does not take this very request, free of secrets; "" where it does.
+    """
 
     texts: list[str]
     read: int | None = None
     written: int | None = None
+    refused: str = ""
+
+    @property
+    def too_long(self) -> bool:
+        """Return whether it is refused since the model has not the room to read and answer it."""
+        return bool(_NO_ROOM.search(self.refused))
 
 
 class Hosted(Provider):
@@ -66,9 +83,9 @@ class Hosted(Provider):
     def complete(
         self, model: str | None, prompt: Conversation, sampling: Sampling, count: int, seed: int
     ) -> Answer:
-        """Return at most `count` completions; called from several threads.
+        """Return at most `count` completions, or why the request is refused.
 
-        None at all is returned where the server takes fewer, and `most` has been lowered.
+        Called from several threads.
         """
 
     @abstractmethod
@@ -126,14 +143,10 @@ class Hosted(Provider):
         report: Callable[[str], None],
     ) -> Iterator[tuple[int, Completions]]:
         """Ask prompt by prompt, several at a time."""
-        del report
+        from benchkit_plugins.recommenders.prompted.providers.hosted import one_by_one
+
         self.check()
-
-        def one(index: int, stop: threading.Event) -> tuple[int, Completions]:
-            return index, self._completions(model, prompts[index], sampling, allow, stop)
-
-        calls = [partial(one, index) for index in range(len(prompts))]
-        yield from in_parallel(calls, self.config.concurrency)
+        yield from one_by_one.sampled(self, model, prompts, sampling, allow, report)
 
     def check(self) -> None:
         """Refuse to go on where something is missing.
@@ -168,33 +181,43 @@ class Hosted(Provider):
             f"{self.name} no longer has the fine-tuned model {model}; another --seed trains anew"
         )
 
-    def _completions(
-        self,
-        model: str | None,
-        prompt: Conversation,
-        sampling: Sampling,
-        allow: Callable[[float], None],
-        stop: threading.Event,
-    ) -> Completions:
-        """Return all answers to a prompt, of as many requests as it takes."""
-        cost, began = self.rates(model is not None), time.monotonic()
-        texts: list[str] = []
-        read = written = 0
-        promised = 0.0
-        while (missing := distinct(sampling) - len(texts)) > 0:
-            count, seed = min(self.most, missing), sampling.seed + len(texts)
-            estimate = cost.of(tokens_of(prompt), count * sampling.max_tokens)
-            answer = self.asked(
-                partial(self.complete, model, prompt, sampling, count, seed),
-                partial(allow, estimate),
-                stop,
+
+class Unanswered:
+    """Prompts that a service does not answer, of one call of `Hosted.sample`."""
+
+    def __init__(self, provider: Hosted, prompts: int) -> None:
+        self._name, self._model, self._prompts = provider.name, provider.model, prompts
+        self._too_long = 0
+        self._refused: list[str] = []
+
+    def counts(self, answer: Answer) -> bool:
+        """Count a prompt's last answer; return whether its completions are to be kept."""
+        self._too_long += answer.too_long
+        if answer.refused and not answer.too_long:
+            self._refused.append(answer.refused)
+            return False
+        return True
+
+    @contextmanager
+    def told(self, report: Callable[[str], None]) -> Iterator[None]:
+        """Tell at the end what is not answered.
+
+        Raises:
+            UnavailableError: prompts were refused that are not too long.
+        """
+        try:
+            yield
+        finally:
+            if self._too_long:
+                report(
+                    f"{self._too_long:,} of {self._prompts:,} prompts are too long for "
+                    f"{self._model}: they count as unanswered"
+                )
+        if self._refused:
+            raise UnavailableError(
+                f"{self._name} refused {len(self._refused):,} of {self._prompts:,} prompts: "
+                f"{self._refused[0]}; the others are kept, and the same command asks again"
             )
-            promised += estimate
-            texts += answer.texts
-            read += counted(answer.read, tokens_of(prompt) if answer.texts else 0)
-            written += counted(answer.written, len(answer.texts) * sampling.max_tokens)
-        dollars, seconds = cost.of(read, written), time.monotonic() - began
-        return Completions(all_of(texts, sampling), read, written, dollars, promised, seconds)
 
 
 def distinct(sampling: Sampling) -> int:

@@ -1,0 +1,62 @@
+"""Asking prompt by prompt: what one meets harms no other, and nothing is paid for twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchkit.errors import UnavailableError
+from benchkit_plugins.recommenders.prompted.providers.hosted import one_by_one
+from tests.recommenders.prompted.asking import Purse, prompt, provider, sampled, sampling
+from tests.recommenders.prompted.server import Refused, Service
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Refused(400, "no", "context_length_exceeded"),
+        Refused(400, "no", type_="exceed_context_size_error"),
+        Refused(400, "This model's maximum context length is 9 tokens. However, ..."),
+        Refused(422, "the input is longer than the model's context length (9 tokens)"),
+    ],
+)
+def test_a_prompt_that_is_too_long_has_empty_texts(service: Service, error: Refused) -> None:
+    service.errors, purse = {"LONG": error}, Purse()
+    asked = provider("openai", service.url)
+    found = sampled(asked, ["LONG", "x", "y"], purse=purse)
+    assert found["LONG"].texts == ("", "", "")
+    assert found["LONG"].dollars == 0 < found["LONG"].promised
+    assert all(found["x"].texts + found["y"].texts)
+    assert [body["n"] for body in service.sent("POST /v1/chat")] == [3, 3, 3]
+    said = f"1 of 3 prompts are too long for {asked.model}: they count as unanswered"
+    assert purse.lines == [said]
+
+
+def test_a_prompt_that_is_refused_keeps_no_other_from_its_answer(service: Service) -> None:
+    service.errors = {"BAD": Refused(400, "cannot read {key}")}
+    asked, texts = provider("openai", service.url, concurrency=1), ["x", "BAD", "y", "z"]
+    reading = asked.sample(None, [prompt(text) for text in texts], sampling(), print, print)
+    found: list[int] = []
+    with pytest.raises(
+        UnavailableError, match=r"refused 1 of 4 .* 400: .*cannot read \[secret\]; the"
+    ):
+        found.extend(index for index, _ in reading)
+    assert found == [0, 2, 3]
+    counts = [body["n"] for body in service.sent("POST /v1/chat")]
+    assert counts == [3, 3, 1, 3, 3], "who takes no fewer is no reason to ask others for fewer"
+
+
+@pytest.mark.parametrize("words", ["temperature is not supported", "no room: the context size"])
+def test_who_refuses_all_prompts_is_not_asked_on(
+    service: Service, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.setattr(one_by_one, "HOPELESS", 3)
+    service.errors = {"x": Refused(400, words)}
+    asked = provider("openai", service.url, concurrency=1)
+    prompts = [prompt(f"x {n}") for n in range(9)]
+    found: list[int] = []
+    reading = asked.sample(None, prompts, sampling(1), print, print)
+    with pytest.raises(UnavailableError, match=f"openai refuses all prompts: .* 400: .*{words}"):
+        found.extend(index for index, _ in reading)
+    assert (found, service.count("POST /v1/chat")) == ([], 3)
+    service.errors = {}
+    assert len(list(asked.sample(None, prompts, sampling(1), print, print))) == 9
