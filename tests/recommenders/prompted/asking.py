@@ -14,9 +14,10 @@ from benchkit_plugins.recommenders.prompted.providers.contract import (
     Course,
     Sampling,
 )
-from benchkit_plugins.recommenders.prompted.providers.hosted.service import Hosted
+from benchkit_plugins.recommenders.prompted.providers.hosted.service import Hosted, seed_of
 from benchkit_plugins.recommenders.prompted.providers.openai import OpenAI
 from benchkit_plugins.recommenders.prompted.providers.vertex import Vertex
+from tests.recommenders.prompted import openai_side
 
 
 def provider(name: str, url: str, **values: Value) -> Hosted:
@@ -51,6 +52,16 @@ def course(of: Hosted, seed: int = 7) -> Course:
 def sampling(samples: int = 3, temperature: float = 0.5) -> Sampling:
     """Return how to sample."""
     return Sampling(samples, temperature, 1.0, 16, 100)
+
+
+def answers(text: str, *counts: int, how: Sampling | None = None) -> tuple[str, ...]:
+    """Return what the service answers to requests for so many completions, one after the other."""
+    starts = [sum(counts[:place]) for place in range(len(counts))]
+    return tuple(
+        openai_side.text(text, seed_of(how or sampling(), start), place)
+        for start, count in zip(starts, counts, strict=True)
+        for place in range(count)
+    )
 
 
 class Purse:

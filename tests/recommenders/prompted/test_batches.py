@@ -13,10 +13,9 @@ from benchkit.errors import BenchkitError, UnavailableError
 from benchkit_plugins.recommenders.prompted.providers.hosted import batches
 from benchkit_plugins.recommenders.prompted.providers.hosted.service import Hosted
 from benchkit_plugins.recommenders.prompted.providers.openai import OpenAI
-from tests.recommenders.prompted.asking import Purse, prompt, provider, sampled, sampling
+from tests.recommenders.prompted.asking import Purse, answers, prompt, provider, sampled, sampling
 from tests.recommenders.prompted.killed import TEXTS
 from tests.recommenders.prompted.killing import kill_in_the_middle
-from tests.recommenders.prompted.openai_side import text
 from tests.recommenders.prompted.server import Refused, Service
 
 
@@ -28,7 +27,7 @@ def test_answers_arrive(service: Service) -> None:
     purse, asked = Purse(), batching(service)
     found = sampled(asked, TEXTS, purse=purse)
     assert set(found) == set(TEXTS)
-    assert found["prompt 3"].texts == tuple(text("prompt 3", 100, n) for n in range(3))
+    assert found["prompt 3"].texts == answers("prompt 3", 3)
     (batch,) = service.batches
     line = json.loads(service.files[0]["content"].splitlines()[0])
     assert line["url"] == batch["body"]["endpoint"] == "/v1/chat/completions"
@@ -147,10 +146,8 @@ def test_prompts_that_are_not_taken_keep_no_other_from_its_answer(service: Servi
     found: list[Any] = []
     with pytest.raises(UnavailableError, match="refused 1 of 3 prompts: cannot read it; the other"):
         found.extend(reading)
-    answers = {texts[index]: completions.texts for index, completions in found}
-    assert set(answers) == {"LONG", "x"}
-    assert answers["LONG"] == ("", "", "")
-    assert all(answers["x"])
+    said = {texts[index]: completions.texts for index, completions in found}
+    assert said == {"LONG": ("", "", ""), "x": answers("x", 3)}
     assert "1 of 3 prompts are too long" in purse.lines[-1]
     assert len(service.batches) == 1, "the same day, it would be refused again"
     service.errors = {}

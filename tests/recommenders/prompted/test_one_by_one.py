@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchkit.errors import UnavailableError
+from benchkit_plugins.language_models import vertex
 from benchkit_plugins.recommenders.prompted.providers.hosted import one_by_one
+from benchkit_plugins.recommenders.prompted.providers.hosted.service import seed_of
 from tests.recommenders.prompted.asking import Purse, prompt, provider, sampled, sampling
 from tests.recommenders.prompted.server import Refused, Service
 
@@ -60,3 +64,21 @@ def test_who_refuses_all_prompts_is_not_asked_on(
     assert (found, service.count("POST /v1/chat")) == ([], 3)
     service.errors = {}
     assert len(list(asked.sample(None, prompts, sampling(1), print, print))) == 9
+
+
+@pytest.mark.parametrize("most", [128, 4, 1])
+@pytest.mark.parametrize("name", ["openai", "vertex"])
+def test_another_seed_draws_other_completions(service: Service, name: str, most: int) -> None:
+    if name == "vertex" and vertex.not_installed():
+        pytest.skip("needs the extra vertex")
+    service.most = most
+    draws = [
+        sampled(provider(name, service.url), ["x"], replace(sampling(20), seed=seed))["x"].texts
+        for seed in (0, 1, 2)
+    ]
+    assert len({text for texts in draws for text in texts}) == 60
+
+
+def test_seeds_are_none_that_a_service_refuses() -> None:
+    seeds = [seed_of(replace(sampling(), seed=seed), 0) for seed in (0, 2**63, 2**200)]
+    assert all(0 <= seed < 2**31 for seed in seeds)

@@ -15,6 +15,7 @@ from benchkit.stages.spending import Spending
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from tests.recommenders.prompted.asking import (
     Purse,
+    answers,
     course,
     pairs,
     prompt,
@@ -24,7 +25,6 @@ from tests.recommenders.prompted.asking import (
 )
 from tests.recommenders.prompted.conftest import KEY
 from tests.recommenders.prompted.killing import kill_in_the_middle
-from tests.recommenders.prompted.openai_side import text
 from tests.recommenders.prompted.server import Service
 
 JOBS = "POST /v1/fine_tuning/jobs"
@@ -150,7 +150,7 @@ def test_the_cap_is_asked_before_anything_is_uploaded(service: Service) -> None:
 def test_completions_arrive(service: Service) -> None:
     purse, asked = Purse(), provider("openai", service.url)
     found = sampled(asked, ["one two", "three"], purse=purse)
-    assert found["three"].texts == tuple(text("three", 100, n) for n in range(3))
+    assert found["three"].texts == answers("three", 3)
     assert (found["three"].prompt_tokens, found["three"].completion_tokens) == (3, 6)
     assert math.isclose(found["three"].dollars, (3 * 1 + 6 * 2) / 1e6)
     assert sorted(each.promised for each in found.values()) == sorted(purse.allowed)
@@ -164,7 +164,7 @@ def test_completions_arrive(service: Service) -> None:
 
 def test_the_likeliest_answer_is_asked_for_once(service: Service) -> None:
     found = sampled(provider("openai", service.url), ["x"], sampling(temperature=0.0))
-    assert found["x"].texts == (text("x", 100, 0),) * 3
+    assert found["x"].texts == answers("x", 1) * 3
     assert service.sent("POST /v1/chat")[0]["n"] == 1
     assert found["x"].completion_tokens == 2
 
@@ -172,7 +172,7 @@ def test_the_likeliest_answer_is_asked_for_once(service: Service) -> None:
 def test_a_server_that_takes_fewer_samples_is_asked_more_often(service: Service) -> None:
     service.most = 4
     found = sampled(provider("openai", service.url, concurrency=1), ["x", "y"], sampling(20))
-    assert found["x"].texts == tuple(text("x", 100, n) for n in range(20))
+    assert found["x"].texts == answers("x", *[2] * 10)
     counts = [body["n"] for body in service.sent("POST /v1/chat")]
     assert counts == [20, 10, 5, *[2] * 20]
     assert found["x"].prompt_tokens == 10 * 3

@@ -14,6 +14,7 @@ from benchkit.errors import UnavailableError
 from benchkit_plugins.language_models import vertex
 from tests.recommenders.prompted.asking import (
     Purse,
+    answers,
     course,
     pairs,
     prompt,
@@ -22,7 +23,6 @@ from tests.recommenders.prompted.asking import (
     sampling,
 )
 from tests.recommenders.prompted.killing import kill_in_the_middle
-from tests.recommenders.prompted.openai_side import text
 from tests.recommenders.prompted.server import Refused, Service
 
 WHERE = "/v1/projects/some-project/locations/us-central1"
@@ -124,7 +124,7 @@ def test_a_bucket_is_asked_for(service: Service) -> None:
 def test_completions_arrive_eight_a_request(service: Service) -> None:
     purse, asked = Purse(), provider("vertex", service.url)
     found = sampled(asked, ["one two"], sampling(20), purse=purse)["one two"]
-    assert found.texts == tuple(text("one two", 100, n) for n in range(20))
+    assert found.texts == answers("one two", 8, 8, 4)
     bodies = service.sent(f"POST {WHERE}/publishers/google/models/gemini-3.1-flash-lite")
     assert [body["generationConfig"]["candidateCount"] for body in bodies] == [8, 8, 4]
     config = bodies[0]["generationConfig"]
@@ -141,7 +141,7 @@ def test_completions_arrive_eight_a_request(service: Service) -> None:
 def test_a_model_of_one_candidate_is_asked_more_often(service: Service) -> None:
     service.most = 1
     found = sampled(provider("vertex", service.url), ["x"], sampling(5))["x"]
-    assert found.texts == tuple(text("x", 100, n) for n in range(5))
+    assert found.texts == answers("x", 1, 1, 1, 1, 1)
 
 
 def test_refused_and_filtered_prompts_have_empty_texts(service: Service) -> None:
@@ -161,10 +161,8 @@ def test_a_prompt_that_is_not_taken_keeps_no_other_from_its_answer(service: Serv
         UnavailableError, match=r"refused 1 of 3 .* 400: cannot read it; the others"
     ):
         found.extend(reading)
-    answers = {texts[index]: completions.texts for index, completions in found}
-    assert set(answers) == {"LONG", "x"}
-    assert answers["LONG"] == ("", "", "")
-    assert all(answers["x"])
+    said = {texts[index]: completions.texts for index, completions in found}
+    assert said == {"LONG": ("", "", ""), "x": answers("x", 3)}
     assert asked.most == 8
     assert "1 of 3 prompts are too long" in purse.lines[0]
 

@@ -112,7 +112,7 @@ class Vertex(Hosted):
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "max_output_tokens": sampling.max_tokens,
-            "seed": seed % 2**31,
+            "seed": seed,
             **({"thinking_config": thinking[0]} if thinking else {}),
         }
 

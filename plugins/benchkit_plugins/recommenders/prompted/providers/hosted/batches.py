@@ -85,13 +85,13 @@ class _Run:
         self.provider, self.sampling, self.report = provider, sampling, report
         self.rates = provider.rates(model is not None)
         self.count = service.distinct(sampling)
-        name = model or provider.model
+        name, seed = model or provider.model, service.seed_of(sampling, 0)
         self.label = _digest({"model": name, "sampling": repr(sampling)})
         # of what is asked, not of what is sent: there, titles that cannot be sent may be the same
         self.waiting = {
             _digest([[each.role, each.content] for each in prompt]): _Request(
                 index,
-                chat.request(name, prompt, sampling, self.count, sampling.seed, provider.own),
+                chat.request(name, prompt, sampling, self.count, seed, provider.own),
                 tokens_of(prompt),
             )
             for index, prompt in enumerate(prompts)

@@ -121,7 +121,7 @@ class _Run:
         estimate: float,
         stop: threading.Event,
     ) -> Answer:
-        seed = self.sampling.seed + start
+        seed = service.seed_of(self.sampling, start)
         complete = self.provider.complete
         return self.provider.asked(
             partial(complete, self.model, prompt, self.sampling, count, seed),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 import threading
@@ -228,6 +229,16 @@ def distinct(sampling: Sampling) -> int:
 def all_of(texts: Sequence[str], sampling: Sampling) -> tuple[str, ...]:
     """Return as many texts as the user wants, of those that were asked for."""
     return tuple(texts) if distinct(sampling) > 1 else tuple(texts) * sampling.samples
+
+
+def seed_of(sampling: Sampling, start: int) -> int:
+    """Return the seed of the request that brings the completions from `start` on, below 2**31.
+
+    vLLM and llama.cpp number a request's completions from its seed on: of seeds side by side, all
+    completions but one would be the same.
+    """
+    digest = hashlib.sha256(f"{sampling.seed} {start}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
 
 
 def counted(tokens: int | None, estimate: int) -> int:
