@@ -14,7 +14,9 @@ from typing import TypeVar
 
 from benchkit import UnavailableError
 
-BACKOFF = 0.5  # seconds before the second try; doubles with each further one
+# Seconds before the second try; doubles with each further one. Six tries more take over a minute,
+# and so outlast a quota by the minute.
+BACKOFF = 1.0
 LONGEST_WAIT = 120.0  # seconds; a server that asks for more is given up
 Result = TypeVar("Result")
 
@@ -87,22 +89,28 @@ def persistently(
         try:
             return call()
         except CallError as error:
-            pause = BACKOFF * 2**tried * random.uniform(0.5, 1.0)  # noqa: S311 - spreads the load
-            if error.after is not None:
-                pause = error.after
-            if not error.again or tried == retries or pause > LONGEST_WAIT:
-                raise UnavailableError(_final(error, tried, pause)) from None
-            if stop.wait(pause):
+            if not error.again or tried == retries or _too_far(error):
+                raise UnavailableError(_final(error, tried)) from None
+            if stop.wait(_pause(tried) if error.after is None else error.after):
                 raise UnavailableError(f"{error.reason}; others had failed already") from None
             if error.billed:
                 allow()
     raise AssertionError("unreachable")
 
 
-def _final(error: CallError, tried: int, pause: float) -> str:
+def _pause(tried: int) -> float:
+    spread = random.uniform(1.0, 1.5)  # noqa: S311 - of the load
+    return min(math.ldexp(BACKOFF, min(tried, 99)) * spread, LONGEST_WAIT)
+
+
+def _too_far(error: CallError) -> bool:
+    return error.after is not None and error.after > LONGEST_WAIT
+
+
+def _final(error: CallError, tried: int) -> str:
     words = error.reason
-    if error.again and pause > LONGEST_WAIT:
-        words += f", and wants us to wait for {pause:.0f} s"
+    if error.again and _too_far(error):
+        words += f", and wants us to wait for {error.after:.0f} s"
     elif tried:
         words += f", after {tried + 1} tries"
     return f"{words}; what has arrived is kept, and the same command asks for the rest"
