@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +16,8 @@ KEY = "sk-test-4f9d8c7b6a5e"
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Service]:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # the workspace
     monkeypatch.setattr(calls, "BACKOFF", 0.01)
     monkeypatch.setattr(jobs, "POLL", 0.01)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)

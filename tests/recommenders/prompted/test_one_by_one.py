@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
 
-from benchkit.errors import UnavailableError
+from benchkit.errors import BenchkitError, UnavailableError
 from benchkit_plugins.language_models import vertex
 from benchkit_plugins.recommenders.prompted.providers.hosted import one_by_one
 from benchkit_plugins.recommenders.prompted.providers.hosted.service import seed_of
-from tests.recommenders.prompted.asking import Purse, prompt, provider, sampled, sampling
+from tests.recommenders.prompted.asking import Purse, answers, prompt, provider, sampled, sampling
 from tests.recommenders.prompted.server import Refused, Service
 
 
@@ -82,3 +83,22 @@ def test_another_seed_draws_other_completions(service: Service, name: str, most:
 def test_seeds_are_none_that_a_service_refuses() -> None:
     seeds = [seed_of(replace(sampling(), seed=seed), 0) for seed in (0, 2**63, 2**200)]
     assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+def test_what_a_request_brought_is_not_paid_for_again(service: Service) -> None:
+    def allow(_dollars: float) -> None:
+        if service.count("POST /v1/chat") == 5:  # of five completions, then two, then one at a time
+            raise BenchkitError("enough")
+
+    service.most, how = 1, sampling(5)
+    with pytest.raises(BenchkitError, match="enough"):
+        list(provider("openai", service.url).sample(None, [prompt("x")], how, allow, print))
+    purse, asked = Purse(), provider("openai", service.url)
+    found = sampled(asked, ["x"], how, purse=purse)["x"]
+    assert found.texts == answers("x", 1, 1, 1, 1, 1, how=how)
+    assert [body["n"] for body in service.sent("POST /v1/chat")[5:]] == [2, 1, 1]
+    assert (found.prompt_tokens, found.completion_tokens) == (5 * 3, 5 * 2)
+    assert math.isclose(found.dollars, (15 * 1 + 10 * 2) / 1e6)
+    assert math.isclose(found.promised, sum(purse.allowed))
+    other = sampled(asked, ["x"], replace(how, seed=101))["x"]
+    assert not set(found.texts) & set(other.texts), "what was drawn otherwise is no part of it"

@@ -1,10 +1,15 @@
-"""Asking a service prompt by prompt, several at a time."""
+"""Asking a service prompt by prompt, several at a time.
+
+Where a prompt takes several requests, what each brings is kept in a store of its own: a run that
+ends between two of them goes on from there.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,6 +19,7 @@ from benchkit_plugins.language_models.calls import in_parallel
 from benchkit_plugins.recommenders.prompted.providers.contract import Completions, Sampling
 from benchkit_plugins.recommenders.prompted.providers.hosted import service
 from benchkit_plugins.recommenders.prompted.providers.hosted.jsonl import tokens_of
+from benchkit_plugins.recommenders.prompted.store import CompletionStore, key_of
 
 if TYPE_CHECKING:
     from benchkit_plugins.recommenders.prompted.providers.hosted.service import Answer, Hosted
@@ -53,6 +59,7 @@ class _Run:
 
     Attributes:
         served: whether any prompt has been answered.
+        parts: what single requests brought, by prompt and place.
     """
 
     def __init__(
@@ -66,6 +73,10 @@ class _Run:
         self.rates = provider.rates(model is not None)
         self.served = False
         self._refused: list[str] = []
+        name = f"{provider.name}-parts"
+        self.parts = CompletionStore(provider.workspace, name, provider.identity())
+        self.parts.refresh()
+        self._lock = threading.Lock()
 
     def answered(self, prompt: Conversation, stop: threading.Event) -> tuple[Completions, Answer]:
         """Return all answers to a prompt, and the last of its requests', which may be a refusal.
@@ -87,44 +98,51 @@ class _Run:
     def _completions(
         self, prompt: Conversation, stop: threading.Event
     ) -> tuple[Completions, Answer]:
-        began, most = time.monotonic(), self.provider.most
-        wanted = service.distinct(self.sampling)
-        texts: list[str] = []
-        read = written = 0
-        promised = 0.0
-        while True:
-            count = min(most, self.provider.most, wanted - len(texts))
-            estimate = self.rates.of(tokens_of(prompt), count * self.sampling.max_tokens)
-            answer = self._asked(prompt, count, len(texts), estimate, stop)
-            promised += estimate
-            if answer.refused and count > 1 and not answer.too_long:
-                # llama.cpp takes no more completions than it has slots, some Geminis take one
-                most = count // 2
-                continue
-            if not answer.refused:
-                self.provider.most = min(self.provider.most, most)
-            texts += answer.texts
-            read += service.counted(answer.read, tokens_of(prompt))
-            written += service.counted(answer.written, len(answer.texts) * self.sampling.max_tokens)
-            if answer.refused or len(texts) >= wanted:
-                break
-        texts += [""] * (wanted - len(texts))
-        dollars, seconds = self.rates.of(read, written), time.monotonic() - began
-        drawn = service.all_of(texts, self.sampling)
-        return Completions(drawn, read, written, dollars, promised, seconds), answer
+        wanted, most = service.distinct(self.sampling), self.provider.most
+        whole, answer = Completions(()), service.Answer([])
+        while (missing := wanted - len(whole.texts)) and not answer.refused:
+            key = self._key(prompt, len(whole.texts))
+            part = self.parts.completions(key)
+            if part is None:
+                count = min(most, self.provider.most, missing)
+                answer, part = self._asked(prompt, count, len(whole.texts), stop)
+                if not answer.refused:
+                    self.provider.most = min(self.provider.most, most)
+                    self._keep(key, part, wanted)
+                elif count > 1 and not answer.too_long:
+                    # llama.cpp takes no more completions than it has slots, some Geminis take one
+                    most, answer = count // 2, service.Answer([])
+            whole = _joined(whole, part)
+        texts = whole.texts + ("",) * missing
+        return replace(whole, texts=service.all_of(texts, self.sampling)), answer
 
     def _asked(
-        self,
-        prompt: Conversation,
-        count: int,
-        start: int,
-        estimate: float,
-        stop: threading.Event,
-    ) -> Answer:
-        seed = service.seed_of(self.sampling, start)
-        complete = self.provider.complete
-        return self.provider.asked(
+        self, prompt: Conversation, count: int, start: int, stop: threading.Event
+    ) -> tuple[Answer, Completions]:
+        """Return what one request brings, for the completions from `start` on."""
+        began, seed = time.monotonic(), service.seed_of(self.sampling, start)
+        longest, complete = self.sampling.max_tokens, self.provider.complete
+        estimate = self.rates.of(tokens_of(prompt), count * longest)
+        answer = self.provider.asked(
             partial(complete, self.model, prompt, self.sampling, count, seed),
             partial(self.allow, estimate),
             stop,
         )
+        read = service.counted(answer.read, tokens_of(prompt))
+        written = service.counted(answer.written, len(answer.texts) * longest)
+        dollars, seconds = self.rates.of(read, written), time.monotonic() - began
+        return answer, Completions(tuple(answer.texts), read, written, dollars, estimate, seconds)
+
+    def _key(self, prompt: Conversation, start: int) -> str:
+        return key_of(f"{self.model or ''} from {start}", prompt, self.sampling)
+
+    def _keep(self, key: str, part: Completions, wanted: int) -> None:
+        """Keep what a request brought, unless it is all that is wanted: that is kept as such."""
+        if len(part.texts) < wanted:
+            with self._lock:
+                self.parts.keep(key, replace(part, promised=0.0))
+
+
+def _joined(one: Completions, other: Completions) -> Completions:
+    sums = {name: value + getattr(other, name) for name, value in vars(one).items()}
+    return Completions(**sums)
