@@ -106,13 +106,13 @@ def naive_sampled(kind: str, given: Inputs, drawn: Tensor) -> Tensor:
         wrong = [query @ table[i] + bias[i] for i in drawn.tolist() if i != target]
         negative = torch.stack(wrong)
         if kind == "sampled-softmax":
-            partition = positive.exp() + (items - 1) / count * negative.exp().sum()
+            partition = positive.exp() + items / count * negative.exp().sum()
             total = total - (positive.exp() / partition).log()
         elif kind == "bpr":
             total = total - (positive - negative).sigmoid().log().sum() / count
         else:
-            share = count / (items - 1)
-            power = share * (0.75 * (1 - 1 / share) + 1 / share)
+            rate = count / items
+            power = rate * (0.75 * (1 - 1 / rate) + 1 / rate)
             total = total - power * positive.sigmoid().log()
             total = total - (1 - negative.sigmoid()).log().sum()
     return total / len(targets)
@@ -143,12 +143,29 @@ def test_sampled_softmax_estimates_the_full_one() -> None:
     assert float(mean.detach()) == pytest.approx(float(naive_softmax(*given).detach()), rel=0.02)
 
 
+@pytest.mark.parametrize("items", [2, 3, 10])
+def test_many_draws_come_close_to_all_items(items: int) -> None:
+    given, draws = inputs(items=items), 200_000
+    queries, table, bias, targets = (leaf.detach() for leaf in given)
+    scores = queries @ table.T + bias
+    right = F.one_hot(targets, items).double()
+    bce = F.binary_cross_entropy_with_logits(scores, right, reduction="none").sum(dim=1).mean()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        softmax = SampledSoftmax(draws)(*given)
+        # Fully calibrated, so that the right item counts as often as each wrong one is drawn.
+        gbce = GBCE(draws, 1.0)(*given) * items / draws
+    assert float(softmax.detach()) == pytest.approx(float(naive_softmax(*given).detach()), rel=0.01)
+    assert float(gbce.detach()) == pytest.approx(float(bce), rel=0.01)
+
+
 def test_gbce_with_everything_drawn_is_plain_bce() -> None:
     positive = torch.tensor([0.3, -1.0])
-    negative = torch.tensor([[1.0], [2.0]])
-    # Share 1: the power is 1 whatever the calibration.
-    found = GBCE(1, 0.9).loss(positive, negative, items=2)
-    expected = -positive.sigmoid().log() - (1 - negative[:, 0].sigmoid()).log()
+    negative = torch.tensor([[1.0, float("-inf")], [float("-inf"), 2.0]])
+    # Rate 1: the power is 1 whatever the calibration.
+    found = GBCE(2, 0.9).loss(positive, negative, items=2)
+    wrong = torch.tensor([1.0, 2.0])
+    expected = -positive.sigmoid().log() - (1 - wrong.sigmoid()).log()
     torch.testing.assert_close(found, expected)
 
 

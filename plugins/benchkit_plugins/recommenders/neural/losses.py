@@ -47,7 +47,8 @@ class SoftmaxLoss(Loss):
 class SampledLoss(Loss):
     """Base of the losses over drawn items, which all predictions of a step share.
 
-    Drawn uniformly, with replacement; where the right item itself is drawn it does not count.
+    Drawn uniformly from all items, with replacement; where the right item itself is drawn it does
+    not count. So each wrong item is expected negatives / items times.
     """
 
     negatives: int
@@ -77,13 +78,13 @@ class SampledLoss(Loss):
 class SampledSoftmax(SampledLoss):
     """Cross-entropy in which drawn items stand for all wrong ones.
 
-    Each counts for (items - 1) / negatives, as importance sampling demands (Y. Bengio, J.-S.
-    Senecal: Adaptive Importance Sampling. IEEE TNN 2008).
+    Each counts for items / negatives, as importance sampling demands (Y. Bengio, J.-S. Senecal:
+    Adaptive Importance Sampling. IEEE TNN 2008).
     """
 
     def loss(self, positive: Tensor, negative: Tensor, items: int) -> Tensor:
         """Return the cross-entropy of each prediction."""
-        weight = log(max(1, items - 1) / self.negatives)
+        weight = log(items / self.negatives)
         scores = torch.cat([positive[:, None], negative + weight], dim=1)
         return scores.logsumexp(dim=1) - positive
 
@@ -92,15 +93,16 @@ class SampledSoftmax(SampledLoss):
 class GBCE(SampledLoss):
     """Generalised binary cross-entropy, against the overconfidence that sampling causes.
 
-    A. Petrov, C. Macdonald: gSASRec. RecSys 2023, Equation 8.
+    A. Petrov, C. Macdonald: gSASRec. RecSys 2023, Equation 8, where negatives never hit the right
+    item; its sampling rate, negatives / (items - 1) there, is the one of these draws here.
     """
 
     calibration: float
 
     def loss(self, positive: Tensor, negative: Tensor, items: int) -> Tensor:
         """Return the loss of each prediction."""
-        share = min(1.0, self.negatives / max(1, items - 1))
-        power = share * (self.calibration * (1 - 1 / share) + 1 / share)
+        rate = self.negatives / items
+        power = rate * (self.calibration * (1 - 1 / rate) + 1 / rate)
         return F.softplus(negative).sum(dim=1) + power * F.softplus(-positive)
 
 
