@@ -19,7 +19,7 @@ from benchkit.testing import samples
 from benchkit.testing.recommender import RecommenderConformance
 from benchkit_plugins.recommenders.neural import objectives
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
-from benchkit_plugins.recommenders.neural.examples import Batch, beginnings
+from benchkit_plugins.recommenders.neural.examples import Batch, Beginnings
 from benchkit_plugins.recommenders.neural.masking import (
     Attributes,
     MaskedBatch,
@@ -91,6 +91,16 @@ def pretrained(rows: Sequence[Sequence[int]]) -> Any:
         for value in made.parameters():
             value.data += 0.1 * torch.randn_like(value)  # no variable may hide behind a zero
     return made
+
+
+def pretrainer(
+    train: Sessions, items: int, report: Callable[[str], None] = lambda _: None, **values: object
+) -> Pretrainer:
+    """Return what pre-trains a network of the sample catalog's first `items` items."""
+    model: Any = S3Rec(S3Rec.Config.create({**SMALL, **values}, "s3rec"))
+    attributes = Attributes.of(samples.catalog(), np.arange(items, dtype=np.int32))
+    rng = samples.bench(train, items).rng
+    return Pretrainer(model.network(items, 16), attributes, model.config, rng, report)
 
 
 TWO_EACH = [[item // 4, 3 + item % 2] for item in range(ITEMS)]
@@ -218,9 +228,25 @@ def test_cases_without_a_foreign_segment_teach_no_segments() -> None:
 
 def test_every_beginning_is_a_case() -> None:
     sessions = Sessions.from_lists([[1, 2, 3, 4], [5], [], [6, 7]])
-    found = beginnings(sessions.last(3))
-    assert [found[row].tolist() for row in range(len(found))] == [[2, 3], [2, 3, 4], [6, 7]]
-    assert found.ids.tolist() == [0, 0, 3]
+    found = Beginnings(sessions.last(3))
+    assert (len(found), found.lengths.tolist()) == (3, [2, 3, 2])
+    cut = found.take(np.array([2, 0, 1]))
+    assert [cut[row].tolist() for row in range(len(cut))] == [[6, 7], [2, 3], [2, 3, 4]]
+    assert cut.ids.tolist() == [3, 0, 0]
+
+
+def test_beginnings_are_cut_batch_by_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    plain = Sessions.take
+
+    def take(self: Sessions, rows: Any) -> Sessions:
+        taken.append(len(rows))
+        return plain(self, rows)
+
+    monkeypatch.setattr(Sessions, "take", take)
+    train = samples.sessions(seed=1)
+    pretrainer(train, samples.ITEMS).train(train, Checkpoint(None))
+    assert max(taken) == SMALL["batch_size"] < len(Beginnings(train.last(20)))
 
 
 def test_attributes_are_those_of_trained_items() -> None:
@@ -306,21 +332,69 @@ def test_a_foreign_segment_is_of_another_session() -> None:
     assert paired.tolist() == [0, 2]
 
 
+@pytest.mark.parametrize("count", [2, 3, 9])
+def test_parts_of_a_batch_add_up_to_it(count: int) -> None:
+    made = pretrained([*TWO_EACH[:-1], []])
+    # Two neighbours are beginnings of one session, so not all have a foreign segment.
+    batch = Sessions.from_lists([[0, 1, 2, 11], [3, 4, 5], [6, 11], [6, 11, 7], [8, 9]])
+    whole = mask(replace(batch, ids=np.array([0, 1, 2, 2, 3], dtype=np.int32)), ITEMS, 0.4, rng())
+    split = list(whole.split(count))
+    assert sum(len(part) for part in split) == len(whole)
+    assert len(split) == min(count, len(whole))
+    losses = torch.stack([made(part) * len(part) for part in split]).sum(dim=0)
+    torch.testing.assert_close(losses, made(whole) * len(whole))
+
+
 # The whole.
 
 
 def test_pre_training_lowers_its_losses() -> None:
     lines: list[str] = []
-    model = S3Rec(S3Rec.Config.create({**SMALL, "pretrain_epochs": 4}, "s3rec"))
     train = samples.cycle_sessions()
-    network: Any = model.network(samples.CYCLE, 16)
-    attributes = Attributes.of(samples.catalog(), np.arange(samples.CYCLE, dtype=np.int32))
-    bench = samples.bench(train, samples.CYCLE)
-    trainer = Pretrainer(network, attributes, model.config, bench.rng, lines.append)
+    trainer = pretrainer(train, samples.CYCLE, lines.append, pretrain_epochs=4)
     curve = trainer.train(train, Checkpoint(None)).curve
     assert all(last < 0.8 * first for first, last in zip(curve[0], curve[-1], strict=True))
     assert lines[0].startswith(f"pre-training: epoch 1: loss {curve[0][0]:.4f} (attributes ")
     assert len(lines) == 4
+
+
+def test_parts_of_a_step_have_its_gradients() -> None:
+    train = samples.cycle_sessions()
+    trainer = pretrainer(train, samples.CYCLE, dropout=0)
+    batch = mask(train.take(np.arange(20)), samples.CYCLE, 0.3, rng())
+
+    def found(count: int) -> list[Any]:
+        trainer.parts = count
+        trainer.optimizer.zero_grad()
+        losses = trainer._gradients(batch)
+        return [losses, *(p.grad.clone() for p in trainer.variables if p.grad is not None)]
+
+    for one, other in zip(found(1), found(3), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_short_memory_means_smaller_parts_and_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, lines = Objectives.forward, list[str]()
+
+    def forward(self: Objectives, batch: MaskedBatch) -> Any:
+        if len(batch) > 20:
+            raise torch.OutOfMemoryError
+        return plain(self, batch)
+
+    # Without dropout the parts add up to the same gradient.
+    values: dict[str, Any] = {"dropout": 0, "pretrain_epochs": 1, "epochs": 1}
+    whole = fitted(**values)
+    monkeypatch.setattr(Objectives, "forward", forward)
+    parts = fitted(**values, report=lines.append)
+    assert lines[:2] == [
+        "pre-training: memory is short: steps go on in parts of 32 sessions",
+        "pre-training: memory is short: steps go on in parts of 16 sessions",
+    ]
+    assert lines[2].startswith("pre-training: epoch 1:")
+    for name, value in weights(whole).items():
+        if name.endswith("qkv.bias"):  # of a key's bias there is no gradient but rounding
+            continue
+        np.testing.assert_allclose(value, weights(parts)[name], atol=1e-3, err_msg=name)
 
 
 def test_items_that_share_attributes_come_closer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,15 +128,15 @@ def test_a_killed_fit_goes_on_as_if_nothing_had_happened(model: type[Any], tmp_p
 def test_a_fit_killed_within_an_epoch_repeats_that_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, steps, plain = fitted(SASRec, epochs=3, patience=9), [0], Trainer._step
+    whole, steps, plain = fitted(SASRec, epochs=3, patience=9), [0], Trainer._gradients
 
-    def step(self: Trainer, batch: Any) -> Any:
+    def gradients(self: Trainer, batch: Any) -> Any:
         steps[0] += 1
         if steps[0] == 5:
             raise Killed
         return plain(self, batch)
 
-    monkeypatch.setattr(Trainer, "_step", step)
+    monkeypatch.setattr(Trainer, "_gradients", gradients)
     with pytest.raises(Killed):
         fitted(SASRec, epochs=3, patience=9, checkpoints=tmp_path)
     require_equal(whole, fitted(SASRec, epochs=3, patience=9, checkpoints=tmp_path))

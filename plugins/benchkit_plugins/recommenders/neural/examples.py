@@ -61,11 +61,28 @@ def by_length(sessions: Sessions) -> Int64:
     return np.argsort(sessions.lengths, kind="stable")
 
 
-def beginnings(sessions: Sessions) -> Sessions:
-    """Return the beginnings of at least two items of each session, itself among them."""
-    ends = np.flatnonzero(sessions.positions > 0)
-    whole = sessions.take(sessions.owners[ends])
-    return whole.where(whole.positions <= np.repeat(sessions.positions[ends], whole.lengths))
+class Beginnings:
+    """The beginnings of at least two items of each session, itself among them.
+
+    They are cut when they are taken: all at once would be many times as large as the sessions.
+
+    Attributes:
+        lengths: items of each beginning, ``int64[beginnings]``.
+    """
+
+    def __init__(self, sessions: Sessions) -> None:
+        ends = np.flatnonzero(sessions.positions > 0)
+        self._sessions, self._rows = sessions, sessions.owners[ends]
+        self.lengths: Int64 = sessions.positions[ends] + 1
+
+    def __len__(self) -> int:
+        """Return the number of beginnings."""
+        return len(self.lengths)
+
+    def take(self, rows: Int64) -> Sessions:
+        """Return the given beginnings in the given order."""
+        whole = self._sessions.take(self._rows[rows])
+        return whole.where(whole.positions < np.repeat(self.lengths[rows], whole.lengths))
 
 
 class Examples(ABC):

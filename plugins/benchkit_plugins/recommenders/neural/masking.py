@@ -6,7 +6,9 @@ case of its own, its last item is always masked, and a segment holds at most hal
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -72,6 +74,30 @@ class MaskedBatch:
     def __len__(self) -> int:
         """Return the number of cases."""
         return len(self.readings) // 4
+
+    def split(self, parts: int) -> Iterator[MaskedBatch]:
+        """Yield the batch in parts of about as many cases."""
+        edges = np.unique(np.linspace(0, len(self), parts + 1).astype(np.int64))
+        for start, stop in pairwise(edges):
+            yield self._between(start, stop)
+
+    def _between(self, start: int, stop: int) -> MaskedBatch:
+        read = self.readings
+        first, last = read.offsets[start], read.offsets[stop]
+        low, high = np.searchsorted(read.where, (first, last))
+        left, right = np.searchsorted(self.paired, (start, stop))
+        readings = Batch(
+            read.items.reshape(4, -1)[:, first:last].ravel(),
+            offsets_of(np.tile(np.diff(read.offsets[start : stop + 1]), 4)),
+            read.where[low:high] - first,
+            read.targets[low:high],
+        )
+        return MaskedBatch(
+            readings,
+            self.shown[first - low : last - high],  # whatever is not masked, in order
+            self.wrong[low:high],
+            self.paired[left:right] - start,
+        )
 
 
 def mask(batch: Sessions, items: int, share: float, draw: np.random.Generator) -> MaskedBatch:

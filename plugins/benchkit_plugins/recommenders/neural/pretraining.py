@@ -12,12 +12,12 @@ from torch import Tensor
 from benchkit import Sessions
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
 from benchkit_plugins.recommenders.neural.config import PretrainedConfig
-from benchkit_plugins.recommenders.neural.examples import beginnings, in_batches
+from benchkit_plugins.recommenders.neural.examples import Beginnings, in_batches
 from benchkit_plugins.recommenders.neural.hardware import seeded
-from benchkit_plugins.recommenders.neural.masking import Attributes, mask
+from benchkit_plugins.recommenders.neural.masking import Attributes, MaskedBatch, mask
 from benchkit_plugins.recommenders.neural.networks.s3rec import S3RecNetwork
 from benchkit_plugins.recommenders.neural.objectives import Objectives
-from benchkit_plugins.recommenders.neural.training import Rng, adamw, clip, show_time
+from benchkit_plugins.recommenders.neural.training import Rng, adamw, show_time, step
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Pretrainer:
     def train(self, sessions: Sessions, checkpoint: Checkpoint) -> Progress:
         """Train what epochs are left; the checkpoint stays, so that no epoch is done again."""
         checkpoint.restore(self)
-        cases = beginnings(sessions.last(self.config.last_n))
+        cases = Beginnings(sessions.last(self.config.last_n))
         while len(cases) and self.state.epoch < self.config.pretrain_epochs:
             started = time.perf_counter()
             terms = self._epoch(cases)
@@ -80,7 +80,7 @@ class Pretrainer:
         """Tell a line that says what it is about."""
         self._report(f"pre-training: {line}")
 
-    def _epoch(self, cases: Sessions) -> Tensor:
+    def _epoch(self, cases: Beginnings) -> Tensor:
         """Train one epoch and return the mean of each loss, ``[4]``."""
         self.network.train()
         config, items = self.config, self.network.network.items
@@ -89,13 +89,17 @@ class Pretrainer:
         with seeded(draw, self.device):
             for rows in in_batches(cases.lengths, config.batch_size, draw):
                 batch = mask(cases.take(rows), items, config.mask_share, draw)
-                self.optimizer.zero_grad()
-                losses = self.network(batch)  # [4]
-                torch.autograd.backward(losses @ self.weights)
-                clip(self.variables, config.clipnorm)
-                self.optimizer.step()
-                total += losses.detach() * len(batch)
+                total += step(self, batch, self._gradients, config.clipnorm) * len(batch)
         return total / len(cases)
+
+    def _gradients(self, batch: MaskedBatch) -> Tensor:
+        """Add up the gradients over the parts of a batch and return its losses, ``[4]``."""
+        total = torch.zeros(4, device=self.device)
+        for part in batch.split(self.parts):
+            losses = self.network(part) * (len(part) / len(batch))  # [4]
+            torch.autograd.backward(losses @ self.weights)
+            total += losses.detach()
+        return total
 
     def _tell(self, cases: int, seconds: float) -> None:
         loss, *terms = self.state.curve[-1]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from benchkit import Sessions
-from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
+from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint, Resumable
 from benchkit_plugins.recommenders.neural.config import NeuralConfig
 from benchkit_plugins.recommenders.neural.examples import Batch, Examples
 from benchkit_plugins.recommenders.neural.hardware import seeded
@@ -22,6 +23,8 @@ from benchkit_plugins.recommenders.neural.validation import Validation, ndcg
 
 # The generator of each purpose, as `benchkit.Bench.rng` gives it.
 Rng = Callable[[str], np.random.Generator]
+
+AnyBatch = TypeVar("AnyBatch", bound=Sized)
 
 
 @dataclass
@@ -103,27 +106,10 @@ class Trainer:
         total, predictions = torch.zeros((), device=self.device), 0
         with seeded(draw, self.device):
             for batch in self.examples.epoch(usable, self.config.batch_size, draw):
-                total += self._step(batch) * len(batch.targets)
+                loss = step(self, batch, self._gradients, self.config.clipnorm)
+                total += loss * len(batch.targets)
                 predictions += len(batch.targets)
         return float(total) / max(1, predictions)
-
-    def _step(self, batch: Batch) -> Tensor:
-        """Take one step and return its loss; in smaller parts where memory is short."""
-        while True:
-            try:
-                self.optimizer.zero_grad()
-                loss = self._gradients(batch)
-            except torch.OutOfMemoryError:
-                if self.parts >= len(batch):
-                    raise
-                self.parts *= 2
-                torch.cuda.empty_cache()
-                size = -(-len(batch) // self.parts)
-                self.report(f"memory is short: steps go on in parts of {size} sessions")
-            else:
-                clip(self.variables, self.config.clipnorm)
-                self.optimizer.step()
-                return loss
 
     def _gradients(self, batch: Batch) -> Tensor:
         """Add up the gradients over the parts of a batch and return the batch's loss."""
@@ -165,6 +151,37 @@ class Trainer:
         elif left:
             line += f", at most {show_time(left)} left"
         self.report(line)
+
+
+def step(
+    trainer: Resumable,
+    batch: AnyBatch,
+    gradients: Callable[[AnyBatch], Tensor],
+    clipnorm: float | None,
+) -> Tensor:
+    """Take one step and return its loss; in smaller parts where memory is short.
+
+    Args:
+        trainer: whose variables move; `parts` grows where memory is short.
+        batch: what to take the step on.
+        gradients: adds up the batch's gradients over `parts` of it and returns its loss.
+        clipnorm: as in `clip`.
+    """
+    while True:
+        try:
+            trainer.optimizer.zero_grad()
+            loss = gradients(batch)
+        except torch.OutOfMemoryError:
+            if trainer.parts >= len(batch):
+                raise
+            trainer.parts *= 2
+            torch.cuda.empty_cache()
+            size = -(-len(batch) // trainer.parts)
+            trainer.report(f"memory is short: steps go on in parts of {size} sessions")
+        else:
+            clip(trainer.variables, clipnorm)
+            trainer.optimizer.step()
+            return loss
 
 
 def adamw(variables: list[torch.nn.Parameter], config: NeuralConfig) -> torch.optim.AdamW:

@@ -12,7 +12,7 @@ from benchkit import Sessions
 from benchkit.contracts.sessions import Int64
 from benchkit.ranking import excluded
 from benchkit_plugins.recommenders.neural.config import NeuralConfig
-from benchkit_plugins.recommenders.neural.examples import Examples, beginnings, by_length
+from benchkit_plugins.recommenders.neural.examples import Beginnings, Examples, by_length
 from benchkit_plugins.recommenders.neural.network import Network
 from benchkit_plugins.recommenders.neural.packing import Packed
 
@@ -41,7 +41,8 @@ class Validation:
         The last alone, where the items before it are learnt from.
         """
         if config.validation_items == "every" and config.hold_out == "sessions":
-            sessions = beginnings(sessions.last(config.last_n + 1))
+            cases = Beginnings(sessions.last(config.last_n + 1))
+            sessions = cases.take(np.arange(len(cases)))
         sessions = sessions.take(np.flatnonzero(sessions.lengths >= 2))
         sessions = sessions.take(by_length(sessions))
         prompts = sessions.where(sessions.distances > 1)
