@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,11 @@ import torch
 from benchkit import DataError, Sessions, UnavailableError
 from benchkit.ranking import top_k
 from benchkit.testing import samples
+from benchkit_plugins.recommenders.bert4rec import BERT4Rec
 from benchkit_plugins.recommenders.gru4rec import GRU4Rec
-from benchkit_plugins.recommenders.neural import answering
+from benchkit_plugins.recommenders.neural import answering, scoring
+from benchkit_plugins.recommenders.neural.network import Network
+from benchkit_plugins.recommenders.neural.packing import Packed
 from benchkit_plugins.recommenders.neural.validation import Validation, hold_out, ndcg
 from benchkit_plugins.recommenders.sasrec import SASRec
 from tests.recommenders.neural.models import each_model, fitted, require_equal
@@ -75,7 +80,8 @@ def test_ranking_equals_the_one_of_the_core(k: int) -> None:
     exclude = Sessions.from_lists([[row % 6] if row % 2 else [] for row in range(50)])
     ties = np.array([3, 1, 5, 0, 2, 4])
     expected = top_k(scores.numpy().copy(), k, ties, exclude)
-    found = answering._best(scores.clone(), k, ties, exclude)
+    scores[torch.from_numpy(exclude.owners), torch.from_numpy(exclude.items).long()] = -torch.inf
+    found = answering._best(scores, k, ties)
     np.testing.assert_array_equal(found.items, expected.items)
     np.testing.assert_array_equal(found.scores, expected.scores)
 
@@ -83,8 +89,71 @@ def test_ranking_equals_the_one_of_the_core(k: int) -> None:
 def test_small_batches_of_prompts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     model = fitted(SASRec)
     whole = model.recommend(samples.prompts(), 5).items
-    monkeypatch.setattr(answering, "_SCORES", 30)
+    monkeypatch.setattr(scoring, "_HELD", 30)
     np.testing.assert_array_equal(model.recommend(samples.prompts(), 5).items, whole)
+
+
+Queries = Callable[[Network, Packed], torch.Tensor]
+
+
+def asked(monkeypatch: pytest.MonkeyPatch, model: Any, queries: Queries) -> None:
+    """Make a fitted model's network give these queries."""
+    network = model._network
+    monkeypatch.setattr(network, "queries", partial(queries, network))
+
+
+@pytest.mark.parametrize(
+    ("model", "values"), [(SASRec, {}), (BERT4Rec, {}), (BERT4Rec, {"fill": True})]
+)
+def test_hidden_states_are_bounded_however_few_items_there_are(
+    model: type[Any], values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recommender, held = fitted(model, **values), 30 * 16 * 21
+    plain: Queries = type(recommender._network).queries
+    sizes: list[int] = []
+
+    def queries(network: Network, packed: Packed) -> torch.Tensor:
+        sizes.append(len(packed.lengths) * packed.width * 16)
+        return plain(network, packed)
+
+    prompts = samples.sessions(seed=3, count=200)
+    validation = Validation.of(recommender._vocabulary.encode(prompts), recommender.config)
+    examples = recommender.examples(recommender._network.items)
+    expected = recommender.recommend(prompts, 5), ndcg(recommender._network, examples, validation)
+    asked(monkeypatch, recommender, queries)
+    monkeypatch.setattr(scoring, "_HELD", held)
+    found = recommender.recommend(prompts, 5), ndcg(recommender._network, examples, validation)
+    np.testing.assert_array_equal(found[0].items, expected[0].items)
+    assert found[1] == pytest.approx(expected[1])
+    assert held / 2 < max(sizes) <= held
+
+
+def test_short_memory_means_fewer_prompts_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = fitted(SASRec)
+    plain: Queries = type(model._network).queries
+    sizes: list[int] = []
+
+    def queries(network: Network, packed: Packed) -> torch.Tensor:
+        if len(packed.lengths) > 7:
+            raise torch.OutOfMemoryError
+        sizes.append(len(packed.lengths))
+        return plain(network, packed)
+
+    prompts = samples.sessions(seed=3, count=50)
+    whole = model.recommend(prompts, 5).items
+    asked(monkeypatch, model, queries)
+    np.testing.assert_array_equal(model.recommend(prompts, 5).items, whole)
+    assert (sum(sizes), max(sizes)) == (50, 7)
+
+
+def test_memory_too_short_for_one_prompt_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def queries(network: Network, packed: Packed) -> torch.Tensor:
+        raise torch.OutOfMemoryError
+
+    model = fitted(SASRec)
+    asked(monkeypatch, model, queries)
+    with pytest.raises(torch.OutOfMemoryError):
+        model.recommend(samples.prompts(), 5)
 
 
 class Told:
@@ -107,8 +176,8 @@ def test_validation_asks_for_every_item_but_the_first() -> None:
     held = Sessions.from_lists([[5, 6, 7], [8], [9, 1]])
     config = SASRec.Config.create({"last_n": 2}, "sasrec")
     found = Validation.of(held, config)
-    assert [list(found.read[row]) for row in range(3)] == [[5], [9], [5, 6]]
-    assert list(found.truth) == [6, 1, 7]
+    assert [list(found.read[row]) for row in range(3)] == [[5], [5, 6], [9]]
+    assert list(found.truth) == [6, 7, 1]
 
 
 def test_validation_reads_and_asks_no_further_back_than_training() -> None:
@@ -124,8 +193,8 @@ def test_validation_asks_for_the_last_item_alone(values: dict[str, Any]) -> None
     sessions = Sessions.from_lists([[5, 6, 7], [8], [9, 1]])
     learnt, held = hold_out(sessions, config, np.random.default_rng(0))
     found = Validation.of(sessions, config)
-    assert [list(found.read[row]) for row in range(2)] == [[9], [5, 6]]
-    assert list(found.truth) == [1, 7]
+    assert [list(found.read[row]) for row in range(2)] == [[5, 6], [9]]
+    assert list(found.truth) == [7, 1]
     if config.hold_out == "last-items":
         assert held is sessions
         assert [list(learnt[row]) for row in range(3)] == [[5, 6], [], [9]]

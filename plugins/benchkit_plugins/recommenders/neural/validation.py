@@ -7,17 +7,17 @@ from math import ceil
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from benchkit import Sessions
 from benchkit.contracts.sessions import Int64
 from benchkit.ranking import excluded
 from benchkit_plugins.recommenders.neural.config import NeuralConfig
-from benchkit_plugins.recommenders.neural.examples import Beginnings, Examples, by_length
+from benchkit_plugins.recommenders.neural.examples import Beginnings, Examples
 from benchkit_plugins.recommenders.neural.network import Network
-from benchkit_plugins.recommenders.neural.packing import Packed
+from benchkit_plugins.recommenders.neural.scoring import scored
 
 CUTOFF = 20
-_SCORES = 1 << 22  # scores held at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,6 @@ class Validation:
             cases = Beginnings(sessions.last(config.last_n + 1))
             sessions = cases.take(np.arange(len(cases)))
         sessions = sessions.take(np.flatnonzero(sessions.lengths >= 2))
-        sessions = sessions.take(by_length(sessions))
         prompts = sessions.where(sessions.distances > 1)
         read = prompts.last(config.last_n)
         truth = sessions.items[sessions.offsets[1:] - 1].astype(np.int64)
@@ -74,25 +73,16 @@ def ndcg(network: Network, examples: Examples, held_out: Validation) -> float:
     Among equal scores the truth comes last: a network that scores all alike has learnt nothing.
     """
     network.eval()
-    rows = max(1, _SCORES // network.items)
-    gains = 0.0
-    for start in range(0, len(held_out), rows):
-        stop = min(start + rows, len(held_out))
-        gains += _gains(network, examples, held_out, start, stop)
-    return gains / len(held_out)
+
+    def gains(rows: Int64, scores: Tensor) -> float:
+        return _gains(scores, torch.from_numpy(held_out.truth[rows]).to(scores.device))
+
+    parts = scored(network, examples, held_out.read, held_out.exclude, gains)
+    return sum(parts) / len(held_out)
 
 
-def _gains(
-    network: Network, examples: Examples, held_out: Validation, start: int, stop: int
-) -> float:
-    device = network.table.device
-    batch = examples.prompts(held_out.read.between(start, stop))
-    queries = network.queries(Packed.of(batch, device))  # [prompts, dim]
-    scores = torch.addmm(network.bias, queries, network.table.T)  # [prompts, items]
-    seen = held_out.exclude.between(start, stop)
-    owners = torch.from_numpy(seen.owners).to(device)
-    scores[owners, torch.from_numpy(seen.items).to(device).long()] = float("-inf")
-    truth = torch.from_numpy(held_out.truth[start:stop]).to(device)
+def _gains(scores: Tensor, truth: Tensor) -> float:
+    """Return the sum of gains of the right items, ``int64[prompts]``."""
     right = scores.gather(1, truth[:, None])  # [prompts, 1]
     ranks = (scores >= right).sum(dim=1)  # [prompts]
     found = (ranks <= CUTOFF) & (ranks > 0) & right[:, 0].isfinite()

@@ -1,0 +1,76 @@
+"""Scores of all items for prompts, in parts of bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchkit import Sessions
+from benchkit.contracts.sessions import Int64
+from benchkit_plugins.recommenders.neural.examples import Examples, by_length
+from benchkit_plugins.recommenders.neural.network import Network
+from benchkit_plugins.recommenders.neural.packing import Packed
+
+Found = TypeVar("Found")
+
+_HELD = 1 << 22  # numbers of one array held at once: scores, or hidden states
+
+
+def scored(
+    network: Network,
+    examples: Examples,
+    read: Sessions,
+    exclude: Sessions,
+    find: Callable[[Int64, Tensor], Found],
+) -> Iterator[Found]:
+    """Yield what is found in the scores of each part of the prompts; smaller ones on short memory.
+
+    Args:
+        network: in evaluation mode.
+        examples: how prompts are read.
+        read: what is read of each prompt; may be empty.
+        exclude: items to leave out, one session a prompt.
+        find: gets the prompts of a part, ``int64[part]``, and the scores of all items for them,
+            ``[part, items]``, ``-inf`` where an item is left out.
+
+    Raises:
+        OutOfMemoryError: memory is too short for a single prompt.
+    """
+    order, held, start = by_length(read), _HELD, 0
+    while start < len(order):
+        rows = order[start : start + max(1, held // max(network.table.shape))]
+        try:
+            scores = _scores(network, examples, read.take(rows), held)
+            _leave_out(scores, exclude.take(rows))
+            found = find(rows, scores)
+        except torch.OutOfMemoryError:
+            if len(rows) == 1:
+                raise
+            held //= 2
+            torch.cuda.empty_cache()
+        else:
+            yield found
+            start += len(rows)
+
+
+def _scores(network: Network, examples: Examples, read: Sessions, held: int) -> Tensor:
+    """Return the scores of all items, ``[prompts, items]``; `held`: numbers of an array at once."""
+    table = network.table
+    queries = table.new_zeros(len(read), table.shape[1])
+    filled = np.flatnonzero(read.lengths)
+    if len(filled):
+        batch = examples.prompts(read.take(filled))
+        states = len(batch) * int(np.diff(batch.offsets).max()) * table.shape[1]
+        parts = batch.split(-(-states // held))
+        found = [network.queries(Packed.of(part, table.device)) for part in parts]
+        queries[torch.from_numpy(filled).to(table.device)] = torch.cat(found)
+    return torch.addmm(network.bias, queries, table.T)
+
+
+def _leave_out(scores: Tensor, exclude: Sessions) -> None:
+    owners = torch.from_numpy(exclude.owners).to(scores.device)
+    scores[owners, torch.from_numpy(exclude.items).to(scores.device).long()] = float("-inf")
