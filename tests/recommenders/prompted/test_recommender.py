@@ -151,6 +151,12 @@ def test_another_wording_is_another_run(service: Service, tmp_path: Path) -> Non
     assert other == recommender(service, LLMSeqPromptRank).reads()
 
 
+def test_advice_names_the_recommender(service: Service, tmp_path: Path) -> None:
+    asked, given = recommender(service, model="nobodys", price=None), bench(tmp_path)
+    with pytest.raises(UnavailableError, match=f"--set {NAME}.price="):
+        asked.estimate(given.train, PROMPTS, given)
+
+
 def test_obstacles_name_the_recommender_and_only_models_here_use_a_gpu(service: Service) -> None:
     asked = recommender(service, LLMSeqPromptRank, provider="vertex", base_url=None)
     with pytest.MonkeyPatch.context() as patch:

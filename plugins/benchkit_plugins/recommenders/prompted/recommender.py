@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar
 
 from benchkit.contracts.prompted import Conversation, Pairs, PromptedRecommender, Work
+from benchkit.errors import BenchkitError
 from benchkit.stages.embedding_store import digest_of
 from benchkit.workspace import workspace
 from benchkit_plugins.recommenders.prompted.asking import Asking
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 _PROVIDERS = {"local": "Local", "openai": "OpenAI", "vertex": "Vertex"}
 # At most this share of the sessions is kept out of fine-tuning.
 _VALIDATION = 0.1
+# What stands in a provider's advice for the name of whoever asked it.
+_RECOMMENDER = "RECOMMENDER"
 
 
 class LLMSeqPrompt(PromptedRecommender):
@@ -54,7 +58,7 @@ class LLMSeqPrompt(PromptedRecommender):
         if self._store(provider).path.exists():
             return None
         reason = provider.obstacle()
-        return reason and reason.replace("RECOMMENDER", self.name)
+        return reason and reason.replace(_RECOMMENDER, self.name)
 
     def reads(self) -> dict[str, str]:
         """Return digests of the prompts' wording, ours or the user's, and of the base model."""
@@ -88,7 +92,8 @@ class LLMSeqPrompt(PromptedRecommender):
         asking = self._asking(task, train, bench)
         asking.store.refresh()
         asked = [each for each in task.ask(prompts) if each is not None]
-        return asking.work(asked, self._sampling(bench.seed))
+        with self._named():
+            return asking.work(asked, self._sampling(bench.seed))
 
     def fit(self, train: Sessions, bench: Bench) -> None:
         """Prepare the task; fine-tune the model, where it can be and is not yet.
@@ -98,7 +103,8 @@ class LLMSeqPrompt(PromptedRecommender):
         self._task, self._bench = self.task_type(self.config, train, bench), bench
         self._model = self._asking(self._task, train, bench)
         if self._model.provider.obstacle() is None:
-            self._model.train(bench.spending, bench.report)
+            with self._named():
+                self._model.train(bench.spending, bench.report)
         self._diagnostics: dict[str, float] = {}
 
     def recommend(self, prompts: Sessions, k: int) -> Recommendations:
@@ -106,7 +112,9 @@ class LLMSeqPrompt(PromptedRecommender):
         asked = self._task.ask(prompts)
         sampling = self._sampling(self._bench.seed)
         questions = [each for each in asked if each is not None]
-        completions = self._model.ask(questions, sampling, self._bench.spending, self._bench.report)
+        spending, report = self._bench.spending, self._bench.report
+        with self._named():
+            completions = self._model.ask(questions, sampling, spending, report)
         reading = self._task.read(prompts, _by_prompt(asked, completions), k)
         self._diagnostics = {**reading.diagnostics, **self._cost(completions)}
         return reading.lists
@@ -114,6 +122,14 @@ class LLMSeqPrompt(PromptedRecommender):
     def diagnostics(self) -> Mapping[str, float]:
         """Return what the last answers were like, and what they and the fine-tuning took."""
         return self._diagnostics
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Put our name into what a provider, which does not know it, advises."""
+        try:
+            yield
+        except BenchkitError as error:
+            raise type(error)(str(error).replace(_RECOMMENDER, self.name)) from error
 
     def _sampling(self, seed: int) -> Sampling:
         config = self.config
