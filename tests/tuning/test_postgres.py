@@ -155,7 +155,8 @@ def test_a_killed_worker_of_another_machine_loses_nothing(
     assert (dead.state.name, dead.user_attrs["reason"]) == ("FAIL", "its worker was killed")
     assert len({trial.user_attrs["worker"] for trial in ended}) >= 2
     (again,) = [trial for trial in ended if "retries" in trial.user_attrs]
-    assert again.params == dead.params
+    # it may have been killed between two of its parameters
+    assert dead.params.items() <= again.params.items()
     assert "in 1 search." in out
     # Workers evaluate nothing, and the password is nowhere.
     assert len(host.records()) == 1
