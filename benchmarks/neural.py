@@ -27,7 +27,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from os.path import abspath
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import numpy as np
@@ -345,10 +347,18 @@ def recbole(args: argparse.Namespace) -> str:
             for user, at in enumerate(train.lengths):
                 file.write(f"{user}\tend\t{at}\n{user}\tend of all\t{at + 1}\n")
         done = subprocess.run(
-            [args.recbole, "-c", RECBOLE, folder, str(args.threads), args.models],
+            [
+                abspath(which(args.recbole) or args.recbole),
+                "-c",
+                RECBOLE,
+                folder,
+                str(args.threads),
+                args.models,
+            ],
             check=True,
             capture_output=True,
             text=True,
+            cwd=folder,  # it writes its logs where it runs
         )
     return "\n".join(line for line in done.stdout.splitlines() if line.startswith("RecBole"))
 
