@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from benchkit import Sessions
 from benchkit_plugins.recommenders.bert4rec import BERT4Rec
 from benchkit_plugins.recommenders.neural.packing import Packed
+from benchkit_plugins.recommenders.neural.transformer import attend
 from benchkit_plugins.recommenders.sasrec import SASRec
 from tests.recommenders.neural.models import configured, each_model
 
@@ -111,6 +113,24 @@ def test_every_variable_gets_a_gradient(model: type[Any]) -> None:
         [],
         ["layers.0.attention.qkv.bias"],
     )
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_attention_in_bfloat16_is_torchs_own_in_float32(causal: bool) -> None:
+    draw = torch.Generator().manual_seed(0)
+    rough = torch.randn(3, 3, 2, 5, 8, generator=draw).bfloat16().requires_grad_()
+    exact = rough.detach().float().requires_grad_()
+    real = None if causal else torch.arange(5) < torch.tensor([5, 2, 3]).view(3, 1, 1, 1)
+    ours = attend(rough[0], rough[1], rough[2], real)
+    torchs = F.scaled_dot_product_attention(
+        exact[0], exact[1], exact[2], attn_mask=real, is_causal=causal
+    )
+    torch.testing.assert_close(ours.float(), torchs, atol=0.02, rtol=0)
+    weights = torch.randn(3, 2, 5, 8, generator=draw)
+    torch.autograd.backward([(ours * weights).sum(), (torchs * weights).sum()])
+    assert rough.grad is not None
+    assert exact.grad is not None
+    torch.testing.assert_close(rough.grad.float(), exact.grad, atol=0.05, rtol=0)
 
 
 def test_heads_need_not_divide_the_dimension() -> None:

@@ -90,7 +90,7 @@ class _Work:
         self.bias[0, :items], self.bias[0, items:] = bias, float("-inf")
         self.scores = own.buffer("scores", self.rows, wide, table, dtype)
         self.shares = own.buffer("shares", self.rows, wide, table, dtype)
-        self.ones = queries.new_ones(self.rows, dtype=dtype)
+        self.ones = queries.new_ones(1, self.rows, dtype=dtype)
         self.of_queries = torch.empty_like(queries)
         self.table_sum = queries.new_zeros(wide, dim) if trainable else None
         self.bias_sum = queries.new_zeros(wide)
@@ -121,7 +121,7 @@ class _Work:
         self.of_queries[start:stop] = (shares @ self.table)[:real]
         if self.table_sum is not None:
             self._add_product(self.table_sum, shares.T, queries)
-        self.bias_sum += torch.mv(shares.T, self.ones[:rows])
+        self.bias_sum += (self.ones[:, :rows] @ shares)[0]
         tiny = torch.finfo(self.dtype).tiny
         return -right.clamp(min=tiny).to(self.queries.dtype).log().sum()
 

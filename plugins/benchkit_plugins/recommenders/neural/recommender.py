@@ -172,7 +172,6 @@ class NeuralRecommender(Recommender):
         self._network = network.to(choose_device(self.config.device)).eval()
 
     def _train(self, train: Sessions, bench: Bench, kept: Path | None) -> None:
-        import torch
 
         from benchkit_plugins.recommenders.neural import hardware
         from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
@@ -192,8 +191,7 @@ class NeuralRecommender(Recommender):
             config,
             bench.rng,
             bench.report,
-            # On a CPU the network's own products are too small to gain from less precision.
-            dtype if self._network.table.device.type == "cuda" else torch.float32,
+            dtype,
         )
         checkpoint = Checkpoint(None if kept is None else kept.with_suffix(".training"))
         self.training = trainer.train(learnt, Validation.of(held, config), checkpoint)

@@ -61,12 +61,12 @@ class Trainer:
         config: NeuralConfig,
         rng: Rng,
         report: Callable[[str], None],
-        autocast: torch.dtype,
+        dtype: torch.dtype,
     ) -> None:
-        """Make a trainer; `autocast` is the precision of the network's own products."""
+        """Make a trainer; `dtype` is the precision of the network's own products."""
         self.network, self.examples, self.loss = network, examples, loss
         self.config, self.rng, self.report = config, rng, report
-        self.autocast = autocast
+        self.dtype = dtype
         self.device = network.table.device
         self.variables = [p for p in network.parameters() if p.requires_grad]
         self.optimizer = adamw(self.variables, config)
@@ -116,9 +116,8 @@ class Trainer:
         total = torch.zeros((), device=self.device)
         for part in batch.split(self.parts):
             packed = Packed.of(part, self.device)
-            with torch.autocast(
-                self.device.type, self.autocast, enabled=self.autocast != torch.float32
-            ):
+            lower = self.dtype != torch.float32
+            with torch.autocast(self.device.type, self.dtype, enabled=lower):
                 queries = self.network.queries(packed)  # [predictions, dim]
             loss = self.loss(queries.float(), self.network.table, self.network.bias, packed.targets)
             loss = loss * (len(part.targets) / len(batch.targets))
