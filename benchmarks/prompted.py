@@ -83,7 +83,7 @@ def train(loaded: Any, examples: list[Example]) -> None:
     from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
     from benchkit_plugins.recommenders.prompted.providers.causal import lessons, lora
 
-    given = lessons.lessons_of(examples, loaded.chat, loaded.context)
+    given = lessons.lessons_of(examples, loaded.chat, loaded.context, print)
     recipe = lora.Recipe(8, 32, 0.05, 1e-4, epochs=1, batch_size=16)
     for dtype in dict.fromkeys((loaded.model.dtype, torch.float32)):
         model = lora.adapted(loaded.model.to(dtype), recipe, seed=0)

@@ -124,6 +124,6 @@ class PromptedRecommender(Recommender):
     def diagnostics(self) -> Mapping[str, float]:
         """Return what the answers were like, after `recommend` (paper Table 7).
 
-        Shares are in [0, 1]; ``hallucinations`` is the share of answers that are not in the
-        catalog.
+        Shares are in [0, 1]; ``hallucinations`` is the share of answers that name nothing there
+        was to choose from: of the catalog, or of what the prompt showed.
         """

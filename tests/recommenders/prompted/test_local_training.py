@@ -166,7 +166,7 @@ def test_only_answers_are_learnt(model: str) -> None:
 
     base = loading.load(Source(model), "cpu")
     base.model.float()
-    given = lessons.lessons_of(EXAMPLES, base.chat, base.context)
+    given = lessons.lessons_of(EXAMPLES, base.chat, base.context, pytest.fail)
     assert [lesson.answer for lesson in given] == [2, 3, 2, 3, 2, 3], "with the token that ends it"
     recipe = lora.Recipe(8, 32, 0.0, 0.01, 1, 4)
     trainer = lora.Trainer(lora.adapted(base.model, recipe, 0), recipe, 0, print)
@@ -177,6 +177,22 @@ def test_only_answers_are_learnt(model: str) -> None:
         labels[:, : -lesson.answer] = -100
         expected += base.model(tokens, labels=labels).loss.item() * lesson.answer
     assert trainer._loss(given).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_what_is_too_long_loses_its_beginning_and_is_told(model: str) -> None:
+    from benchkit_plugins.recommenders.prompted.providers.causal import lessons, loading
+    from benchkit_plugins.recommenders.prompted.providers.causal.source import Source
+
+    base = loading.load(Source(model), "cpu")
+    whole = lessons.lessons_of(EXAMPLES, base.chat, base.context, pytest.fail)
+    room = sorted(len(lesson.tokens) for lesson in whole)[3]
+    told: list[str] = []
+    cut = lessons.lessons_of(EXAMPLES, base.chat, room, told.append)
+    assert [lesson.tokens for lesson in cut] == [lesson.tokens[-room:] for lesson in whole]
+    long = sum(len(lesson.tokens) > room for lesson in whole)
+    assert 0 < long < len(whole)
+    assert f"{long} of 6 examples are longer than the {room} tokens" in told[0]
+    assert len(told) == 1
 
 
 def test_batches_hold_each_lesson_once_and_are_of_like_length() -> None:

@@ -42,7 +42,8 @@ DIAGNOSTICS = (
     ),
     Diagnostic(
         "hallucinations",
-        "share of answered titles that are not in the catalog; a title counts once a prompt",
+        "share of answered titles that are not in the catalog or, of Class and Rank, not among the "
+        "categories or candidates; a title counts once a prompt",
         _SHARE,
         False,
         "paper Table 7",
@@ -56,8 +57,8 @@ DIAGNOSTICS = (
     ),
     Diagnostic(
         "off_list",
-        "share of answered titles that are in the catalog but were not to choose from; absent "
-        "where the whole catalog is",
+        "share of answered titles that are hallucinations though the catalog has them: they were "
+        "not to choose from; absent where the whole catalog is",
         _SHARE,
         False,
         "ours",

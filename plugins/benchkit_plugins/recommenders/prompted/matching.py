@@ -32,8 +32,8 @@ class Matches:
     Attributes:
         lists: ranked items, ``int32[prompts, k]``.
         titles: titles of all prompts.
-        hallucinations: how many of them are not in the catalog.
-        off_list: how many are in it, but were not to choose from; None where all of it is.
+        hallucinations: how many of them name nothing that there was to choose from.
+        off_list: how many of these are in the catalog; None where all of it was to choose from.
         similarities: of each hallucination that is in a list, the cosine with its item.
     """
 
@@ -95,7 +95,7 @@ class Matching:
         return Matches(
             lists,
             sum(map(len, named)),
-            sum(not title.items for _, title in sought),
+            len(sought),
             None if offers is None else sum(bool(title.items) for _, title in sought),
             similarities,
         )
@@ -173,13 +173,13 @@ def _placed(
 ) -> list[tuple[int, float | None]]:
     """Return the item that each title of one prompt takes, and the cosine of a hallucination."""
     found: list[tuple[int, float | None]] = []
-    for title, items in pairs:
+    for _, items in pairs:
         near = ([], []) if items else next(nearest)
         cosines = dict(zip(*near, strict=True))
         item = next((i for i in items or near[0] if i >= 0 and i not in taken), None)
         if item is not None:
             taken.add(item)
-            found.append((item, None if title.items else cosines[item]))
+            found.append((item, None if items else cosines[item]))
     return found
 
 

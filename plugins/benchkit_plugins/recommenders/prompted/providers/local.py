@@ -146,7 +146,7 @@ class Local(Provider):
         self._loaded = None  # not two models at a time
         base = loading.load(self._source, self.config.device)
         train, held_out = (
-            lessons.lessons_of(part, base.chat, base.context)
+            lessons.lessons_of(part, base.chat, base.context, report)
             for part in (course.pairs.train, course.pairs.validation)
         )
         recipe = lora.Recipe(**dict[str, Any](course.recipe))

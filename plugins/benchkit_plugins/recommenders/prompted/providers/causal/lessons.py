@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,10 +47,25 @@ class Page:
     targets: Tensor
 
 
-def lessons_of(examples: Sequence[Example], chat: Chat, longest: int) -> list[Lesson]:
-    """Return the examples as tokens; of one that is too long the beginning is left out."""
+def lessons_of(
+    examples: Sequence[Example], chat: Chat, longest: int, report: Callable[[str], None]
+) -> list[Lesson]:
+    """Return the examples as tokens; of one that is too long the beginning is left out.
+
+    Args:
+        examples: prompts and their answers.
+        chat: how the model wants them.
+        longest: tokens that the model reads.
+        report: told how many are too long, if any.
+    """
     prompts = chat.prompts([example.prompt for example in examples])
     answers = chat.completions([example.completion for example in examples])
+    cut = sum(len(p) + len(a) > longest for p, a in zip(prompts, answers, strict=True))
+    if cut:
+        report(
+            f"{cut:,} of {len(examples):,} examples are longer than the {longest:,} tokens that "
+            "the model reads; their beginnings are left out"
+        )
     # one token before the answer is needed to predict its first
     return [
         Lesson((prompt + answer)[-longest:], min(len(answer), longest - 1))
