@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from benchkit import Sessions
 from benchkit_plugins.recommenders.bert4rec import BERT4Rec
+from benchkit_plugins.recommenders.neural.dropout import Dropout
 from benchkit_plugins.recommenders.neural.packing import Packed
 from benchkit_plugins.recommenders.neural.transformer import attend
 from benchkit_plugins.recommenders.sasrec import SASRec
@@ -131,6 +132,24 @@ def test_attention_in_bfloat16_is_torchs_own_in_float32(causal: bool) -> None:
     assert rough.grad is not None
     assert exact.grad is not None
     torch.testing.assert_close(rough.grad.float(), exact.grad, atol=0.05, rtol=0)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.15, 0.9])
+def test_dropout_drops_its_share_and_keeps_the_mean(share: float) -> None:
+    dropout = Dropout(share)
+    x = torch.full((1001, 999), 3.0, requires_grad=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        found = dropout(x)
+    assert float((found == 0).float().mean()) == pytest.approx(share, abs=0.002)
+    assert float(found.detach().mean()) == pytest.approx(3, abs=0.03)
+    assert float(found.detach().max()) == pytest.approx(3 / (1 - share), rel=1e-3)
+    rows, columns = (found == 0).float().mean(1), (found == 0).float().mean(0)
+    assert float(max(rows.std(), columns.std())) < 0.02, "it drops without a pattern"
+    torch.autograd.backward(found.sum())
+    assert x.grad is not None
+    torch.testing.assert_close(x.grad, found.detach() / 3)
+    assert dropout.eval()(x) is x
 
 
 def test_heads_need_not_divide_the_dimension() -> None:

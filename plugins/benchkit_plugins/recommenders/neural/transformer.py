@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+from benchkit_plugins.recommenders.neural.dropout import Dropout
 from benchkit_plugins.recommenders.neural.network import dense
 from benchkit_plugins.recommenders.neural.packing import Packed
 
@@ -89,7 +90,7 @@ class Layer(nn.Module):
         self.attention = Attention(dim, heads, causal)
         self.up, self.down = dense(dim, inner), dense(inner, dim)
         self.norms = nn.ModuleList([nn.LayerNorm(dim), nn.LayerNorm(dim)])
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.activation, self.norm_first = activation, norm_first
         nn.init.zeros_(self.attention.out.weight)
         nn.init.zeros_(self.down.weight)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+from benchkit_plugins.recommenders.neural.dropout import Dropout
 from benchkit_plugins.recommenders.neural.network import Network
 from benchkit_plugins.recommenders.neural.packing import Packed
 
@@ -18,7 +19,7 @@ class GRU4RecNetwork(Network):
 
     def __init__(self, items: int, dim: int, hidden: int, dropout: float) -> None:
         super().__init__(items, dim, hidden, F.relu)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.gru = nn.GRU(dim, hidden, batch_first=True)
         inputs, states, *biases = self.gru.parameters()
         for gate in inputs.data.chunk(3):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+from benchkit_plugins.recommenders.neural.dropout import Dropout
 from benchkit_plugins.recommenders.neural.network import Network
 from benchkit_plugins.recommenders.neural.packing import Packed
 from benchkit_plugins.recommenders.neural.transformer import Layer, positions, through
@@ -24,7 +25,7 @@ class SASRecNetwork(Network):
     def __init__(self, items: int, config: TransformerConfig, dim: int) -> None:
         super().__init__(items, dim, dim, F.relu)
         self.positions = positions(config.last_n, dim)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.layers = nn.ModuleList(
             Layer(dim, config.heads, dim, config.dropout, F.relu, causal=True, norm_first=True)
             for _ in range(config.layers)
