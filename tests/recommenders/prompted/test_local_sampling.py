@@ -102,6 +102,32 @@ def test_samples_that_agree_are_read_once(monkeypatch: pytest.MonkeyPatch) -> No
     assert sum(read) <= prompts + 2 * 12, "a branch a word at most, the common beginning once"
 
 
+def test_what_all_prompts_begin_with_takes_memory_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchkit_plugins.recommenders.prompted.providers.causal import branching, decoding
+    from benchkit_plugins.recommenders.prompted.providers.causal.sampling import Sampler
+
+    prompts = [tiny.ask(*["a b c"] * 60, *last) for last in ("d", "e f", "f", "c c", "b d")]
+    sampling = Sampling(1, temperature=0.0, top_p=1.0, max_tokens=4, seed=0)
+    expected = generated(tiny.model(), prompts, sampling)
+    stores: list[Any] = []
+
+    inner = branching.Store
+
+    def noted(*args: Any) -> Any:
+        stores.append(inner(*args))
+        return stores[-1]
+
+    monkeypatch.setattr(decoding, "Store", noted)
+    token_bytes = Sampler(causal(tiny.model()))._token_bytes
+    assert token_bytes
+    monkeypatch.setattr(decoding, "_MEMORY", 200 * token_bytes)  # not two whole prompts
+    found = drawn(tiny.model(), prompts, sampling)
+    assert [list(answer.texts) for answer in found] == expected
+    common, rows = stores
+    assert (common.height, rows.height) == (1, 5)
+    assert common.used > 180 > 5 * rows.width
+
+
 def test_memory_that_runs_out_makes_batches_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 

@@ -2,8 +2,9 @@
 
 Completions of one prompt share its tokens and whatever they have in common so far. All of a
 prompt's tokens lie in one row of a store, each once; a mask says which of them each new token
-continues (tree attention, https://arxiv.org/abs/2305.09781). New tokens of all prompts go through
-the model as one sequence without padding; only attention sees them prompt by prompt.
+continues (tree attention, https://arxiv.org/abs/2305.09781). What all prompts begin with lies in a
+store of its own, and one product serves all prompts there. New tokens of all prompts go through the
+model as one sequence without padding; only attention sees them prompt by prompt.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 from transformers import AttentionInterface, DynamicCache
 
 _NAME = "benchkit-branches"
@@ -24,11 +26,12 @@ class Store(DynamicCache):  # type: ignore[misc]
 
     Args:
         rows: prompts at a time.
+        common: what all of them begin with, a store of one row; None for nothing. It is in no row.
     """
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, common: Store | None = None) -> None:
         super().__init__()
-        self.height, self.width = rows, 0
+        self.height, self.width, self.common = rows, 0, common
         self.keys: list[Tensor] = []  # a layer each, [R, W, H, D]
         self.values: list[Tensor] = []  # [R, W, H, E]
 
@@ -50,6 +53,7 @@ class Store(DynamicCache):  # type: ignore[misc]
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_: Any, **__: Any
     ) -> tuple[Tensor, Tensor]:
         """Keep a layer's new keys and values, and return those of the rows that are read."""
+        self.layer = layer_idx
         if layer_idx == len(self.keys):
             self.keys.append(self._room(key_states))
             self.values.append(self._room(value_states))
@@ -57,10 +61,27 @@ class Store(DynamicCache):  # type: ignore[misc]
             self.values[layer_idx], value_states
         )
 
-    def share(self, columns: int) -> None:
-        """Copy the first columns of the first row into all rows."""
-        for kept in (*self.keys, *self.values):
-            kept[1:, :columns] = kept[:1, :columns]
+    def attend(
+        self,
+        module: Any,  # noqa: ARG002
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attention_mask: Tensor,
+        scaling: float | None = None,
+        **_: Any,
+    ) -> tuple[Tensor, None]:
+        """Attend in the layer whose keys and values were kept last, as transformers asks for it.
+
+        Args:
+            module: the layer; transformers hands it over.
+            query: as `attend` takes it, and so are `key`, `value`, `attention_mask`, `scaling`.
+        """
+        common = None
+        if self.common is not None:
+            part = (self.common.keys[self.layer], self.common.values[self.layer])
+            common = tuple(kept[0, : self.common.used].transpose(0, 1) for kept in part)
+        return attend(query, key, value, attention_mask, scaling, common), None
 
     @torch.inference_mode()
     def move(self, source: int, target: int, columns: int) -> None:
@@ -87,24 +108,23 @@ class Store(DynamicCache):  # type: ignore[misc]
 
 
 def attend(
-    module: Any,  # noqa: ARG001
     query: Tensor,
     key: Tensor,
     value: Tensor,
     attention_mask: Tensor,
     scaling: float | None = None,
-    **_: Any,
-) -> tuple[Tensor, None]:
+    common: tuple[Tensor, ...] | None = None,
+) -> Tensor:
     """Attend from tokens in one sequence to what each sees of its prompt's row.
 
     Args:
-        module: the layer; transformers hands it over.
         query: ``[1, query heads, tokens, D]``, row by row.
         key: ``[rows, heads, columns, D]``.
         value: ``[rows, heads, columns, E]``.
         attention_mask: what the n-th token of a row sees, ``bool[rows, 1, n, columns]``; padding
             sees nothing.
-        scaling: of the products.
+        scaling: of the products; None for 1 / sqrt(D).
+        common: keys and values that all see, ``[heads, common, D]`` and ``[heads, common, E]``.
 
     Returns:
         ``[1, tokens, query heads, E]``.
@@ -115,15 +135,36 @@ def attend(
     padded[real] = query[0].transpose(0, 1)
     shares = query.shape[1] // heads  # query heads that read the same keys: one product for all
     folded = padded.view(rows, places, heads, shares, -1).permute(0, 2, 3, 1, 4)  # [B, H, G, C, D]
-    found = torch.nn.functional.scaled_dot_product_attention(
-        folded.flatten(2, 3),
-        key,
-        value,
-        attn_mask=attention_mask.repeat(1, 1, shares, 1),
-        scale=scaling,
-    )  # [B, H, G * C, E]
+    folded = folded.flatten(2, 3)  # [B, H, G * C, D]
+    mask = attention_mask.repeat(1, 1, shares, 1)
+    if common is None:
+        found = F.scaled_dot_product_attention(folded, key, value, attn_mask=mask, scale=scaling)
+    else:
+        found = _both(folded, key, value, mask, scaling or folded.shape[3] ** -0.5, common)
     unfolded = found.view(rows, heads, shares, places, -1).permute(0, 3, 1, 2, 4)  # [B, C, H, G, E]
-    return unfolded.flatten(2, 3)[real][None], None
+    return unfolded.flatten(2, 3)[real][None]
+
+
+def _both(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor,
+    scaling: float,
+    common: tuple[Tensor, ...],
+) -> Tensor:
+    """Return what queries find in rows of their own and in what is common, ``[B, H, N, E]``."""
+    rows, heads, count, _ = query.shape
+    size = common[0].shape[1]
+    query = query * scaling
+    # one product for the queries of all rows: what is common is read once
+    far = query.transpose(0, 1).flatten(1, 2) @ common[0].transpose(1, 2)  # [H, B * N, common]
+    near = (query @ key.transpose(2, 3)).masked_fill(~mask, float("-inf"))  # [B, H, N, columns]
+    scores = torch.cat([far.view(heads, rows, count, size).transpose(0, 1), near], dim=3)
+    shares = scores.softmax(3, dtype=torch.float32).to(value.dtype)
+    of_common = shares[..., :size].transpose(0, 1).flatten(1, 2) @ common[1]  # [H, B * N, E]
+    found: Tensor = shares[..., size:] @ value  # [B, H, N, E]
+    return found + of_common.view(heads, rows, count, -1).transpose(0, 1)
 
 
 def read_tree(
@@ -142,6 +183,7 @@ def read_tree(
     Returns:
         Logits, ``[asked, vocabulary]``.
     """
+    AttentionInterface.register(_NAME, store.attend)
     out = model(
         input_ids=tokens[None],
         position_ids=positions[None],
@@ -164,29 +206,33 @@ def teach(model: Any) -> int | None:
     told = torch.tensor([[5, 7, 8], [5, 9, 6]], device=model.device) % model.config.vocab_size
     expected = model(input_ids=told, use_cache=False).logits[:, 1:]  # [2, 2, V]
     try:
-        AttentionInterface.register(_NAME, attend)
+        common = Store(1)
+        AttentionInterface.register(_NAME, common.attend)
         model.set_attn_implementation(_NAME)
-        store = Store(1)
-        found = _small_tree(model, store, told)
+        found = _small_tree(model, common, told)
         rounding = torch.finfo(found.dtype).eps ** 0.5 * expected.abs().max()
         if bool((found - expected).abs().max() <= rounding):
-            return store.bytes_per_token()
+            return common.bytes_per_token()
     except Exception:  # noqa: S110 - whatever it says, it does not read trees
         pass
     model.set_attn_implementation(before)
     return None
 
 
-def _small_tree(model: Any, store: Store, told: Tensor) -> Tensor:
+def _small_tree(model: Any, common: Store, told: Tensor) -> Tensor:
     """Return the logits after the second and third token of two texts with a common first one."""
     device = told.device
-    tokens = torch.stack([told[0, 0], told[0, 1], told[1, 1], told[0, 2], told[1, 2]])
-    sees = torch.eye(5, dtype=torch.bool, device=device)
-    for child, parent in ((1, 0), (2, 0), (3, 1), (4, 2)):
-        sees[child] |= sees[parent]
-    columns = torch.arange(5, device=device)
-    store.aim(slice(0, 1), torch.stack([columns * 0, columns]), 5)
-    positions = torch.tensor([0, 1, 1, 2, 2], device=device)
-    asked = torch.tensor([1, 3, 2, 4], device=device)
+    zero = torch.zeros(1, dtype=torch.int64, device=device)
+    sees = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device)
+    common.aim(slice(0, 1), torch.stack([zero, zero]), 1)
+    read_tree(model, common, told[0, :1], zero, sees, zero)
+    sees = torch.eye(4, dtype=torch.bool, device=device)
+    sees[2, 0] = sees[3, 1] = True
+    columns = torch.arange(4, device=device)
+    store = Store(1, common)
+    store.aim(slice(0, 1), torch.stack([columns * 0, columns]), 4)
+    positions = torch.tensor([1, 1, 2, 2], device=device)
+    asked = torch.tensor([0, 2, 1, 3], device=device)
+    tokens = torch.cat([told[:, 1], told[:, 2]])
     logits = read_tree(model, store, tokens, positions, sees[None, None], asked)
     return logits.view(2, 2, -1)  # [2, 2, V]

@@ -47,11 +47,12 @@ class Decoder:
         """
         # the longest first: memory runs out at once or never; read from the end
         waiting = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
-        rows = self._rows(prompts)
+        known, common = self._read_common(prompts)
+        rows = self._rows([prompt[known:] for prompt in prompts])
         while waiting:
             under_way: list[tuple[int, Tree]] = []  # by row
             try:
-                yield from self._serve(prompts, waiting, under_way, rows)
+                yield from self._serve(prompts, waiting, under_way, Store(rows, common), known)
             except torch.OutOfMemoryError:
                 if rows == 1:
                     raise
@@ -65,14 +66,13 @@ class Decoder:
         prompts: Sequence[list[int]],
         waiting: list[int],
         under_way: list[tuple[int, Tree]],
-        rows: int,
+        store: Store,
+        known: int,
     ) -> Iterator[tuple[int, Tree]]:
-        store = Store(rows)
-        known = self._read_common(store, prompts)
         while waiting or under_way:
-            free = rows - len(under_way)
+            free = store.height - len(under_way)
             # a few at a time: reading one prompt alone is slow
-            if waiting and free >= max(1, rows // 4):
+            if waiting and free >= max(1, store.height // 4):
                 for group in self._admit(prompts, waiting, free, known):
                     first = len(under_way)
                     under_way += group
@@ -171,20 +171,24 @@ class Decoder:
         return drawn
 
     @torch.inference_mode()
-    def _read_common(self, store: Store, prompts: Sequence[list[int]]) -> int:
-        """Read what all prompts begin with, for all rows, and return how many tokens that is."""
+    def _read_common(self, prompts: Sequence[list[int]]) -> tuple[int, Store | None]:
+        """Read what all prompts begin with, and return how many tokens that is."""
         low, high = min(prompts), max(prompts)  # what these two share, all between them share
         pairs = enumerate(zip(low, high, strict=False))
         known = next((place for place, (a, b) in pairs if a != b), len(low))
         known = min(known, *(len(prompt) - 1 for prompt in prompts))  # the last one is answered
-        if known and len(prompts) > 1:
-            self._read(store, 0, [Tree(low[:known], 1, 0)])
-            store.share(known)
-            return known
-        return 0
+        if not known or len(prompts) == 1:
+            return 0, None
+        common = Store(1)
+        self._read(common, 0, [Tree(low[:known], 1, 0)])
+        return known, common
 
     def _rows(self, prompts: Sequence[list[int]]) -> int:
-        """Return how many prompts fit into memory at a time, if no sample equals another."""
+        """Return how many prompts fit into memory at a time, if no sample equals another.
+
+        Args:
+            prompts: what is not common to all of them.
+        """
         sampling = self._sampling
         longest = max(map(len, prompts), default=0) + self._samples * sampling.max_tokens
         memory = _MEMORY

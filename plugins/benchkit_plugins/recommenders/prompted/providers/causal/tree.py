@@ -29,7 +29,7 @@ class Tree:
         written: tokens of each sample so far, without the one that ended it.
         tokens: tokens to be read next, ``int64[tokens]``.
         positions: how far each is from the prompt's beginning, ``int64[tokens]``.
-        sees: what of all tokens read so far, and of these, each sees, ``bool[tokens, all]``.
+        sees: what each sees of its row: tokens read so far, and these, ``bool[tokens, columns]``.
         branches: how many of the tokens to be read, the last ones, are ends of branches.
         seconds: wall time, its share of each step's.
     """
@@ -44,10 +44,9 @@ class Tree:
         self.begin(0)
 
     def begin(self, known: int) -> None:
-        """Read the prompt, of which the first tokens are known already."""
-        size = len(self.prompt)
-        self.tokens, self.positions = self.prompt[known:], np.arange(known, size)
-        self.sees: Bools = np.tri(size - known, size, known, dtype=np.bool_)
+        """Read the prompt but its first tokens, which are not in its row but known already."""
+        self.tokens, self.positions = self.prompt[known:], np.arange(known, len(self.prompt))
+        self.sees: Bools = np.tri(len(self.tokens), dtype=np.bool_)
         self.branches = 1
 
     @property
@@ -57,7 +56,7 @@ class Tree:
 
     @property
     def columns(self) -> int:
-        """Tokens read so far, those to be read next included."""
+        """Tokens of its row, those to be read next included."""
         return int(self.sees.shape[1])
 
     def uniforms(self) -> Floats:
