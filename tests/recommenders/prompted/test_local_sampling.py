@@ -126,6 +126,7 @@ def test_what_all_prompts_begin_with_takes_memory_once(monkeypatch: pytest.Monke
     common, rows = stores
     assert (common.height, rows.height) == (1, 5)
     assert common.used > 180 > 5 * rows.width
+    assert rows.common[0][0].shape[1] == common.used
 
 
 def test_memory_that_runs_out_makes_batches_smaller(monkeypatch: pytest.MonkeyPatch) -> None:

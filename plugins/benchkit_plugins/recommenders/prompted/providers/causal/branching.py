@@ -2,13 +2,15 @@
 
 Completions of one prompt share its tokens and whatever they have in common so far. All of a
 prompt's tokens lie in one row of a store, each once; a mask says which of them each new token
-continues (tree attention, https://arxiv.org/abs/2305.09781). What all prompts begin with lies in a
-store of its own, and one product serves all prompts there. New tokens of all prompts go through the
+continues (tree attention, https://arxiv.org/abs/2305.09781). What all prompts begin with lies
+elsewhere, once, and one product serves all prompts there. New tokens of all prompts go through the
 model as one sequence without padding; only attention sees them prompt by prompt.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -17,6 +19,8 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 from transformers import AttentionInterface, DynamicCache
 
 _NAME = "benchkit-branches"
+_Pair = tuple[Tensor, Tensor]  # keys and values of one layer
+_READING: ContextVar[Store] = ContextVar("what is read")
 
 
 class Store(DynamicCache):  # type: ignore[misc]
@@ -26,10 +30,11 @@ class Store(DynamicCache):  # type: ignore[misc]
 
     Args:
         rows: prompts at a time.
-        common: what all of them begin with, a store of one row; None for nothing. It is in no row.
+        common: keys and values of what all of them begin with, as `first_row` gives them; it is in
+            no row.
     """
 
-    def __init__(self, rows: int, common: Store | None = None) -> None:
+    def __init__(self, rows: int, common: Sequence[_Pair] = ()) -> None:
         super().__init__()
         self.height, self.width, self.common = rows, 0, common
         self.keys: list[Tensor] = []  # a layer each, [R, W, H, D]
@@ -61,27 +66,19 @@ class Store(DynamicCache):  # type: ignore[misc]
             self.values[layer_idx], value_states
         )
 
-    def attend(
-        self,
-        module: Any,  # noqa: ARG002
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        attention_mask: Tensor,
-        scaling: float | None = None,
-        **_: Any,
-    ) -> tuple[Tensor, None]:
-        """Attend in the layer whose keys and values were kept last, as transformers asks for it.
+    def seen(self) -> _Pair | None:
+        """Return what all rows see in the layer whose keys and values were kept last."""
+        return self.common[self.layer] if self.common else None
 
-        Args:
-            module: the layer; transformers hands it over.
-            query: as `attend` takes it, and so are `key`, `value`, `attention_mask`, `scaling`.
-        """
-        common = None
-        if self.common is not None:
-            part = (self.common.keys[self.layer], self.common.values[self.layer])
-            common = tuple(kept[0, : self.common.used].transpose(0, 1) for kept in part)
-        return attend(query, key, value, attention_mask, scaling, common), None
+    def first_row(self) -> list[_Pair]:
+        """Return keys and values of the first row, ``[H, columns, D or E]``, by layer."""
+        return [
+            (
+                keys[0, : self.used].transpose(0, 1).clone(memory_format=torch.contiguous_format),
+                values[0, : self.used].transpose(0, 1).clone(memory_format=torch.contiguous_format),
+            )
+            for keys, values in zip(self.keys, self.values, strict=True)
+        ]
 
     @torch.inference_mode()
     def move(self, source: int, target: int, columns: int) -> None:
@@ -108,23 +105,24 @@ class Store(DynamicCache):  # type: ignore[misc]
 
 
 def attend(
+    module: Any,  # noqa: ARG001
     query: Tensor,
     key: Tensor,
     value: Tensor,
     attention_mask: Tensor,
     scaling: float | None = None,
-    common: tuple[Tensor, ...] | None = None,
-) -> Tensor:
-    """Attend from tokens in one sequence to what each sees of its prompt's row.
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """Attend from tokens in one sequence to what each sees of its prompt's row, and what all see.
 
     Args:
+        module: the layer; transformers hands it over.
         query: ``[1, query heads, tokens, D]``, row by row.
         key: ``[rows, heads, columns, D]``.
         value: ``[rows, heads, columns, E]``.
         attention_mask: what the n-th token of a row sees, ``bool[rows, 1, n, columns]``; padding
             sees nothing.
         scaling: of the products; None for 1 / sqrt(D).
-        common: keys and values that all see, ``[heads, common, D]`` and ``[heads, common, E]``.
 
     Returns:
         ``[1, tokens, query heads, E]``.
@@ -137,12 +135,14 @@ def attend(
     folded = padded.view(rows, places, heads, shares, -1).permute(0, 2, 3, 1, 4)  # [B, H, G, C, D]
     folded = folded.flatten(2, 3)  # [B, H, G * C, D]
     mask = attention_mask.repeat(1, 1, shares, 1)
+    common = _READING.get().seen()
     if common is None:
         found = F.scaled_dot_product_attention(folded, key, value, attn_mask=mask, scale=scaling)
     else:
         found = _both(folded, key, value, mask, scaling or folded.shape[3] ** -0.5, common)
-    unfolded = found.view(rows, heads, shares, places, -1).permute(0, 3, 1, 2, 4)  # [B, C, H, G, E]
-    return unfolded.flatten(2, 3)[real][None]
+    unfolded = found.reshape(rows, heads, shares, places, -1)
+    unfolded = unfolded.permute(0, 3, 1, 2, 4).flatten(2, 3)  # [B, C, H * G, E]
+    return unfolded[real][None], None
 
 
 def _both(
@@ -151,7 +151,7 @@ def _both(
     value: Tensor,
     mask: Tensor,
     scaling: float,
-    common: tuple[Tensor, ...],
+    common: _Pair,
 ) -> Tensor:
     """Return what queries find in rows of their own and in what is common, ``[B, H, N, E]``."""
     rows, heads, count, _ = query.shape
@@ -183,15 +183,18 @@ def read_tree(
     Returns:
         Logits, ``[asked, vocabulary]``.
     """
-    AttentionInterface.register(_NAME, store.attend)
-    out = model(
-        input_ids=tokens[None],
-        position_ids=positions[None],
-        attention_mask=mask,
-        past_key_values=store,
-        use_cache=True,
-        logits_to_keep=asked,
-    )
+    before = _READING.set(store)
+    try:
+        out = model(
+            input_ids=tokens[None],
+            position_ids=positions[None],
+            attention_mask=mask,
+            past_key_values=store,
+            use_cache=True,
+            logits_to_keep=asked,
+        )
+    finally:
+        _READING.reset(before)
     logits: Tensor = out.logits[0]
     return logits
 
@@ -207,7 +210,7 @@ def teach(model: Any) -> int | None:
     expected = model(input_ids=told, use_cache=False).logits[:, 1:]  # [2, 2, V]
     try:
         common = Store(1)
-        AttentionInterface.register(_NAME, common.attend)
+        AttentionInterface.register(_NAME, attend)
         model.set_attn_implementation(_NAME)
         found = _small_tree(model, common, told)
         rounding = torch.finfo(found.dtype).eps ** 0.5 * expected.abs().max()
@@ -229,7 +232,7 @@ def _small_tree(model: Any, common: Store, told: Tensor) -> Tensor:
     sees = torch.eye(4, dtype=torch.bool, device=device)
     sees[2, 0] = sees[3, 1] = True
     columns = torch.arange(4, device=device)
-    store = Store(1, common)
+    store = Store(1, common.first_row())
     store.aim(slice(0, 1), torch.stack([columns * 0, columns]), 4)
     positions = torch.tensor([1, 1, 2, 2], device=device)
     asked = torch.tensor([0, 2, 1, 3], device=device)

@@ -171,17 +171,19 @@ class Decoder:
         return drawn
 
     @torch.inference_mode()
-    def _read_common(self, prompts: Sequence[list[int]]) -> tuple[int, Store | None]:
-        """Read what all prompts begin with, and return how many tokens that is."""
+    def _read_common(
+        self, prompts: Sequence[list[int]]
+    ) -> tuple[int, Sequence[tuple[Tensor, Tensor]]]:
+        """Read what all prompts begin with; return how many tokens that is, and what to keep."""
         low, high = min(prompts), max(prompts)  # what these two share, all between them share
         pairs = enumerate(zip(low, high, strict=False))
         known = next((place for place, (a, b) in pairs if a != b), len(low))
         known = min(known, *(len(prompt) - 1 for prompt in prompts))  # the last one is answered
         if not known or len(prompts) == 1:
-            return 0, None
+            return 0, ()
         common = Store(1)
         self._read(common, 0, [Tree(low[:known], 1, 0)])
-        return known, common
+        return known, common.first_row()
 
     def _rows(self, prompts: Sequence[list[int]]) -> int:
         """Return how many prompts fit into memory at a time, if no sample equals another.
