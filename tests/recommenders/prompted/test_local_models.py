@@ -130,6 +130,19 @@ def test_estimates_grow_with_the_work(tmp_path: Path) -> None:
     assert asking.seconds > 0
 
 
+def test_what_all_prompts_begin_with_takes_its_time_once(tmp_path: Path) -> None:
+    local = Local(PromptedConfig(), tmp_path)
+    users = [Message("user", word) for word in "abc"]
+    long = Message("system", "word " * 700)
+    own = [(Message("system", f"{long.content} {user.content}"), user) for user in users]
+    shared = local.asking([(long, user) for user in users], SAMPLING)
+    apart = local.asking(own, SAMPLING)
+    assert shared.tokens == pytest.approx(apart.tokens, rel=0.01)
+    alone = local.asking([(users[0],)], SAMPLING), local.asking([(long, users[0])], SAMPLING)
+    reading = alone[1].seconds - alone[0].seconds
+    assert apart.seconds - shared.seconds == pytest.approx(2 * reading, rel=0.05)
+
+
 def test_beforehand_nothing_heavy_is_imported() -> None:
     code = (
         "import sys; from pathlib import Path;"

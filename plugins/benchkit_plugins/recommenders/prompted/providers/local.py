@@ -82,7 +82,9 @@ class Local(Provider):
         read = sum(map(_talk_tokens, prompts))
         drawn = sampling.samples if sampling.temperature else 1  # the likeliest is computed once
         written = len(prompts) * drawn * sampling.max_tokens
-        seconds = read / _READING + written / _WRITING
+        # what all begin with is read once
+        known = _common_tokens(prompts) * (len(prompts) - 1)
+        seconds = (read - known) / _READING + written / _WRITING
         return Work(calls=len(prompts), tokens=read + written, seconds=seconds)
 
     def status(self, course: Course) -> Status:
@@ -179,6 +181,11 @@ class Local(Provider):
 def _talk_tokens(conversation: Conversation) -> int:
     # a few more for the template around each message
     return sum(estimated_tokens(message.content) + 5 for message in conversation)
+
+
+def _common_tokens(prompts: Sequence[Conversation]) -> int:
+    firsts = {talk[0] for talk in prompts}
+    return estimated_tokens(firsts.pop().content) if len(firsts) == 1 else 0
 
 
 def _tokens_of(example: Example) -> int:

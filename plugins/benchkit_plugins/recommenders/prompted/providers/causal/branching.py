@@ -72,13 +72,8 @@ class Store(DynamicCache):  # type: ignore[misc]
 
     def first_row(self) -> list[_Pair]:
         """Return keys and values of the first row, ``[H, columns, D or E]``, by layer."""
-        return [
-            (
-                keys[0, : self.used].transpose(0, 1).clone(memory_format=torch.contiguous_format),
-                values[0, : self.used].transpose(0, 1).clone(memory_format=torch.contiguous_format),
-            )
-            for keys, values in zip(self.keys, self.values, strict=True)
-        ]
+        pairs = zip(self.keys, self.values, strict=True)
+        return [(self._laid_out(keys), self._laid_out(values)) for keys, values in pairs]
 
     @torch.inference_mode()
     def move(self, source: int, target: int, columns: int) -> None:
@@ -89,6 +84,9 @@ class Store(DynamicCache):  # type: ignore[misc]
     def bytes_per_token(self) -> int:
         """Return what a token takes in all layers."""
         return sum(kept[0, 0].nbytes for kept in (*self.keys, *self.values))
+
+    def _laid_out(self, kept: Tensor) -> Tensor:
+        return kept[0, : self.used].transpose(0, 1).contiguous()  # [H, columns, D]
 
     def _put(self, kept: Tensor, new: Tensor) -> Tensor:
         kept[self.places[0], self.places[1]] = new[0].transpose(0, 1)  # [N, H, D]
