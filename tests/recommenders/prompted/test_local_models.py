@@ -143,6 +143,15 @@ def test_what_all_prompts_begin_with_takes_its_time_once(tmp_path: Path) -> None
     assert apart.seconds - shared.seconds == pytest.approx(2 * reading, rel=0.05)
 
 
+def test_what_all_examples_begin_with_is_learnt_from_once_a_step(tmp_path: Path) -> None:
+    local = Local(PromptedConfig(batch_size=2, epochs=1), tmp_path)
+    long = Message("system", "word " * 700)
+    four = [Example((long, Message("user", word)), "c") for word in "abcd"]
+    one, two, all_four = (local.work(Pairs(four[:n], [])).seconds for n in (1, 2, 4))
+    assert two < 1.1 * one
+    assert all_four == pytest.approx(2 * two, rel=0.01)
+
+
 def test_beforehand_nothing_heavy_is_imported() -> None:
     code = (
         "import sys; from pathlib import Path;"

@@ -162,6 +162,11 @@ def test_models_that_read_no_trees_are_asked_by_generate(kind: str, values: Any)
     assert [list(answer.texts) for answer in found] == [texts * 4 for texts in expected]
 
 
+@pytest.mark.filterwarnings("error")
+def test_transformers_has_nothing_to_warn_of() -> None:
+    drawn(tiny.model(), PROMPTS, Sampling(2, temperature=1.0, top_p=1.0, max_tokens=3, seed=0))
+
+
 def test_what_does_not_fit_is_answered_by_nothing() -> None:
     from benchkit_plugins.recommenders.prompted.providers.causal.sampling import Sampler
 

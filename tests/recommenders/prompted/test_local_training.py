@@ -145,10 +145,10 @@ def test_what_memory_there_is_changes_only_rounding(
     expected = load(trained(one, course_of(one)))
     inner = lora.Trainer._loss
 
-    def short(self: Any, part: Any) -> Any:
+    def short(self: Any, part: Any, *rest: Any) -> Any:
         if len(part) > 1 and self.model.training:
             raise torch.OutOfMemoryError
-        return inner(self, part)
+        return inner(self, part, *rest)
 
     monkeypatch.setattr(lora.Trainer, "_loss", short)
     told: list[str] = []
@@ -177,6 +177,59 @@ def test_only_answers_are_learnt(model: str) -> None:
         labels[:, : -lesson.answer] = -100
         expected += base.model(tokens, labels=labels).loss.item() * lesson.answer
     assert trainer._loss(given).item() == pytest.approx(expected, rel=1e-4)
+
+
+def gradients(kind: str, shared: bool, **values: Any) -> tuple[float, float, list[Any]]:
+    """Return training loss, validation loss and gradients of adapters that change something."""
+    import torch
+
+    from benchkit_plugins.recommenders.prompted.providers.causal import lessons, loading, lora
+
+    base = loading.assembled(tiny.model(kind, **values), tiny.tokenizer())
+    given = lessons.lessons_of(EXAMPLES, base.chat, base.context, pytest.fail)
+    assert lessons.known_length(given) > 3
+    recipe = lora.Recipe(8, 32, 0.0, 0.01, 1, 4)
+    trainer = lora.Trainer(lora.adapted(base.model, recipe, 0), recipe, 0, print)
+    generator = torch.Generator().manual_seed(1)
+    for variable in trainer.variables:
+        torch.nn.init.normal_(variable, std=0.1, generator=generator)
+    trainer._continues = trainer._continues and shared
+    trainer.model.train()
+    loss = trainer._gradients(given)
+    return loss, trainer._validate(given), [variable.grad for variable in trainer.variables]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [("llama", {}), ("gpt2", {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0})],
+)
+def test_what_lessons_begin_with_is_read_once_and_learnt_from_as_often(
+    kind: str, values: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchkit_plugins.recommenders.prompted.providers.causal import beginning, lora
+
+    expected = gradients(kind, shared=False, **values)
+    read: list[int] = []
+    inner = beginning.Beginning.__init__
+
+    def counted(self: Any, model: Any, tokens: Any) -> None:
+        read.append(len(tokens))
+        inner(self, model, tokens)
+
+    monkeypatch.setattr(beginning.Beginning, "__init__", counted)
+    monkeypatch.setitem(lora._TOKENS, "cpu", 60)  # several parts a step
+    loss, checked, found = gradients(kind, shared=True, **values)
+    assert len(read) == 3, "proved once, learnt from once, validated once"
+    assert loss == pytest.approx(expected[0], rel=1e-5)
+    assert checked == pytest.approx(expected[1], rel=1e-5)
+    for one, other in zip(found, expected[2], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
+    assert any(float(each.abs().max()) > 0.01 for each in found)
+
+
+def test_a_model_that_looks_back_only_so_far_reads_each_lesson_whole() -> None:
+    shared, alone = (gradients("mistral", each, sliding_window=8) for each in (True, False))
+    assert shared[:2] == alone[:2]
 
 
 def test_what_is_too_long_loses_its_beginning_and_is_told(model: str) -> None:

@@ -71,11 +71,14 @@ class Local(Provider):
 
     def work(self, pairs: Pairs) -> Work:
         """Return the tokens of all epochs, validation included."""
-        epochs = self.config.epochs or 5
-        learnt = epochs * sum(map(_tokens_of, pairs.train))
-        checked = epochs * sum(map(_tokens_of, pairs.validation))
-        seconds = learnt / _TRAINING + checked / _READING
-        return Work(calls=1, tokens=learnt + checked, seconds=seconds)
+        train, held_out, epochs = pairs.train, pairs.validation, self.config.epochs or 5
+        common = _common_tokens([example.prompt for example in (*train, *held_out)])
+        learnt, checked = (sum(map(_tokens_of, part)) for part in (train, held_out))
+        # what all begin with is read once a step, and once by validation
+        steps = -(-len(train) // self.config.batch_size)
+        seconds = (learnt - common * (len(train) - steps)) / _TRAINING
+        seconds += (checked - common * max(0, len(held_out) - 1)) / _READING
+        return Work(calls=1, tokens=epochs * (learnt + checked), seconds=epochs * seconds)
 
     def asking(self, prompts: Sequence[Conversation], sampling: Sampling) -> Work:
         """Return the prompts' tokens, and as many new ones as there can be."""

@@ -18,6 +18,8 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 from transformers import AttentionInterface, DynamicCache
 
+from benchkit_plugins.recommenders.prompted.providers.causal.loading import cache_argument
+
 _NAME = "benchkit-branches"
 _Pair = tuple[Tensor, Tensor]  # keys and values of one layer
 _READING: ContextVar[Store] = ContextVar("what is read")
@@ -187,9 +189,9 @@ def read_tree(
             input_ids=tokens[None],
             position_ids=positions[None],
             attention_mask=mask,
-            past_key_values=store,
             use_cache=True,
             logits_to_keep=asked,
+            **{cache_argument(model): store},
         )
     finally:
         _READING.reset(before)

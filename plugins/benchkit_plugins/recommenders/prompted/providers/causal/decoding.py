@@ -13,7 +13,11 @@ from torch import Tensor
 
 from benchkit_plugins.recommenders.prompted.providers.causal.branching import Store, read_tree
 from benchkit_plugins.recommenders.prompted.providers.causal.loading import Causal
-from benchkit_plugins.recommenders.prompted.providers.causal.tree import Ints, Tree
+from benchkit_plugins.recommenders.prompted.providers.causal.tree import (
+    Ints,
+    Tree,
+    common_length,
+)
 from benchkit_plugins.recommenders.prompted.providers.contract import Sampling
 
 _SAMPLES = {"cpu": 320, "mps": 640, "cuda": 2560}  # at a time, where memory permits
@@ -175,14 +179,12 @@ class Decoder:
         self, prompts: Sequence[list[int]]
     ) -> tuple[int, Sequence[tuple[Tensor, Tensor]]]:
         """Read what all prompts begin with; return how many tokens that is, and what to keep."""
-        low, high = min(prompts), max(prompts)  # what these two share, all between them share
-        pairs = enumerate(zip(low, high, strict=False))
-        known = next((place for place, (a, b) in pairs if a != b), len(low))
-        known = min(known, *(len(prompt) - 1 for prompt in prompts))  # the last one is answered
+        # the last one of each is answered
+        known = min(common_length(prompts), *(len(prompt) - 1 for prompt in prompts))
         if not known or len(prompts) == 1:
             return 0, ()
         common = Store(1)
-        self._read(common, 0, [Tree(low[:known], 1, 0)])
+        self._read(common, 0, [Tree(prompts[0][:known], 1, 0)])
         return known, common.first_row()
 
     def _rows(self, prompts: Sequence[list[int]]) -> int:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from benchkit.contracts.prompted import Example
 from benchkit_plugins.recommenders.prompted.providers.causal.chat import Chat
-from benchkit_plugins.recommenders.prompted.providers.causal.tree import Ints
+from benchkit_plugins.recommenders.prompted.providers.causal.tree import Ints, common_length
 
 _SORTED = 16  # batches that are drawn at a time and then sorted by length
 _IGNORED = -100  # what torch's cross-entropy leaves out
@@ -35,8 +35,9 @@ class Page:
     """Lessons that are read together, padded in front, so that answers end together.
 
     Attributes:
-        tokens: ``int64[lessons, longest]``.
-        mask: which of them are no padding, ``int64[lessons, longest]``; None where all are.
+        tokens: those to be read, ``int64[lessons, longest]``.
+        mask: which of those read before and of these are no padding, ``int64[lessons, known +
+            longest]``; None where all are.
         positions: how far each is from its lesson's beginning, ``int64[lessons, longest]``.
         targets: tokens to be predicted, ``int64[lessons, longest answer]``; -100 where none is.
     """
@@ -85,22 +86,36 @@ def batches(lessons: Sequence[Lesson], size: int, rng: np.random.Generator) -> l
     return [found[place] for place in rng.permutation(len(found))]
 
 
-def padded(lessons: Sequence[Lesson], device: torch.device) -> Page:
-    """Return lessons laid out to be read together."""
-    longest = max(len(lesson.tokens) for lesson in lessons)
+def known_length(lessons: Sequence[Lesson]) -> int:
+    """Return how many tokens all lessons begin with, up to where one has to be answered."""
+    asked = (len(lesson.tokens) - lesson.answer - 1 for lesson in lessons)
+    return min(common_length([lesson.tokens for lesson in lessons]), *asked)
+
+
+def padded(lessons: Sequence[Lesson], device: torch.device, known: int = 0) -> Page:
+    """Return lessons laid out to be read together.
+
+    Args:
+        lessons: at least one.
+        device: where to.
+        known: tokens at the beginning of each that have been read already.
+    """
+    longest = max(len(lesson.tokens) for lesson in lessons) - known
     widest = max(lesson.answer for lesson in lessons)
     tokens = torch.zeros(len(lessons), longest, dtype=torch.int64)  # [B, T]
     mask = torch.zeros_like(tokens)  # [B, T]
     targets = torch.full((len(lessons), widest), _IGNORED)  # [B, A]
     for row, lesson in enumerate(lessons):
-        tokens[row, longest - len(lesson.tokens) :] = torch.tensor(lesson.tokens)
-        mask[row, longest - len(lesson.tokens) :] = 1
+        new = lesson.tokens[known:]
+        tokens[row, longest - len(new) :] = torch.tensor(new)
+        mask[row, longest - len(new) :] = 1
         targets[row, widest - lesson.answer :] = torch.tensor(lesson.tokens[-lesson.answer :])
-    positions = (mask.cumsum(1) - 1).clamp(min=0)  # [B, T]
+    positions = known + (mask.cumsum(1) - 1).clamp(min=0)  # [B, T]
+    seen = torch.cat([mask.new_ones(len(lessons), known), mask], dim=1)  # [B, known + T]
     return Page(
         tokens.to(device),
         # without padding attention needs no mask, and is quicker
-        None if bool(mask.all()) else mask.to(device),
+        None if bool(mask.all()) else seen.to(device),
         positions.to(device),
         targets.to(device),
     )

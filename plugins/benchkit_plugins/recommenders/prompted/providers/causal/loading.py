@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import io
 import warnings
 from collections.abc import Iterator
@@ -83,6 +84,16 @@ def assembled(model: Any, tokenizer: Any) -> Causal:
     stops = ends if isinstance(ends, list) else [ends]
     context = getattr(model.config, "max_position_embeddings", None) or 1 << 20
     return Causal(model.eval().requires_grad_(False), Chat(tokenizer, stops), context)
+
+
+def cache_argument(model: Any) -> str:
+    """Return what a model calls the cache that it is given: transformers renamed it in version 5.
+
+    Args:
+        model: of transformers, or with adapters by peft, which passes on what it does not know.
+    """
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return "cache" if "cache" in inspect.signature(inner.forward).parameters else "past_key_values"
 
 
 def _read(folder: Path, gguf: str | None) -> tuple[Any, Any]:

@@ -4,7 +4,8 @@ The model's weights stay as they are; peft puts adapters where it does by defaul
 architecture (Llama: the projections of queries and values; where it knows none, all linear layers).
 Settings are the paper's for Llama: rank 8, alpha 32, dropout 0.05, learning rate 1e-4, 5 epochs.
 What the paper leaves open is ours: AdamW without decay of weights, the learning rate falling
-linearly to 0, gradients clipped to norm 1, 16 examples a step, the best epoch's adapter kept.
+linearly to 0, gradients clipped to norm 1, 16 examples a step, the best epoch's adapter kept. What
+all examples of a step begin with is read once.
 """
 
 from __future__ import annotations
@@ -24,8 +25,14 @@ from benchkit_plugins.language_models.batching import batches_by_length
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
 from benchkit_plugins.recommenders.neural.hardware import seeded
 from benchkit_plugins.recommenders.neural.training import show_time
-from benchkit_plugins.recommenders.prompted.providers.causal.lessons import Lesson, batches, padded
-from benchkit_plugins.recommenders.prompted.providers.causal.loading import quiet
+from benchkit_plugins.recommenders.prompted.providers.causal.beginning import Beginning, continues
+from benchkit_plugins.recommenders.prompted.providers.causal.lessons import (
+    Lesson,
+    batches,
+    known_length,
+    padded,
+)
+from benchkit_plugins.recommenders.prompted.providers.causal.loading import cache_argument, quiet
 
 _TOKENS = {"cpu": 1024, "mps": 4096, "cuda": 16384}  # read at a time, padding included
 _KEEP_EVERY = 60.0  # seconds of training that a kill may cost
@@ -107,6 +114,7 @@ class Trainer:
         self.network = torch.nn.ParameterList(self.variables)
         self.optimizer = torch.optim.AdamW(self.variables, recipe.learning_rate, weight_decay=0)
         self.parts = 1
+        self._continues = continues(model)
         self.state = State()
         self.best = self._copy()
 
@@ -175,11 +183,19 @@ class Trainer:
         """Add up the gradients of the mean loss over the parts of a batch; return the sum."""
         answers = sum(lesson.answer for lesson in batch)
         total = torch.zeros((), device=self.device)
+        known, beginning = self._beginning(batch)
         for part in self._split(batch):
-            loss = self._loss(part)
+            loss = self._loss(part, known, beginning)
             torch.autograd.backward(loss / answers)
             total += loss.detach()
+        if beginning is not None:
+            beginning.backward()
         return float(total)
+
+    def _beginning(self, lessons: Sequence[Lesson]) -> tuple[int, Beginning | None]:
+        """Read what all lessons begin with, and return how many tokens that is."""
+        known = known_length(lessons) if len(lessons) > 1 and self._continues else 0
+        return known, Beginning(self.model, lessons[0].tokens[:known]) if known else None
 
     def _split(self, batch: Sequence[Lesson]) -> Iterator[list[Lesson]]:
         """Yield lessons of similar length, as many at a time as memory permits."""
@@ -187,19 +203,24 @@ class Trainer:
         for rows in batches_by_length(lengths, _TOKENS[self.device.type] // self.parts):
             yield [batch[row] for row in rows]
 
-    def _loss(self, part: Sequence[Lesson]) -> Tensor:
-        """Return the sum of the answer tokens' losses."""
-        page = padded(part, self.device)
+    def _loss(
+        self, part: Sequence[Lesson], known: int = 0, beginning: Beginning | None = None
+    ) -> Tensor:
+        """Return the sum of the answer tokens' losses; `beginning` has read the first tokens."""
+        page = padded(part, self.device, known)
         longest, answers = page.tokens.shape[1], page.targets.shape[1]
         # answers stand at the end: of the prompts no logits are computed. As places, not as a
         # number: a slice would be multiplied lesson by lesson, which is slow.
         asked = torch.arange(longest - answers - 1, longest - 1, device=self.device)
+        cached: dict[str, Any] = {"use_cache": beginning is not None}
+        if beginning is not None:
+            cached[cache_argument(self.model)] = beginning.cache(len(part))
         logits = self.model(
             input_ids=page.tokens,
             attention_mask=page.mask,
             position_ids=page.positions,
-            use_cache=False,
             logits_to_keep=asked,
+            **cached,
         ).logits  # [B, A, V]
         return torch.nn.functional.cross_entropy(
             logits.flatten(0, 1).float(), page.targets.flatten(), reduction="sum"
@@ -219,8 +240,11 @@ class Trainer:
         """Return the mean loss of the held-out answers' tokens, NaN where there are none."""
         self.model.eval()
         answers = sum(lesson.answer for lesson in held_out)
-        total = sum(float(self._loss(part)) for part in self._split(held_out))
-        return total / answers if answers else math.nan
+        if not answers:
+            return math.nan
+        known, beginning = self._beginning(held_out)
+        total = sum(float(self._loss(part, known, beginning)) for part in self._split(held_out))
+        return total / answers
 
     def _copy(self) -> dict[str, Tensor]:
         return {name: value.clone() for name, value in self.network.state_dict().items()}

@@ -13,6 +13,13 @@ Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 
+def common_length(texts: Sequence[Sequence[int]]) -> int:
+    """Return how many tokens all texts begin with; there is one text at least."""
+    low, high = min(texts), max(texts)  # what these two share, all between them share
+    pairs = enumerate(zip(low, high, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), len(low))
+
+
 class Tree:
     """Samples of one prompt; those that have drawn the same so far share a branch.
 

@@ -1,0 +1,83 @@
+"""What all lessons of a step begin with, read once for all of them.
+
+The loss and its gradients are those of lessons read one by one; only what is dropped at random is
+shared. Where prompts list a catalog's categories, that is most of what there is to read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchkit_plugins.recommenders.prompted.providers.causal.loading import cache_argument
+
+
+class Beginning:
+    """Keys and values of tokens that many texts begin with, and the gradients that reach them.
+
+    Texts are learnt from in parts. Each part's gradients end at copies of the keys and values; once
+    all parts are done, `backward` takes their sum through the beginning itself.
+
+    Args:
+        model: of transformers, one that `continues`.
+        tokens: the beginning, at least one.
+    """
+
+    def __init__(self, model: Any, tokens: Sequence[int]) -> None:
+        from transformers import DynamicCache
+
+        made = DynamicCache()
+        ids = torch.tensor([tokens], device=model.device)  # [1, P]
+        model(input_ids=ids, use_cache=True, logits_to_keep=1, **{cache_argument(model): made})
+        self._read = [kept for layer in made.layers for kept in (layer.keys, layer.values)]
+        self._copies = [kept.detach().requires_grad_(kept.requires_grad) for kept in self._read]
+
+    def cache(self, texts: int) -> Any:
+        """Return a fresh cache that holds the beginning of so many texts."""
+        from transformers import DynamicCache
+
+        cache = DynamicCache()
+        pairs = zip(self._copies[::2], self._copies[1::2], strict=True)
+        for layer, (keys, values) in enumerate(pairs):  # [1, H, P, D] each
+            cache.update(keys.expand(texts, -1, -1, -1), values.expand(texts, -1, -1, -1), layer)
+        return cache
+
+    def backward(self) -> None:
+        """Add the gradients of all parts so far to those of the model's variables."""
+        reached: list[tuple[Tensor, Tensor]] = [
+            (made, copy.grad)
+            for made, copy in zip(self._read, self._copies, strict=True)
+            if copy.grad is not None
+        ]
+        if reached:
+            made, gradients = zip(*reached, strict=True)
+            torch.autograd.backward(made, gradients)
+
+
+@torch.no_grad()
+def continues(model: Any) -> bool:
+    """Return whether a model reads on behind a beginning as if it had read all at once.
+
+    One that looks back only so far, or remembers otherwise than by keys and values, does not. The
+    proof is a short text, read both ways.
+    """
+    if getattr(model.config, "sliding_window", None):
+        return False
+    text = torch.tensor([[5, 7, 8, 9]], device=model.device) % model.config.vocab_size
+    training = model.training
+    model.eval()
+    try:
+        expected = model(input_ids=text, use_cache=False).logits[:, 2:]  # [1, 2, V]
+        cache = Beginning(model, text[0, :2].tolist()).cache(1)
+        places = torch.arange(2, 4, device=model.device)[None]
+        given = {"position_ids": places, "use_cache": True, cache_argument(model): cache}
+        found = model(input_ids=text[:, 2:], **given).logits
+        rounding = torch.finfo(found.dtype).eps ** 0.5 * expected.abs().max()
+        return bool((found - expected).abs().max() <= rounding)
+    except Exception:  # whatever it says, it does not continue
+        return False
+    finally:
+        model.train(training)
