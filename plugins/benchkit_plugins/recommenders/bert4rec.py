@@ -101,7 +101,7 @@ class LLM2BERT4Rec(Initialised, BERT4Rec):
     """BERT4Rec whose item embeddings start as reduced embeddings of the items' texts.
 
     The paper's best values come with the offline embedder, not with the paper's own: a paid one
-    is used only when it is named (`--set embedder=openai`).
+    is used only when it is named (`--embedder openai`).
     """
 
     name = "llm2bert4rec"

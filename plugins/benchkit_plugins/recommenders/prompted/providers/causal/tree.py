@@ -13,7 +13,7 @@ Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 
-def common_length(texts: Sequence[Sequence[int]]) -> int:
+def common_length(texts: Sequence[list[int]]) -> int:
     """Return how many tokens all texts begin with; there is one text at least."""
     low, high = min(texts), max(texts)  # what these two share, all between them share
     pairs = enumerate(zip(low, high, strict=False))
