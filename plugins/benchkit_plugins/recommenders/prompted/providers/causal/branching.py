@@ -39,8 +39,9 @@ class Store(DynamicCache):  # type: ignore[misc]
     def __init__(self, rows: int, common: Sequence[_Pair] = ()) -> None:
         super().__init__()
         self.height, self.width, self.common = rows, 0, common
-        self.keys: list[Tensor] = []  # a layer each, [R, W, H, D]
-        self.values: list[Tensor] = []  # [R, W, H, E]
+        # a layer each; columns of one head follow one another, or products would copy them
+        self.keys: list[Tensor] = []  # [R, H, W, D]
+        self.values: list[Tensor] = []  # [R, H, W, E]
 
     def aim(self, rows: slice, places: Tensor, width: int) -> None:
         """Say where the tokens of the next call belong.
@@ -75,32 +76,29 @@ class Store(DynamicCache):  # type: ignore[misc]
     def first_row(self) -> list[_Pair]:
         """Return keys and values of the first row, ``[H, columns, D or E]``, by layer."""
         pairs = zip(self.keys, self.values, strict=True)
-        return [(self._laid_out(keys), self._laid_out(values)) for keys, values in pairs]
+        return [(keys[0, :, : self.used], values[0, :, : self.used]) for keys, values in pairs]
 
     @torch.inference_mode()
     def move(self, source: int, target: int, columns: int) -> None:
         """Copy the first columns of a row into another."""
         for kept in (*self.keys, *self.values):
-            kept[target, :columns] = kept[source, :columns]
+            kept[target, :, :columns] = kept[source, :, :columns]
 
     def bytes_per_token(self) -> int:
         """Return what a token takes in all layers."""
-        return sum(kept[0, 0].nbytes for kept in (*self.keys, *self.values))
-
-    def _laid_out(self, kept: Tensor) -> Tensor:
-        return kept[0, : self.used].transpose(0, 1).contiguous()  # [H, columns, D]
+        return sum(kept[0, :, 0].nbytes for kept in (*self.keys, *self.values))
 
     def _put(self, kept: Tensor, new: Tensor) -> Tensor:
-        kept[self.places[0], self.places[1]] = new[0].transpose(0, 1)  # [N, H, D]
-        return kept[self.rows, : self.used].transpose(1, 2)  # [B, H, S, D]
+        kept[self.places[0], :, self.places[1]] = new[0].transpose(0, 1)  # [N, H, D]
+        return kept[self.rows, :, : self.used]  # [B, H, S, D]
 
     def _room(self, like: Tensor) -> Tensor:
         # zeros: what is masked is multiplied by 0, and may not be NaN
-        return like.new_zeros(self.height, self.width, like.shape[1], like.shape[3])
+        return like.new_zeros(self.height, like.shape[1], self.width, like.shape[3])
 
     def _widened(self, kept: Tensor) -> Tensor:
-        wider = kept.new_zeros(kept.shape[0], self.width, *kept.shape[2:])
-        wider[:, : kept.shape[1]] = kept
+        wider = kept.new_zeros(*kept.shape[:2], self.width, kept.shape[3])
+        wider[:, :, : kept.shape[2]] = kept
         return wider
 
 
