@@ -24,12 +24,15 @@ class Beginning:
     Args:
         model: of transformers, one that `continues`.
         tokens: the beginning, at least one.
+
+    Attributes:
+        length: how many tokens that is.
     """
 
     def __init__(self, model: Any, tokens: Sequence[int]) -> None:
         from transformers import DynamicCache
 
-        made = DynamicCache()
+        self.length, made = len(tokens), DynamicCache()
         ids = torch.tensor([tokens], device=model.device)  # [1, P]
         model(input_ids=ids, use_cache=True, logits_to_keep=1, **{cache_argument(model): made})
         self._read = [kept for layer in made.layers for kept in (layer.keys, layer.values)]

@@ -183,19 +183,19 @@ class Trainer:
         """Add up the gradients of the mean loss over the parts of a batch; return the sum."""
         answers = sum(lesson.answer for lesson in batch)
         total = torch.zeros((), device=self.device)
-        known, beginning = self._beginning(batch)
+        beginning = self._beginning(batch)
         for part in self._split(batch):
-            loss = self._loss(part, known, beginning)
+            loss = self._loss(part, beginning)
             torch.autograd.backward(loss / answers)
             total += loss.detach()
         if beginning is not None:
             beginning.backward()
         return float(total)
 
-    def _beginning(self, lessons: Sequence[Lesson]) -> tuple[int, Beginning | None]:
-        """Read what all lessons begin with, and return how many tokens that is."""
+    def _beginning(self, lessons: Sequence[Lesson]) -> Beginning | None:
+        """Read what all lessons begin with; None where that saves nothing."""
         known = known_length(lessons) if len(lessons) > 1 and self._continues else 0
-        return known, Beginning(self.model, lessons[0].tokens[:known]) if known else None
+        return Beginning(self.model, lessons[0].tokens[:known]) if known else None
 
     def _split(self, batch: Sequence[Lesson]) -> Iterator[list[Lesson]]:
         """Yield lessons of similar length, as many at a time as memory permits."""
@@ -203,11 +203,9 @@ class Trainer:
         for rows in batches_by_length(lengths, _TOKENS[self.device.type] // self.parts):
             yield [batch[row] for row in rows]
 
-    def _loss(
-        self, part: Sequence[Lesson], known: int = 0, beginning: Beginning | None = None
-    ) -> Tensor:
+    def _loss(self, part: Sequence[Lesson], beginning: Beginning | None = None) -> Tensor:
         """Return the sum of the answer tokens' losses; `beginning` has read the first tokens."""
-        page = padded(part, self.device, known)
+        page = padded(part, self.device, beginning.length if beginning else 0)
         longest, answers = page.tokens.shape[1], page.targets.shape[1]
         # answers stand at the end: of the prompts no logits are computed. As places, not as a
         # number: a slice would be multiplied lesson by lesson, which is slow.
@@ -242,8 +240,8 @@ class Trainer:
         answers = sum(lesson.answer for lesson in held_out)
         if not answers:
             return math.nan
-        known, beginning = self._beginning(held_out)
-        total = sum(float(self._loss(part, known, beginning)) for part in self._split(held_out))
+        beginning = self._beginning(held_out)
+        total = sum(float(self._loss(part, beginning)) for part in self._split(held_out))
         return total / answers
 
     def _copy(self) -> dict[str, Tensor]:
