@@ -90,7 +90,7 @@ def leaderboard(
             return _diagnosed(out, name, wanted)
         return _show(out, name, wanted, sort, columns, paper)
 
-    _print(of_each(results_of(out, dataset), show), style)
+    _print(of_each(results_of(out, dataset, here=False), show), style)
 
 
 def print_leaderboard(out: Path, dataset: str, rules: str) -> None:
@@ -99,7 +99,9 @@ def print_leaderboard(out: Path, dataset: str, rules: str) -> None:
     Raises:
         BenchkitError: nothing has been run on it.
     """
-    shown = _show(out, results_of(out, dataset)[0], Wanted(rules), None, None, paper=False)
+    shown = _show(
+        out, results_of(out, dataset, here=False)[0], Wanted(rules), None, None, paper=False
+    )
     _print([shown], "rich")
 
 

@@ -12,6 +12,7 @@ import click
 
 from benchkit.errors import BenchkitError, ConfigError, unknown_name
 from benchkit.stages.collect import Collected, collect, datasets
+from benchkit.stages.elsewhere import files
 from benchkit.stages.render.layout import Sheet
 from benchkit.stages.render.text import visible
 from benchkit.stages.selection import shortest
@@ -36,16 +37,22 @@ def wanted_options(command: _Command) -> _Command:
     return command
 
 
-def results_of(out: Path, dataset: str | None) -> list[str]:
+def results_of(out: Path, dataset: str | None, *, here: bool = True) -> list[str]:
     """Return the datasets to show.
+
+    Args:
+        out: folder of the leaderboards.
+        dataset: the one that is wanted; None for all.
+        here: only those with records; else those with a leaderboard's file, too.
 
     Raises:
         BenchkitError: there are no results, or none of that dataset.
     """
-    known = datasets(out)
+    known = datasets(out) if here else sorted({*datasets(out), *files(out)})
     if not known:
+        lacking = "kept lists" if here else "results"
         raise BenchkitError(
-            f"there are no results in {out} yet; `benchkit run --all --dataset "
+            f"there are no {lacking} in {out} yet; `benchkit run --all --dataset "
             f"{dataset or 'NAME'}` makes some, `benchkit list datasets` shows the names"
         )
     if dataset is None:
@@ -87,11 +94,12 @@ def collected(out: Path, dataset: str) -> Collected:
 
 
 def only(found: Collected, names: Sequence[str]) -> Collected:
-    """Return the results of some recommenders; of all without names.
+    """Return the results whose lists are here, of some recommenders; of all without names.
 
     Raises:
         ConfigError: one of them has none.
     """
+    found = replace(found, elsewhere=[])
     if not names:
         return found
     known = {record.identity.recommender["name"] for record in found.records}
@@ -113,7 +121,7 @@ def tables_of(found: Collected, out: Path, dataset: str) -> list[Table]:
     Raises:
         BenchkitError: there is none.
     """
-    every = tables(found.records, found.failures)
+    every = tables(found.records, found.failures, found.elsewhere)
     if not every:
         raise BenchkitError(
             f"no result for {dataset} in {out} can be used; "

@@ -40,8 +40,8 @@ def ask_again(out: Path, kept: Sequence[Record], asked: Collection[str], now: st
 def write_leaderboard(out: Path, dataset: str) -> list[str]:
     """Rebuild ``<dataset>.json`` and ``<dataset>.md`` under `out` from all records there.
 
-    The lock makes whoever writes last see every record written before. Nothing is written while
-    there is neither a record nor a failure.
+    Rows of the file whose records are elsewhere stay. The lock makes whoever writes last see every
+    record written before. Nothing is written while there is neither a record nor a failure.
 
     Returns:
         One sentence for each record or failure that could not be read.
@@ -53,7 +53,7 @@ def write_leaderboard(out: Path, dataset: str) -> list[str]:
         out.mkdir(parents=True, exist_ok=True)
         with FileLock(out / f".{dataset}.lock"):
             found = collect(out, dataset)
-            ranked = sorted_tables(tables(found.records, found.failures))
+            ranked = sorted_tables(tables(found.records, found.failures, found.elsewhere))
             if ranked:
                 first, *others = (table.as_dict() for table in ranked)
                 content = {**first, "other_tables": others}

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchkit.errors import StorageError
+from benchkit.stages import elsewhere
 from benchkit.stages import record as store
 from benchkit.stages.record import Failure, Identity, Record
+from benchkit.stages.tables import Table
 
 
 @dataclass
@@ -20,11 +22,13 @@ class Collected:
     Attributes:
         records: finished runs.
         failures: runs that ended without a record and have none since.
+        elsewhere: tables that came with the leaderboard's file.
         warnings: one sentence for each file that could not be read.
     """
 
     records: list[Record] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    elsewhere: list[Table] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -35,9 +39,13 @@ def datasets(out: Path) -> list[str]:
 
 
 def collect(out: Path, dataset: str) -> Collected:
-    """Read all records and failures of one dataset."""
+    """Read all records and failures of one dataset, and what its leaderboard's file holds."""
     folder = out / store.RECORDS / dataset
     found = Collected()
+    try:
+        found.elsewhere = elsewhere.read_tables(out / f"{dataset}.json", dataset)
+    except StorageError as error:
+        found.warnings.append(str(error))
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if _hidden(path):  # not yet finished, or on its way out
             continue

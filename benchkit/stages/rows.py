@@ -79,6 +79,12 @@ def key_of(run: Record | Failure) -> Key:
     return recommender["name"], recommender["distribution"], run.preset, overrides
 
 
+def key_of_row(row: Row) -> Key:
+    """Return the identity of a row."""
+    overrides = json.dumps(row.overrides, sort_keys=True)
+    return row.recommender, row.distribution, row.preset, overrides
+
+
 def overrides_of(run: Record | Failure) -> dict[str, Any]:
     """Return the values that the user set, as values."""
     return {name: run.identity.config.get(name, value) for name, value in run.overrides.items()}
@@ -199,9 +205,9 @@ def _means_of_some(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: fmean(part[name] for part in parts if name in part) for name in names}
 
 
-def in_vain(run: Record) -> bool:
+def in_vain(row: Row) -> bool:
     """Tell whether a search was over before a trial finished, and the preset stands."""
-    return bool(run.search) and run.search.get("best") is None
+    return bool(row.search) and row.search.get("best") is None
 
 
 def labels(known: Mapping[Key, Mapping[str, Any]]) -> dict[Key, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from benchkit.protocol import Ties
@@ -15,6 +15,7 @@ from benchkit.stages.rows import (
     average,
     current,
     in_vain,
+    key_of_row,
     labels,
     overrides_of,
     ties_of,
@@ -59,7 +60,11 @@ class Table:
         return asdict(self)
 
 
-def tables(records: Iterable[Record], failures: Iterable[Failure] = ()) -> list[Table]:
+def tables(
+    records: Iterable[Record],
+    failures: Iterable[Failure] = (),
+    elsewhere: Iterable[Table] = (),
+) -> list[Table]:
     """Return all tables, newest first; leave-one-out behind those that split by time, and those
     over some of the prompts behind those over all.
 
@@ -67,14 +72,30 @@ def tables(records: Iterable[Record], failures: Iterable[Failure] = ()) -> list[
 
     There is one for each set of tie orders that some row was run with, holding every row that
     was run with all of them.
+
+    Args:
+        records: all results here, the newest of a row counts.
+        failures: runs that ended without one.
+        elsewhere: tables of other machines; a row of theirs stands until it has been run here.
     """
-    groups: dict[tuple[str, ...], tuple[list[Record], list[Failure]]] = {}
+    groups: dict[tuple[str, ...], _Group] = {}
     for record in records:
-        groups.setdefault(_group(record.identity), ([], []))[0].append(record)
+        groups.setdefault(_group(record.identity), _Group()).records.append(record)
     for failure in failures:
-        groups.setdefault(_group(failure.identity), ([], []))[1].append(failure)
-    found = [table for group in groups.values() for table in _tables_of(*group)]
+        groups.setdefault(_group(failure.identity), _Group()).failures.append(failure)
+    for table in elsewhere:
+        groups.setdefault(_group_of(table), _Group()).elsewhere.append(table)
+    found = [table for group in groups.values() for table in _tables_of(group)]
     return sorted(found, key=_rank, reverse=True)
+
+
+@dataclass(frozen=True)
+class _Group:
+    """What is known of the same data and rules."""
+
+    records: list[Record] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    elsewhere: list[Table] = field(default_factory=list)
 
 
 def _rank(table: Table) -> tuple[bool, bool, bool, str, int]:
@@ -88,30 +109,56 @@ def _group(identity: Identity) -> tuple[str, ...]:
     return data["name"], data["fingerprint"], identity.protocol["rules"]
 
 
-def _tables_of(records: Sequence[Record], failures: Sequence[Failure]) -> list[Table]:
-    rows = current(records)
+def _group_of(table: Table) -> tuple[str, ...]:
+    return table.dataset, table.data["fingerprint"], table.protocol["rules"]
+
+
+def _tables_of(group: _Group) -> list[Table]:
+    rows = current(group.records)
     sets = {frozenset(ties_of(run) for run in runs) for runs in rows.values()}
-    lost = frozenset(ties_of(run) for run in failures).difference(*sets)
-    return [_table(rows, failures, ties) for ties in (*sets, *([lost] if lost else []))]
+    theirs = {frozenset(table.ties): table for table in group.elsewhere}
+    lost = frozenset(ties_of(run) for run in group.failures).difference(*sets, *theirs)
+    every = (*sets | set(theirs), *([lost] if lost else []))
+    found = (_table(rows, group, ties, theirs.get(ties)) for ties in every)
+    return [table for table in found if table.rows or table.failures]
 
 
 def _table(
-    rows: Mapping[Key, Sequence[Record]], failures: Sequence[Failure], ties: frozenset[Ties]
+    rows: Mapping[Key, Sequence[Record]],
+    group: _Group,
+    ties: frozenset[Ties],
+    theirs: Table | None,
 ) -> Table:
+    """Return the table over some tie orders.
+
+    Args:
+        rows: the runs that count, by row.
+        group: what is known of these data and rules.
+        ties: the tie orders.
+        theirs: the same table of other machines, if there is one.
+    """
     chosen = {
         key: [run for run in runs if ties_of(run) in ties]
         for key, runs in rows.items()
         if ties <= {ties_of(run) for run in runs}
     }
-    lost = missing(chosen, [failure for failure in failures if ties_of(failure) in ties])
-    overrides = {key: overrides_of(found[-1]) for key, found in lost.items()}
-    names = labels({**overrides, **{key: overrides_of(runs[-1]) for key, runs in chosen.items()}})
-    names |= {key: _not_tuned(names[key]) for key, runs in chosen.items() if in_vain(runs[-1])}
-    averaged = [replace(average(runs), label=names[key]) for key, runs in chosen.items()]
-    failed = [failed_row(names[key], found) for key, found in lost.items()]
+    lost = missing(chosen, [failure for failure in group.failures if ties_of(failure) in ties])
+    found = _others(theirs, group.records) | {k: average(runs) for k, runs in chosen.items()}
+    overrides = {key: overrides_of(failures[-1]) for key, failures in lost.items()}
+    names = labels({**overrides, **{key: row.overrides for key, row in found.items()}})
+    names |= {key: _not_tuned(names[key]) for key, row in found.items() if in_vain(row)}
+    labelled = [replace(row, label=names[key]) for key, row in found.items()]
+    failed = [failed_row(names[key], failures) for key, failures in lost.items()]
     runs: list[Record | Failure] = [run for part in chosen.values() for run in part]
     runs += [failure for part in lost.values() for failure in part]
-    return _assemble(runs, ties, averaged, failed)
+    return _assemble(runs, ties, labelled, failed, theirs)
+
+
+def _others(theirs: Table | None, records: Iterable[Record]) -> dict[Key, Row]:
+    """Return the rows of other machines, without those that were made from records here alone."""
+    here = {record.identity.key for record in records}
+    rows = theirs.rows if theirs else ()
+    return {key_of_row(row): row for row in rows if not here.issuperset(row.records)}
 
 
 def _not_tuned(label: str) -> str:
@@ -123,11 +170,17 @@ def _assemble(
     ties: frozenset[Ties],
     rows: Sequence[Row],
     failed: Sequence[FailedRow],
+    theirs: Table | None,
 ) -> Table:
+    rows = sorted(rows, key=lambda row: row.label)
+    failed = sorted(failed, key=lambda row: row.label)
+    if theirs and not any(isinstance(run, Record) for run in runs):
+        return replace(theirs, rows=rows, failures=failed)
     newest = max(runs, key=lambda run: (isinstance(run, Record), run.latest))
     data = newest.identity.dataset
     protocol = {k: v for k, v in newest.identity.protocol.items() if k not in _PER_TIES}
-    prints = {str(ties_of(run)): run.identity.protocol["fingerprint"] for run in runs}
+    prints = dict(theirs.protocol["fingerprints"]) if theirs else {}
+    prints |= {str(ties_of(run)): run.identity.protocol["fingerprint"] for run in runs}
     return Table(
         dataset=data["name"],
         protocol={
@@ -135,10 +188,10 @@ def _assemble(
             "ties": sorted(ties, key=ties_order),
             "fingerprints": dict(sorted(prints.items())),
         },
-        rows=sorted(rows, key=lambda row: row.label),
-        failures=sorted(failed, key=lambda row: row.label),
+        rows=rows,
+        failures=failed,
         data={name: value for name, value in data.items() if name != "name"},
         prompts=newest.prompts if isinstance(newest, Record) else 0,
         split=newest.split if isinstance(newest, Record) else {},
-        created=newest.latest,
+        created=max(newest.latest, theirs.created if theirs else ""),
     )

@@ -96,7 +96,7 @@ def test_options_choose(home: Path) -> None:
 
 
 def test_mistakes_get_one_sentence(home: Path, tmp_path: Path) -> None:
-    assert "there are no results in" in error(tmp_path)
+    assert "there are no kept lists in" in error(tmp_path)
     assert "did you mean steam-sample?" in error(home, "steam")
     assert "there are: " in error(home, "steam-sample", "-r", "zzz")
     assert "did you mean v-sknn?" in error(home, "steam-sample", "-r", "vsknn")

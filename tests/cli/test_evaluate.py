@@ -94,7 +94,7 @@ def test_a_damaged_record_stops_no_other(tmp_path: Path) -> None:
 
 
 def test_names_that_have_no_record_are_told_which_have(tmp_path: Path) -> None:
-    assert "there are no results in" in error(tmp_path)
+    assert "there are no kept lists in" in error(tmp_path)
     kept(tmp_path, "sknn", 10, "steam-sample")
     assert "did you mean steam-sample?" in error(tmp_path, "steam")
     assert "there are: steam-sample" in error(tmp_path, "nosuch")

@@ -1,0 +1,155 @@
+"""Rows whose records are on another machine: shown, joined, replaced, never invented."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from benchkit.cli import cli
+from benchkit.errors import BenchkitError
+from benchkit.stages.boards import write_leaderboard
+from benchkit.stages.collect import collect
+from benchkit.stages.elsewhere import files, read_tables
+from tests.leaderboard.samples import failure, full, keep, record
+
+SHIPPED = Path(__file__).parents[2] / "leaderboards"
+
+
+def cloned(tmp_path: Path, *runs: Any) -> Path:
+    """Return a folder with the files of a leaderboard, and none of the records it was made from."""
+    there, here = tmp_path / "there", tmp_path / "here"
+    keep(there, runs)
+    assert write_leaderboard(there, "beauty") == []
+    here.mkdir()
+    for suffix in ("json", "md"):
+        (here / f"beauty.{suffix}").write_bytes((there / f"beauty.{suffix}").read_bytes())
+    return here
+
+
+def tables(out: Path) -> list[dict[str, float]]:
+    """Return NDCG@20 by label, of each table of the file."""
+    content = json.loads((out / "beauty.json").read_text())
+    return [
+        {row["label"]: row["metrics"]["ndcg@20"] for row in table["rows"]}
+        for table in (content, *content["other_tables"])
+    ]
+
+
+def run(*command: str) -> Any:
+    return CliRunner().invoke(cli, command)
+
+
+def test_a_copy_without_records_is_shown(tmp_path: Path) -> None:
+    out = cloned(tmp_path, record("sknn", full(0.9)), record("v-sknn", full(1.1)))
+    shown = run("leaderboard", "--out", str(out))
+    assert shown.exit_code == 0, shown.output
+    assert shown.output.index("v-sknn") < shown.output.index("\nsknn")
+    assert run("leaderboard", "beauty", "--out", str(out)).stdout == shown.stdout
+
+
+def test_what_runs_here_joins_the_rows_of_others(tmp_path: Path) -> None:
+    out = cloned(tmp_path, record("sknn", 0.2), record("gru4rec", 0.4), failure("lost"))
+    keep(out, [record("mine", 0.3)])
+    write_leaderboard(out, "beauty")
+    assert tables(out) == [{"gru4rec": 0.4, "mine": 0.3, "sknn": 0.2}]
+    assert list(tables(out)[0]) == ["gru4rec", "mine", "sknn"]
+    assert json.loads((out / "beauty.json").read_text())["failures"] == []
+    before = (out / "beauty.json").read_bytes()
+    write_leaderboard(out, "beauty")
+    assert (out / "beauty.json").read_bytes() == before
+
+
+def test_what_runs_here_replaces_what_others_found(tmp_path: Path) -> None:
+    theirs = [record("sknn", 0.2), record("sknn", 0.5, overrides={"k": 7}), record("random", 0.1)]
+    out = cloned(tmp_path, *theirs)
+    keep(out, [record("sknn", 0.3), record("sknn", 0.6, overrides={"k": 7})])
+    write_leaderboard(out, "beauty")
+    assert tables(out) == [{"sknn (k=7)": 0.6, "sknn": 0.3, "random": 0.1}]
+
+
+def test_rows_of_records_here_come_back_from_records_alone(tmp_path: Path) -> None:
+    keep(tmp_path, [record("sknn", 0.2, ties=ties) for ties in (0, 1)])
+    write_leaderboard(tmp_path, "beauty")
+    keep(tmp_path, [record("sknn", 0.3, version="0.2.0")])
+    write_leaderboard(tmp_path, "beauty")
+    assert tables(tmp_path) == [{"sknn": 0.3}], "the older version's row over two ties is gone"
+
+
+def test_other_data_and_rules_and_ties_stay_tables_of_their_own(tmp_path: Path) -> None:
+    theirs = [record("sknn", 0.2), record("sknn", 0.4, data="e" * 16)]
+    theirs += [record("sknn", 0.5, protocol="strict")]
+    out = cloned(tmp_path, *theirs, record("v-sknn", 0.1), record("v-sknn", 0.2, ties=1))
+    keep(out, [record("mine", ties=ties) for ties in (0, 1)])
+    write_leaderboard(out, "beauty")
+    found = sorted(tables(out), key=lambda rows: (len(rows), str(rows)))
+    assert [set(rows) for rows in found] == [
+        {"sknn"},
+        {"sknn"},
+        {"mine", "v-sknn"},
+        {"mine", "sknn", "v-sknn"},
+    ]
+
+
+def test_a_row_over_seeds_says_what_it_said(tmp_path: Path) -> None:
+    seeds = [record("sasrec", 0.2 + seed, seed=seed, preset="tuned") for seed in (0, 1)]
+    out = cloned(tmp_path, *seeds)
+    (before,) = read_tables(out / "beauty.json", "beauty")
+    keep(out, [record("mine")])
+    write_leaderboard(out, "beauty")
+    (after,) = read_tables(out / "beauty.json", "beauty")
+    assert [row for row in after.rows if row.recommender == "sasrec"] == list(before.rows)
+    assert before.rows[0].spread["ndcg@20"] == pytest.approx(0.5**0.5)
+
+
+def test_what_needs_lists_says_that_there_are_none(tmp_path: Path) -> None:
+    out = cloned(tmp_path, record("sknn"))
+    for command in ("analyse", "evaluate"):
+        for dataset in ([], ["beauty"]):
+            error = run(command, *dataset, "--out", str(out)).exception
+            assert isinstance(error, BenchkitError)
+            assert "there are no kept lists in" in str(error)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[:-20],
+        lambda _: "[1]",
+        lambda _: "{}",
+        lambda text: text.replace('"runs": 1', '"runs": "many"'),
+        lambda text: text.replace('"ndcg@20": 0.5', '"ndcg@20": NaN'),
+        lambda text: text.replace('"label"', '"lable"'),
+        lambda text: text.replace('"dataset": "beauty"', '"dataset": "steam"'),
+        lambda text: text.replace('"config": {', '"config": "many", "other": {', 1),
+        lambda text: "<<<<<<< HEAD\n" + text,
+    ],
+)
+def test_a_damaged_file_is_one_sentence_and_stops_nothing(
+    tmp_path: Path, damage: Callable[[str], str]
+) -> None:
+    out = cloned(tmp_path, record("sknn"))
+    whole = (out / "beauty.json").read_text()
+    (out / "beauty.json").write_text(damage(whole))
+    assert (out / "beauty.json").read_text() != whole
+    (warning,) = collect(out, "beauty").warnings
+    assert "cannot use the rows of other machines in" in warning
+    assert "restore the file" in warning
+    keep(out, [record("mine")])
+    assert write_leaderboard(out, "beauty") == [warning]
+    assert tables(out) == [{"mine": 0.5}]
+
+
+@pytest.mark.parametrize("dataset", files(SHIPPED))
+def test_the_leaderboards_that_ship_are_read_as_they_were_written(dataset: str) -> None:
+    content = json.loads(files(SHIPPED)[dataset].read_text())
+    whole = [{k: v for k, v in content.items() if k != "other_tables"}, *content["other_tables"]]
+    for table in whole:
+        table["rows"] = [{"search": {}, "diagnostics": {}, **row} for row in table["rows"]]
+    found = [table.as_dict() for table in read_tables(files(SHIPPED)[dataset], dataset)]
+    assert found == [{**table, "failures": []} for table in whole]
+    assert collect(SHIPPED, dataset).elsewhere
