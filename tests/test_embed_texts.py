@@ -34,7 +34,8 @@ def test_a_catalogs_text_gets_its_items_vector(
     np.testing.assert_array_equal(found[0], found[2])
     assert not found[1].any()
     alone = given.embed_texts(texts[:1], *about)
-    np.testing.assert_allclose(alone[0], found[0], atol=1e-6)
+    # float32 rounds products of one row and of several differently, relative to their size
+    np.testing.assert_allclose(alone[0], found[0], rtol=2e-6, atol=1e-6)
 
 
 def test_texts_of_no_content_need_no_embedder(tmp_path: Path) -> None:
