@@ -129,6 +129,32 @@ def test_what_all_prompts_begin_with_takes_memory_once(monkeypatch: pytest.Monke
     assert rows.common[0][0].shape[1] == common.used
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_is_multiplied_in_float32_on_a_cpu(
+    precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise torch keeps memory for each new number of columns: gigabytes over a long answer."""
+    import torch
+
+    from benchkit_plugins.recommenders.prompted.providers.causal import branching
+
+    found: set[torch.dtype] = set()
+    inner = branching.attend
+
+    def noted(module: Any, query: Any, key: Any, value: Any, *rest: Any, **named: Any) -> Any:
+        found.update([key.dtype, value.dtype])
+        out = inner(module, query, key, value, *rest, **named)
+        assert out[0].dtype == query.dtype == getattr(torch, precision)
+        return out
+
+    monkeypatch.setattr(branching, "attend", noted)
+    sampling = Sampling(2, temperature=0.0, top_p=1.0, max_tokens=6, seed=0)
+    made, other = (tiny.model().to(getattr(torch, precision)) for _ in range(2))
+    answers = [list(answer.texts) for answer in drawn(made, PROMPTS, sampling)]
+    assert found == {torch.float32}
+    assert answers == [texts * 2 for texts in generated(other, PROMPTS, sampling)]
+
+
 def test_memory_that_runs_out_makes_batches_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 

@@ -29,6 +29,9 @@ class Store(DynamicCache):  # type: ignore[misc]
     """Keys and values of the tokens of some prompts, a row each, as the model's cache.
 
     Rows are read where they lie: those of one call follow one another, so nothing is copied.
+    On a CPU they are float32, whatever the model is: oneDNN, which multiplies bfloat16 there,
+    copies the keys first and keeps the room of that copy for each new number of columns, which
+    comes to gigabytes; float32 needs neither, and is as fast.
 
     Args:
         rows: prompts at a time.
@@ -65,9 +68,8 @@ class Store(DynamicCache):  # type: ignore[misc]
         if layer_idx == len(self.keys):
             self.keys.append(self._room(key_states))
             self.values.append(self._room(value_states))
-        return self._put(self.keys[layer_idx], key_states), self._put(
-            self.values[layer_idx], value_states
-        )
+        keys, values = self.keys[layer_idx], self.values[layer_idx]
+        return self._put(keys, key_states), self._put(values, value_states)
 
     def seen(self) -> _Pair | None:
         """Return what all rows see in the layer whose keys and values were kept last."""
@@ -89,12 +91,13 @@ class Store(DynamicCache):  # type: ignore[misc]
         return sum(kept[0, :, 0].nbytes for kept in (*self.keys, *self.values))
 
     def _put(self, kept: Tensor, new: Tensor) -> Tensor:
-        kept[self.places[0], :, self.places[1]] = new[0].transpose(0, 1)  # [N, H, D]
+        kept[self.places[0], :, self.places[1]] = new[0].transpose(0, 1).to(kept.dtype)  # [N, H, D]
         return kept[self.rows, :, : self.used]  # [B, H, S, D]
 
     def _room(self, like: Tensor) -> Tensor:
+        dtype = torch.float32 if like.device.type == "cpu" else like.dtype
         # zeros: what is masked is multiplied by 0, and may not be NaN
-        return like.new_zeros(self.height, like.shape[1], self.width, like.shape[3])
+        return like.new_zeros(self.height, like.shape[1], self.width, like.shape[3], dtype=dtype)
 
     def _widened(self, kept: Tensor) -> Tensor:
         wider = kept.new_zeros(*kept.shape[:2], self.width, kept.shape[3])
@@ -116,19 +119,19 @@ def attend(
     Args:
         module: the layer; transformers hands it over.
         query: ``[1, query heads, tokens, D]``, row by row.
-        key: ``[rows, heads, columns, D]``.
+        key: ``[rows, heads, columns, D]``, in the store's precision, as are the values.
         value: ``[rows, heads, columns, E]``.
         attention_mask: what the n-th token of a row sees, ``bool[rows, 1, n, columns]``; padding
             sees nothing.
         scaling: of the products; None for 1 / sqrt(D).
 
     Returns:
-        ``[1, tokens, query heads, E]``.
+        ``[1, tokens, query heads, E]``, in the precision of `query`.
     """
     real = attention_mask[:, 0].any(-1)  # [B, C]
     (rows, places), heads = real.shape, key.shape[1]
-    padded = query.new_zeros(rows, places, *query.shape[1::2])  # [B, C, heads of queries, D]
-    padded[real] = query[0].transpose(0, 1)
+    padded = key.new_zeros(rows, places, *query.shape[1::2])  # [B, C, heads of queries, D]
+    padded[real] = query[0].transpose(0, 1).to(key.dtype)
     shares = query.shape[1] // heads  # query heads that read the same keys: one product for all
     folded = padded.view(rows, places, heads, shares, -1).permute(0, 2, 3, 1, 4)  # [B, H, G, C, D]
     folded = folded.flatten(2, 3)  # [B, H, G * C, D]
@@ -140,7 +143,7 @@ def attend(
         found = _both(folded, key, value, mask, scaling or folded.shape[3] ** -0.5, common)
     unfolded = found.reshape(rows, heads, shares, places, -1)
     unfolded = unfolded.permute(0, 3, 1, 2, 4).flatten(2, 3)  # [B, C, H * G, E]
-    return unfolded[real][None], None
+    return unfolded[real][None].to(query.dtype), None
 
 
 def _both(
