@@ -1,7 +1,8 @@
 """Rows that came with a leaderboard's file: their records are on another machine.
 
 Whoever gets a copy of ``leaderboards/`` (by git, say) gets its tables, not the records that they
-were made from. Their rows stay where they stand until the same thing is run here.
+were made from. Their rows stay where they stand, joined by what the same code does here with other
+seeds, until the same thing is run here.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchkit.errors import StorageError
-from benchkit.stages.rows import Row
+from benchkit.stages.rows import Row, Run
 from benchkit.stages.tables import Table
 
 
@@ -59,7 +60,7 @@ def _table(content: dict[str, Any]) -> Table:
 
 
 def _row(content: dict[str, Any]) -> Row:
-    row = Row(**content)
+    row = Row(**{**content, "each": [_run(run) for run in _listed(content.get("each", []))]})
     texts = (row.recommender, row.label, row.distribution, row.version, row.source, row.created)
     _demand(str, *texts, row.preset, *_listed(row.records), *row.failed_metrics.values())
     _demand(Mapping, row.config, row.overrides, row.search)
@@ -69,6 +70,16 @@ def _row(content: dict[str, Any]) -> Row:
     _finite([value for part in figures for value in part.values()])
     _finite([*spread, row.runs, row.peak_memory, *_listed(row.seeds), *_listed(row.prompts)])
     return row
+
+
+def _run(content: dict[str, Any]) -> Run:
+    run = Run(**content)
+    _demand(str, run.record, run.code, run.created, *run.failed_metrics.values())
+    _demand((int, str), run.ties)
+    figures = (run.metrics, run.seconds, run.api, run.diagnostics)
+    _finite([value for part in figures for value in part.values()])
+    _finite([run.seed, run.prompts, run.peak_memory])
+    return run
 
 
 def _listed(value: Any) -> Sequence[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from statistics import fmean, stdev
 from typing import Any
 
@@ -15,6 +16,44 @@ from benchkit.stages.record import TUNED, Failure, Record
 # Recommender, distribution, preset, overrides: what a reader takes for one thing.
 Key = tuple[str, str, str, str]
 USUAL_PRESET = "paper"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a row keeps of one of its runs: enough to average it with others, wherever they ran.
+
+    Attributes:
+        record: key of its record.
+        ties: order of equal timestamps.
+        seed: of the recommender.
+        code: digest of what decides a result besides data, protocol and seed.
+        created: when it ended.
+        prompts: how many there were.
+        metrics: figure of each metric.
+        failed_metrics: metrics that it lacks, with the reason.
+        seconds: wall time of ``fit`` and ``recommend``.
+        peak_memory: bytes.
+        api: ``tokens`` and ``cost`` (US dollars).
+        diagnostics: what a prompted model's answers were like, {} for other recommenders.
+    """
+
+    record: str
+    ties: Ties
+    seed: int
+    code: str
+    created: str
+    prompts: int
+    metrics: Mapping[str, float]
+    failed_metrics: Mapping[str, str]
+    seconds: Mapping[str, float]
+    peak_memory: int
+    api: Mapping[str, float]
+    diagnostics: Mapping[str, float]
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Which run of its row it is: the order of equal timestamps, and the seed."""
+        return str(self.ties), self.seed
 
 
 @dataclass(frozen=True)
@@ -38,6 +77,7 @@ class Row:
         created: when the newest of them ended.
         search: how the configuration was found, {} without a search.
         diagnostics: means of what prompted models' answers were like, {} for other recommenders.
+        each: the runs, one by one; none in a file of a version that kept means alone.
     """
 
     recommender: str
@@ -62,6 +102,7 @@ class Row:
     created: str
     search: Mapping[str, Any] = field(default_factory=dict)
     diagnostics: Mapping[str, float] = field(default_factory=dict)
+    each: Sequence[Run] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -141,11 +182,38 @@ def _of_newest_code(records: Sequence[Record]) -> list[Record]:
     return list(kept.values())
 
 
-def average(runs: Sequence[Record]) -> Row:
-    """Return the row of runs that share key and code; its label is the recommender's name."""
-    runs = sorted(runs, key=lambda run: (ties_order(ties_of(run)), run.created))
-    newest = max(runs, key=lambda run: run.created)
+def run_of(record: Record) -> Run:
+    """Return what a row keeps of a record."""
+    return Run(
+        record=record.identity.key,
+        ties=ties_of(record),
+        seed=record.identity.seed,
+        code=sha256(code_of(record).encode()).hexdigest()[:16],
+        created=record.created,
+        prompts=record.prompts,
+        metrics=record.metrics,
+        failed_metrics=record.failed_metrics,
+        seconds=record.seconds,
+        peak_memory=record.peak_memory,
+        api=record.api,
+        diagnostics=record.diagnostics,
+    )
+
+
+def average(records: Sequence[Record], elsewhere: Iterable[Run] = ()) -> Row:
+    """Return the row of runs that share key and code; its label is the recommender's name.
+
+    Args:
+        records: the runs here, one at least.
+        elsewhere: runs of the same row on other machines. Those of the same code are averaged
+            with the others, but for those that were repeated here.
+    """
+    newest = max(records, key=lambda record: record.created)
     about = newest.identity.recommender
+    here = {run.place: run for run in map(run_of, records)}
+    code = next(iter(here.values())).code
+    joined = {run.place: run for run in elsewhere if run.code == code} | here
+    runs = sorted(joined.values(), key=lambda run: (ties_order(run.ties), run.created))
     metrics, failed = _metrics(runs)
     return Row(
         recommender=about["name"],
@@ -154,8 +222,8 @@ def average(runs: Sequence[Record]) -> Row:
         spread={name: _spread(values) for name, values in metrics.items()},
         failed_metrics=failed,
         runs=len(runs),
-        ties=list(dict.fromkeys(map(ties_of, runs))),
-        seeds=sorted({run.identity.seed for run in runs}),
+        ties=list(dict.fromkeys(run.ties for run in runs)),
+        seeds=sorted({run.seed for run in runs}),
         distribution=about["distribution"],
         version=about["version"],
         source=about["source"],
@@ -166,14 +234,15 @@ def average(runs: Sequence[Record]) -> Row:
         peak_memory=max(run.peak_memory for run in runs),
         api=_means([run.api for run in runs]),
         prompts=sorted({run.prompts for run in runs}),
-        records=[run.identity.key for run in runs],
-        created=newest.created,
+        records=[run.record for run in runs],
+        created=max(run.created for run in runs),
         search=newest.search,
         diagnostics=_means_of_some([run.diagnostics for run in runs]),
+        each=runs,
     )
 
 
-def _metrics(runs: Sequence[Record]) -> tuple[dict[str, list[float]], dict[str, str]]:
+def _metrics(runs: Sequence[Run]) -> tuple[dict[str, list[float]], dict[str, str]]:
     """Return the values of each metric that every run has, and why the others are missing."""
     values, failed = {}, {}
     for name in dict.fromkeys(n for run in runs for n in (*run.metrics, *run.failed_metrics)):

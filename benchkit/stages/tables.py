@@ -76,7 +76,8 @@ def tables(
     Args:
         records: all results here, the newest of a row counts.
         failures: runs that ended without one.
-        elsewhere: tables of other machines; a row of theirs stands until it has been run here.
+        elsewhere: tables of other machines; their runs are averaged with those here of the same
+            code, and replaced by those of other code.
     """
     groups: dict[tuple[str, ...], _Group] = {}
     for record in records:
@@ -143,7 +144,11 @@ def _table(
         if ties <= {ties_of(run) for run in runs}
     }
     lost = missing(chosen, [failure for failure in group.failures if ties_of(failure) in ties])
-    found = _others(theirs, group.records) | {k: average(runs) for k, runs in chosen.items()}
+    others = _others(theirs, group.records)
+    found = others | {
+        key: average(runs, others[key].each if key in others else ())
+        for key, runs in chosen.items()
+    }
     overrides = {key: overrides_of(failures[-1]) for key, failures in lost.items()}
     names = labels({**overrides, **{key: row.overrides for key, row in found.items()}})
     names |= {key: _not_tuned(names[key]) for key, row in found.items() if in_vain(row)}

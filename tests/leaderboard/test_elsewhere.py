@@ -72,6 +72,54 @@ def test_what_runs_here_replaces_what_others_found(tmp_path: Path) -> None:
     assert tables(out) == [{"sknn (k=7)": 0.6, "sknn": 0.3, "random": 0.1}]
 
 
+def seeds(figures: dict[int, float], **about: Any) -> list[Any]:
+    return [record("sasrec", value, seed=seed, **about) for seed, value in figures.items()]
+
+
+def test_seeds_of_several_machines_add_up_to_one_row(tmp_path: Path) -> None:
+    figures = {0: 0.2, 1: 0.25, 2: 0.4, 3: 0.1, 4: 0.15}
+    keep(tmp_path / "one", seeds(figures))
+    write_leaderboard(tmp_path / "one", "beauty")
+    out = cloned(tmp_path, *seeds({seed: figures[seed] for seed in (0, 1, 2)}))
+    keep(out, seeds({seed: figures[seed] for seed in (3, 4)}))
+    write_leaderboard(out, "beauty")
+    (joined,), (whole,) = (
+        read_tables(folder / "beauty.json", "beauty")[0].rows for folder in (out, tmp_path / "one")
+    )
+    assert (joined.metrics, joined.spread) == (whole.metrics, whole.spread)
+    assert (joined.runs, joined.seeds, len(joined.records)) == (5, [0, 1, 2, 3, 4], 5)
+    assert joined.metrics["ndcg@20"] == pytest.approx(0.22)
+    assert joined.spread["ndcg@20"] == pytest.approx((0.053 / 4) ** 0.5)
+    before = (out / "beauty.json").read_bytes()
+    write_leaderboard(out, "beauty")
+    assert (out / "beauty.json").read_bytes() == before
+
+
+def test_a_seed_that_is_repeated_here_counts_once(tmp_path: Path) -> None:
+    out = cloned(tmp_path, *seeds({0: 0.2, 1: 0.4}))
+    keep(out, seeds({1: 0.6}))
+    write_leaderboard(out, "beauty")
+    assert tables(out) == [{"sasrec": pytest.approx(0.4)}]
+
+
+def test_seeds_of_other_code_are_not_averaged_with_those_here(tmp_path: Path) -> None:
+    out = cloned(tmp_path, *seeds({0: 0.2, 1: 0.4}, version="0.0.9"))
+    keep(out, seeds({2: 0.6}))
+    write_leaderboard(out, "beauty")
+    assert tables(out) == [{"sasrec": 0.6}]
+
+
+def test_means_without_their_runs_are_replaced(tmp_path: Path) -> None:
+    out = cloned(tmp_path, *seeds({0: 0.2, 1: 0.4}), record("random", 0.1))
+    content = json.loads((out / "beauty.json").read_text())
+    for row in content["rows"]:
+        del row["each"]
+    (out / "beauty.json").write_text(json.dumps(content))
+    keep(out, seeds({2: 0.6}))
+    write_leaderboard(out, "beauty")
+    assert tables(out) == [{"sasrec": 0.6, "random": 0.1}]
+
+
 def test_rows_of_records_here_come_back_from_records_alone(tmp_path: Path) -> None:
     keep(tmp_path, [record("sknn", 0.2, ties=ties) for ties in (0, 1)])
     write_leaderboard(tmp_path, "beauty")
@@ -96,8 +144,7 @@ def test_other_data_and_rules_and_ties_stay_tables_of_their_own(tmp_path: Path) 
 
 
 def test_a_row_over_seeds_says_what_it_said(tmp_path: Path) -> None:
-    seeds = [record("sasrec", 0.2 + seed, seed=seed, preset="tuned") for seed in (0, 1)]
-    out = cloned(tmp_path, *seeds)
+    out = cloned(tmp_path, *seeds({0: 0.2, 1: 1.2}, preset="tuned"))
     (before,) = read_tables(out / "beauty.json", "beauty")
     keep(out, [record("mine")])
     write_leaderboard(out, "beauty")
@@ -124,6 +171,8 @@ def test_what_needs_lists_says_that_there_are_none(tmp_path: Path) -> None:
         lambda text: text.replace('"runs": 1', '"runs": "many"'),
         lambda text: text.replace('"ndcg@20": 0.5', '"ndcg@20": NaN'),
         lambda text: text.replace('"label"', '"lable"'),
+        lambda text: text.replace('"each": [', '"each": ["many", '),
+        lambda text: text.replace('"code": "', '"code": 3, "edoc": "'),
         lambda text: text.replace('"dataset": "beauty"', '"dataset": "steam"'),
         lambda text: text.replace('"config": {', '"config": "many", "other": {', 1),
         lambda text: "<<<<<<< HEAD\n" + text,
@@ -149,7 +198,9 @@ def test_the_leaderboards_that_ship_are_read_as_they_were_written(dataset: str) 
     content = json.loads(files(SHIPPED)[dataset].read_text())
     whole = [{k: v for k, v in content.items() if k != "other_tables"}, *content["other_tables"]]
     for table in whole:
-        table["rows"] = [{"search": {}, "diagnostics": {}, **row} for row in table["rows"]]
+        table["rows"] = [
+            {"search": {}, "diagnostics": {}, "each": [], **row} for row in table["rows"]
+        ]
     found = [table.as_dict() for table in read_tables(files(SHIPPED)[dataset], dataset)]
     assert found == [{**table, "failures": []} for table in whole]
     assert collect(SHIPPED, dataset).elsewhere
