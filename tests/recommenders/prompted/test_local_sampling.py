@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import chi2_contingency
 
 from benchkit import UnavailableError
@@ -58,6 +60,28 @@ def test_samples_are_spread_as_generates_are(top_p: float) -> None:
     (expected,) = generated(tiny.model(), PROMPTS[:1], sampling)
     assert alike(found.texts, expected)
     assert alike(found.texts[:3000], found.texts[3000:]), "in no order: first appearances decide"
+
+
+@given(st.integers(1, 600), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.5, 0.99]))
+def test_a_token_is_drawn_where_its_share_of_the_mass_lies(
+    size: int, seed: int, empty: float
+) -> None:
+    import torch
+
+    from benchkit_plugins.recommenders.prompted.providers.causal.decoding import inverse
+
+    rng = np.random.default_rng(seed)
+    mass = rng.exponential(size=(3, size)) ** 9 * (rng.random((3, size)) >= empty)
+    mass[:, rng.integers(size)] += 1e-6  # nowhere is nothing at all
+    mass = mass.astype(np.float32)
+    numbers = np.append(rng.random((3, 6)), np.array([[0.0, 1 - 2**-53]] * 3), 1)
+    found = inverse(torch.from_numpy(mass), torch.from_numpy(numbers)).numpy()
+    below = np.cumsum(mass, 1, dtype=np.float64) / mass.sum(1, dtype=np.float64, keepdims=True)
+    share = np.take_along_axis(mass, found, 1) / mass.sum(1, keepdims=True)
+    end = np.take_along_axis(below, found, 1)
+    assert (share > 0).all()
+    assert (numbers <= end + 1e-5).all()
+    assert (numbers >= end - share - 1e-5).all()
 
 
 def alike(some: Sequence[str], others: Sequence[str]) -> bool:

@@ -160,7 +160,7 @@ def _both(
     query = query * scaling
     # one product for the queries of all rows: what is common is read once
     far = query.transpose(0, 1).flatten(1, 2) @ common[0].transpose(1, 2)  # [H, B * N, common]
-    near = (query @ key.transpose(2, 3)).masked_fill(~mask, float("-inf"))  # [B, H, N, columns]
+    near = (query @ key.transpose(2, 3)).masked_fill_(~mask, float("-inf"))  # [B, H, N, columns]
     scores = torch.cat([far.view(heads, rows, count, size).transpose(0, 1), near], dim=3)
     shares = scores.softmax(3, dtype=torch.float32).to(value.dtype)
     of_common = shares[..., :size].transpose(0, 1).flatten(1, 2) @ common[1]  # [H, B * N, E]

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from benchkit_plugins.recommenders.prompted.providers.causal.branching import Store, read_tree
 from benchkit_plugins.recommenders.prompted.providers.causal.loading import Causal
@@ -22,6 +23,7 @@ from benchkit_plugins.recommenders.prompted.providers.contract import Sampling
 
 _SAMPLES = {"cpu": 320, "mps": 640, "cuda": 2560}  # at a time, where memory permits
 _PREFILL = {"cpu": 1024, "mps": 4096, "cuda": 16384}  # tokens read at a time
+_BLOCK = 256  # tokens
 _MEMORY = 2 << 30  # bytes for keys and values, where the device does not say how much is free
 
 
@@ -165,13 +167,8 @@ class Decoder:
         mass = torch.softmax(logits.float() / sampling.temperature, 1)  # [N, V]
         if sampling.top_p < 1:
             mass = nucleus(mass, sampling.top_p)
-        # float64: over a whole vocabulary float32 would lose rare tokens
-        exact = torch.float32 if mass.device.type == "mps" else torch.float64
-        below = mass.to(exact).cumsum(1)  # [N, V]
         numbers = np.concatenate([np.tile(t.uniforms(), (t.branches, 1)) for t in trees])
-        wanted = self._tensor(numbers).to(exact) * below[:, -1:]  # [N, samples]
-        found = torch.searchsorted(below, wanted, right=True).clamp(max=mass.shape[1] - 1)
-        drawn: Ints = found.cpu().numpy()  # [N, samples]
+        drawn: Ints = inverse(mass, self._tensor(numbers)).cpu().numpy()  # [N, samples]
         return drawn
 
     @torch.inference_mode()
@@ -204,6 +201,40 @@ class Decoder:
 
     def _tensor(self, array: npt.NDArray[Any]) -> Tensor:
         return torch.from_numpy(array).to(self._device)
+
+
+def inverse(mass: Tensor, numbers: Tensor) -> Tensor:
+    """Return the tokens at some places of the cumulative distributions: first a block, then in it.
+
+    Adding up whole vocabularies takes longer, and float64: rare tokens are lost in float32.
+
+    Args:
+        mass: of each token, any sum, ``[N, V]``.
+        numbers: uniform in [0, 1), ``[N, samples]``.
+
+    Returns:
+        ``int64[N, samples]``, none of them without mass.
+    """
+    exact = torch.float32 if mass.device.type == "mps" else torch.float64
+    blocks = F.pad(mass, (0, -mass.shape[1] % _BLOCK)).unflatten(
+        1, (-1, _BLOCK)
+    )  # [N, blocks, 256]
+    below = blocks.sum(2).to(exact).cumsum(1)  # [N, blocks]
+    block, rest = _step_down(below, numbers.to(exact))  # [N, samples]
+    rows = torch.arange(len(mass), device=mass.device)[:, None]
+    inside = blocks[rows, block].to(exact).cumsum(2)  # [N, samples, 256]
+    token, _ = _step_down(inside, rest[..., None])
+    return block * _BLOCK + token[..., 0]
+
+
+def _step_down(below: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+    """Return in which steps of a cumulative mass numbers in [0, 1) lie, and how far inside each."""
+    last = below[..., -1:]
+    # rounding up to the end would leave it
+    wanted = torch.minimum(numbers * last, last * (1 - torch.finfo(below.dtype).eps))
+    found = torch.searchsorted(below, wanted, right=True)
+    start = F.pad(below, (1, 0)).gather(-1, found)
+    return found, (wanted - start) / (below.gather(-1, found) - start)
 
 
 def nucleus(mass: Tensor, top_p: float) -> Tensor:
