@@ -216,9 +216,8 @@ def inverse(mass: Tensor, numbers: Tensor) -> Tensor:
         ``int64[N, samples]``, none of them without mass.
     """
     exact = torch.float32 if mass.device.type == "mps" else torch.float64
-    blocks = F.pad(mass, (0, -mass.shape[1] % _BLOCK)).unflatten(
-        1, (-1, _BLOCK)
-    )  # [N, blocks, 256]
+    filled = F.pad(mass, (0, -mass.shape[1] % _BLOCK))
+    blocks = filled.view(len(mass), -1, _BLOCK)  # [N, blocks, 256]
     below = blocks.sum(2).to(exact).cumsum(1)  # [N, blocks]
     block, rest = _step_down(below, numbers.to(exact))  # [N, samples]
     rows = torch.arange(len(mass), device=mass.device)[:, None]
