@@ -10,6 +10,7 @@ import pytest
 from benchkit.contracts.prompted import Example, Pairs, Work
 from benchkit.errors import BenchkitError, UnavailableError
 from benchkit.stages.spending import Spending
+from benchkit_plugins.recommenders.prompted import pace
 from benchkit_plugins.recommenders.prompted.asking import Asking
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.contract import Course
@@ -46,6 +47,18 @@ def test_an_equal_question_is_asked_once(tmp_path: Path) -> None:
     again, other = asking(tmp_path)
     assert again.ask(PROMPTS, SAMPLING, spending, silent) == found
     assert not other.asked
+
+
+def test_asking_that_takes_long_says_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    model, _ = asking(tmp_path)
+    model.ask(PROMPTS[:1], SAMPLING, Spending(), told.append)
+    assert told == [], "it was quick"
+    monkeypatch.setattr(pace, "_EVERY", 0.0)
+    model.ask([*PROMPTS, conversation("d")], SAMPLING, Spending(), told.append)
+    assert told == ["1 of 3 prompts answered in 0 s", "2 of 3 prompts answered in 0 s"]
 
 
 def test_what_has_arrived_is_kept_when_the_line_breaks(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from benchkit import DataError, UnavailableError
 from benchkit.contracts.prompted import Example, Pairs
+from benchkit_plugins.recommenders.prompted import pace
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.contract import Course
 from benchkit_plugins.recommenders.prompted.providers.local import Local
@@ -66,6 +67,18 @@ def test_it_learns_and_says_how_it_goes(model: str, tmp_path: Path) -> None:
     assert done is not None
     assert done.tokens > 3 * 48
     assert done.seconds > 0
+
+
+def test_an_epoch_that_takes_long_says_how_far_it_is(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "_EVERY", 0.0)
+    told: list[str] = []
+    local = provider(model, tmp_path, epochs=1, batch_size=24)
+    trained(local, course_of(local), told)
+    assert told[0].startswith("1 of 2 steps of epoch 1 taken in ")
+    assert told[1].startswith("epoch 1: loss ")
+    assert len(told) == 2
 
 
 def test_training_that_was_stopped_gives_the_same(

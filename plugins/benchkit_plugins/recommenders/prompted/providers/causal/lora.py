@@ -25,6 +25,7 @@ from benchkit_plugins.language_models.batching import batches_by_length
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
 from benchkit_plugins.recommenders.neural.hardware import seeded
 from benchkit_plugins.recommenders.neural.training import show_time
+from benchkit_plugins.recommenders.prompted.pace import Pace
 from benchkit_plugins.recommenders.prompted.providers.causal.beginning import Beginning, continues
 from benchkit_plugins.recommenders.prompted.providers.causal.lessons import (
     Lesson,
@@ -102,7 +103,7 @@ class Trainer:
         model: with adapters, as `adapted` makes it.
         recipe: how to train.
         seed: of everything random.
-        report: told a line an epoch.
+        report: told a line an epoch, and one a minute.
     """
 
     def __init__(
@@ -144,12 +145,15 @@ class Trainer:
         order = np.random.default_rng([self.seed, state.epoch])
         steps = batches(lessons, self.recipe.batch_size, order)
         self.model.train()
-        for rows in steps[state.step :]:
+        left = steps[state.step :]
+        tell = Pace(self.report, len(left), f"steps of epoch {state.epoch + 1} taken")
+        for taken, rows in enumerate(left, 1):
             done = (state.epoch + state.step / len(steps)) / self.recipe.epochs
             self.optimizer.param_groups[0]["lr"] = self.recipe.learning_rate * (1 - done)
             self._step([lessons[row] for row in rows])
             now = time.perf_counter()
             state.seconds, started = state.seconds + now - started, now
+            tell(taken)
             if now - kept > _KEEP_EVERY:
                 checkpoint.keep(self)
                 kept = now

@@ -1,0 +1,34 @@
+"""Signs of life of a job of minutes or hours."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from benchkit_plugins.recommenders.neural.training import show_time
+
+_EVERY = 60.0  # seconds
+
+
+class Pace:
+    """Reports, once a minute at most, how much is done: how much is left is anybody's guess.
+
+    Answers that are sampled together end together, so the first ones say nothing of the others.
+
+    Args:
+        report: told a line.
+        total: how many there are to do.
+        what: they are, and what happens to them: ``prompts answered``.
+    """
+
+    def __init__(self, report: Callable[[str], None], total: int, what: str) -> None:
+        self._report, self._total, self._what = report, total, what
+        self._begun = self._told = time.monotonic()
+
+    def __call__(self, done: int) -> None:
+        """Say so, where the last line is a minute old and this is not the end."""
+        now = time.monotonic()
+        if now - self._told >= _EVERY and done < self._total:
+            self._told = now
+            took = show_time(now - self._begun)
+            self._report(f"{done:,} of {self._total:,} {self._what} in {took}")
