@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from benchkit import Sessions
+from benchkit_plugins.recommenders.durations import show_time
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
 from benchkit_plugins.recommenders.neural.config import PretrainedConfig
 from benchkit_plugins.recommenders.neural.examples import Beginnings, in_batches
@@ -17,7 +18,7 @@ from benchkit_plugins.recommenders.neural.hardware import seeded
 from benchkit_plugins.recommenders.neural.masking import Attributes, MaskedBatch, mask
 from benchkit_plugins.recommenders.neural.networks.s3rec import S3RecNetwork
 from benchkit_plugins.recommenders.neural.objectives import Objectives
-from benchkit_plugins.recommenders.neural.training import Rng, adamw, show_time, step
+from benchkit_plugins.recommenders.neural.training import Rng, adamw, step
 
 
 @dataclass

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from benchkit import Sessions
+from benchkit_plugins.recommenders.durations import show_time
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint, Resumable
 from benchkit_plugins.recommenders.neural.config import NeuralConfig
 from benchkit_plugins.recommenders.neural.examples import Batch, Examples
@@ -203,10 +204,3 @@ def clip(variables: list[torch.nn.Parameter], limit: float | None) -> None:
     norms = torch._foreach_norm(grads)
     scales = [(limit / norm.clamp(min=1e-12)).clamp(max=1.0) for norm in norms]
     torch._foreach_mul_(grads, scales)
-
-
-def show_time(seconds: float) -> str:
-    """Return a duration for people: ``40 s``, ``3 min``, ``2.5 h``."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

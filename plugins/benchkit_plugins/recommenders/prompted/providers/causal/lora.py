@@ -22,9 +22,9 @@ import torch
 from torch import Tensor
 
 from benchkit_plugins.language_models.batching import batches_by_length
+from benchkit_plugins.recommenders.durations import show_time
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
 from benchkit_plugins.recommenders.neural.hardware import seeded
-from benchkit_plugins.recommenders.neural.training import show_time
 from benchkit_plugins.recommenders.prompted.pace import Pace
 from benchkit_plugins.recommenders.prompted.providers.causal.beginning import Beginning, continues
 from benchkit_plugins.recommenders.prompted.providers.causal.lessons import (
