@@ -61,25 +61,30 @@ def _table(content: dict[str, Any]) -> Table:
 
 def _row(content: dict[str, Any]) -> Row:
     row = Row(**{**content, "each": [_run(run) for run in _listed(content.get("each", []))]})
-    texts = (row.recommender, row.label, row.distribution, row.version, row.source, row.created)
-    _demand(str, *texts, row.preset, *_listed(row.records), *row.failed_metrics.values())
+    texts = (row.recommender, row.label, row.distribution, row.version, row.source, row.preset)
+    _demand(str, *texts, *_listed(row.records))
     _demand(Mapping, row.config, row.overrides, row.search)
     _demand((int, str), *_listed(row.ties))
     spread = [value for value in row.spread.values() if value is not None]
-    figures = (row.metrics, row.seconds, row.api, row.diagnostics)
-    _finite([value for part in figures for value in part.values()])
-    _finite([*spread, row.runs, row.peak_memory, *_listed(row.seeds), *_listed(row.prompts)])
+    _finite([*spread, row.runs, *_listed(row.seeds), *_listed(row.prompts)])
+    _measured(row)
     return row
 
 
 def _run(content: dict[str, Any]) -> Run:
     run = Run(**content)
-    _demand(str, run.record, run.code, run.created, *run.failed_metrics.values())
+    _demand(str, run.record, run.code)
     _demand((int, str), run.ties)
-    figures = (run.metrics, run.seconds, run.api, run.diagnostics)
-    _finite([value for part in figures for value in part.values()])
-    _finite([run.seed, run.prompts, run.peak_memory])
+    _finite([run.seed, run.prompts])
+    _measured(run)
     return run
+
+
+def _measured(part: Row | Run) -> None:
+    """Check what rows and their runs both say."""
+    _demand(str, part.created, *part.failed_metrics.values())
+    figures = (part.metrics, part.seconds, part.api, part.diagnostics)
+    _finite([part.peak_memory, *(value for found in figures for value in found.values())])
 
 
 def _listed(value: Any) -> Sequence[Any]:

@@ -26,7 +26,7 @@ class Run:
         record: key of its record.
         ties: order of equal timestamps.
         seed: of the recommender.
-        code: digest of what decides a result besides data, protocol and seed.
+        code: as `code_of` gives it.
         created: when it ended.
         prompts: how many there were.
         metrics: figure of each metric.
@@ -132,13 +132,14 @@ def overrides_of(run: Record | Failure) -> dict[str, Any]:
 
 
 def code_of(run: Record | Failure) -> str:
-    """Return what decides a result besides data, protocol and seed.
+    """Return a digest of what decides a result besides data, protocol and seed.
 
-    It is version, source and values, of the recommender and of all that it builds on.
+    That is version, source and values, of the recommender and of all that it builds on.
     """
     about = run.identity
     own = about.recommender["version"], about.recommender["source"], about.config
-    return json.dumps([*own, about.builds_on], sort_keys=True)
+    text = json.dumps([*own, about.builds_on], sort_keys=True)
+    return sha256(text.encode()).hexdigest()[:16]
 
 
 def ties_of(run: Record | Failure) -> Ties:
@@ -188,7 +189,7 @@ def run_of(record: Record) -> Run:
         record=record.identity.key,
         ties=ties_of(record),
         seed=record.identity.seed,
-        code=sha256(code_of(record).encode()).hexdigest()[:16],
+        code=code_of(record),
         created=record.created,
         prompts=record.prompts,
         metrics=record.metrics,
@@ -209,9 +210,8 @@ def average(records: Sequence[Record], elsewhere: Iterable[Run] = ()) -> Row:
             with the others, but for those that were repeated here.
     """
     newest = max(records, key=lambda record: record.created)
-    about = newest.identity.recommender
+    about, code = newest.identity.recommender, code_of(newest)
     here = {run.place: run for run in map(run_of, records)}
-    code = next(iter(here.values())).code
     joined = {run.place: run for run in elsewhere if run.code == code} | here
     runs = sorted(joined.values(), key=lambda run: (ties_order(run.ties), run.created))
     metrics, failed = _metrics(runs)
