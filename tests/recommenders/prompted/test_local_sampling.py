@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,22 +15,29 @@ from scipy.stats import chi2_contingency
 
 from benchkit import UnavailableError
 from benchkit_plugins.recommenders.prompted.providers.contract import Completions, Sampling
+from benchkit_plugins.recommenders.prompted.reading import titles_in
+from benchkit_plugins.recommenders.prompted.titles import Titles
 from tests.recommenders.prompted import tiny
+from tests.recommenders.prompted.tasked import bench
 
 pytestmark = [tiny.local, pytest.mark.usefixtures("one_thread")]
+GIVEN = bench(["a b", "c", "e"])
+TITLES = Titles(GIVEN.catalog, GIVEN.train)
 PROMPTS = [tiny.ask(*words) for words in ("a", "b c d e f a", "c c", "d e f", "f a b c", "e")]
 
 
-def causal(made: Any) -> Any:
+def causal(made: Any, words: list[str] = tiny.WORDS) -> Any:
     from benchkit_plugins.recommenders.prompted.providers.causal.loading import assembled
 
-    return assembled(made, tiny.tokenizer())
+    return assembled(made, tiny.tokenizer(words=words))
 
 
-def drawn(made: Any, prompts: list[Any], sampling: Sampling) -> list[Completions]:
+def drawn(
+    made: Any, prompts: list[Any], sampling: Sampling, words: list[str] = tiny.WORDS
+) -> list[Completions]:
     from benchkit_plugins.recommenders.prompted.providers.causal.sampling import Sampler
 
-    sampler = Sampler(causal(made))
+    sampler = Sampler(causal(made, words))
     found = dict(sampler(sampler.causal.chat.prompts(prompts), sampling))
     return [found[index] for index in range(len(prompts))]
 
@@ -124,6 +132,17 @@ def test_samples_that_agree_are_read_once(monkeypatch: pytest.MonkeyPatch) -> No
     found = drawn(tiny.model(), PROMPTS[:2], sampling)
     prompts = sum(answer.prompt_tokens for answer in found)
     assert sum(read) <= prompts + 2 * 12, "a branch a word at most, the common beginning once"
+
+
+def test_a_completion_ends_after_the_titles_that_are_looked_at() -> None:
+    every = Sampling(50, temperature=1.0, top_p=1.0, max_tokens=30, seed=5)
+    words = [*"abcde", "\n"]
+    (whole,) = drawn(tiny.model(), PROMPTS[:1], every, words)
+    (found,) = drawn(tiny.model(), PROMPTS[:1], replace(every, most=2), words)
+    assert all(a.startswith(b) for a, b in zip(whole.texts, found.texts, strict=True))
+    assert found.completion_tokens < whole.completion_tokens
+    for before, after in zip(whole.texts, found.texts, strict=True):
+        assert titles_in(after, TITLES, 2) == titles_in(before, TITLES, 2)
 
 
 def test_what_all_prompts_begin_with_takes_memory_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchkit_plugins.recommenders.prompted.reading import spellings, titles_in
+from benchkit_plugins.recommenders.prompted.reading import gives_all, spellings, titles_in
 from benchkit_plugins.recommenders.prompted.tasks.gen_item import GenItem
 from benchkit_plugins.recommenders.prompted.tasks.gen_list import GenList
 from benchkit_plugins.recommenders.prompted.tasks.rank import Rank
@@ -133,3 +133,24 @@ def test_what_was_not_answered_stays_short_and_counted() -> None:
             "short_lists": 1 / 3,
         }
     )
+
+
+@given(TEXTS, TEXTS, st.integers(1, 3))
+def test_what_gives_all_needs_no_more(beginning: str, rest: str, most: int) -> None:
+    if gives_all(beginning, most):
+        assert read(beginning + rest, most) == read(beginning, most)
+
+
+@pytest.mark.parametrize(
+    ("completion", "enough"),
+    [
+        ("a\nb\n", True),
+        ("\n\n1. a\n\n2. b\nc", True),
+        ("a\nb", False),
+        ("a\n---\n", False),
+        ('[\n"a",\n"b"\n]\n', False),
+        ("```\na\n```\n", False),
+    ],
+)
+def test_whole_lines_give_titles(completion: str, enough: bool) -> None:
+    assert gives_all(completion, 2) is enough

@@ -22,12 +22,12 @@ TEMPLATE = (
 )
 
 
-def tokenizer(template: str | None = TEMPLATE) -> Any:
+def tokenizer(template: str | None = TEMPLATE, words: list[str] = WORDS) -> Any:
     import tokenizers
     import transformers
 
-    words = ["<unk>", "<s>", "</s>", "system", "user", "assistant", *WORDS]
-    vocabulary = {word: place for place, word in enumerate(words)}
+    every = ["<unk>", "<s>", "</s>", "system", "user", "assistant", *words]
+    vocabulary = {word: place for place, word in enumerate(every)}
     model = tokenizers.models.WordLevel(vocabulary, unk_token="<unk>")
     inner = tokenizers.Tokenizer(model)
     inner.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from benchkit_plugins.recommenders.prompted.titles import Title, Titles, one_line
+from benchkit_plugins.recommenders.prompted.titles import Title, Titles, may_be_title, one_line
 
 _LONGEST = 1 << 15  # characters of a completion that are looked at; 20 titles take 2,000
 _MARK = re.compile(r"(?:[-*+#>\u2022\u2013\u2014]+|\(?\d{1,3}[.):])\s+")  # a list's, before a title
 _AROUND = {'"': '"', "'": "'", "`": "`", "*": "*", "_": "_", "\u201c": "\u201d", "\u2018": "\u2019"}
 _LAYERS = 4  # - 1. **"Title"**
+_FENCE = "```json"
 _LIST = re.compile(r'\[\s*["{]')  # where JSON begins; a title may begin with [
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*(?:"|$)', re.DOTALL)
 
@@ -32,6 +33,18 @@ def titles_in(completion: str, titles: Titles, most: int) -> list[Title]:
     return list(islice((title for title in found if title is not None), most))
 
 
+def gives_all(completion: str, most: int) -> bool:
+    """Return whether the beginning of a completion says all that `titles_in` would look at.
+
+    Only whole lines count, and no JSON: False is never wrong.
+    """
+    whole, _, _ = completion.rpartition("\n")
+    text = whole[:_LONGEST].strip()
+    if _LIST.match(text.removeprefix(_FENCE).lstrip()):
+        return False
+    return sum(may_be_title(spellings(line)[-1]) for line in _lines(text)) >= most
+
+
 def spellings(line: str) -> list[str]:
     """Return a line as it is, then with less and less around its title."""
     found = [line]
@@ -45,7 +58,7 @@ def spellings(line: str) -> list[str]:
 
 def _lines(completion: str) -> Iterator[str]:
     text = completion.strip()
-    text = text.removeprefix("```json").lstrip()
+    text = text.removeprefix(_FENCE).lstrip()
     strings = _strings(text) if _LIST.match(text) else []
     for line in strings or text.splitlines():
         shown = one_line(line)

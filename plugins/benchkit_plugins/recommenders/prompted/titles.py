@@ -33,6 +33,11 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def may_be_title(text: str) -> bool:
+    """Return whether a text that the catalog does not know counts as a title all the same."""
+    return any(map(str.isalnum, text[:_LONGEST]))
+
+
 @dataclass(frozen=True)
 class Title:
     """A title that an answer gives.
@@ -89,5 +94,4 @@ class Titles:
         for text in spellings:
             if items := self._items.get(text.casefold()):
                 return Title(self.shown[items[0]], items)
-        text = text[:_LONGEST].rstrip()
-        return Title(text) if any(map(str.isalnum, text)) else None
+        return Title(text[:_LONGEST].rstrip()) if may_be_title(text) else None

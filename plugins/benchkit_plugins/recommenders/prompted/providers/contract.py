@@ -25,6 +25,7 @@ class Sampling:
         top_p: mass of the likeliest tokens that are sampled from, 1 for all.
         max_tokens: longest completion.
         seed: of the draws; a server may ignore it.
+        most: titles of a completion that are looked at; it may end after them. None: all.
     """
 
     samples: int
@@ -32,6 +33,7 @@ class Sampling:
     top_p: float
     max_tokens: int
     seed: int
+    most: int | None = None
 
 
 @dataclass(frozen=True)

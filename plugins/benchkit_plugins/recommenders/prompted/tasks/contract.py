@@ -36,11 +36,13 @@ class Task(ABC):
         name: in kebab-case, the word that `benchkit prompts --task` takes.
         samples: completions a prompt.
         max_tokens: longest completion, unless the user says otherwise.
+        most: titles that are looked at in a completion.
     """
 
     name: ClassVar[str]
     samples: ClassVar[int]
     max_tokens: ClassVar[int]
+    most: ClassVar[int]
 
     @abstractmethod
     def __init__(self, config: PromptedConfig, train: Sessions, bench: Bench) -> None:

@@ -31,7 +31,6 @@ class TitledTask(Task):
     Attributes:
         needs: placeholders that a template must hold.
         may: others that it may hold.
-        most: titles a completion.
     """
 
     needs: ClassVar[Collection[str]] = ("titles",)

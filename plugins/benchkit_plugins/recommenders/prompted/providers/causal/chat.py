@@ -30,6 +30,7 @@ class Chat:
 
     def __init__(self, tokenizer: Any, stops: Iterable[int] = ()) -> None:
         self._tokenizer = tokenizer
+        self._breaks: dict[int, bool] = {}  # by token, as far as asked for
         added = tokenizer.added_tokens_decoder.values()
         self._special = {str(token) for token in added if token.special and str(token).strip()}
         self._closing = self._find_closing()
@@ -52,6 +53,12 @@ class Chat:
             tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
         return decoded
+
+    def breaks(self, token: int) -> bool:
+        """Return whether a token begins a new line."""
+        if token not in self._breaks:
+            self._breaks[token] = "\n" in self.text([token])
+        return self._breaks[token]
 
     def _encode(self, texts: Sequence[str], *, special: bool) -> list[list[int]]:
         if not texts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -74,20 +74,22 @@ class Tree:
         """Draw a seed for a generator of others."""
         return int(self._rng.integers(2**63))
 
-    def grow(self, drawn: Ints, stops: frozenset[int], longest: int) -> None:
+    def grow(
+        self, drawn: Ints, stops: frozenset[int], enough: Callable[[Sequence[int]], bool]
+    ) -> None:
         """Let each sample go on with the token that its number draws.
 
         Args:
             drawn: what each number draws after each branch, ``int64[branches, samples]``.
             stops: tokens that end a sample.
-            longest: tokens that end it, too.
+            enough: tells from a sample's tokens whether it ends without one.
         """
         tokens = np.zeros_like(self._branch)
         for sample in np.flatnonzero(self._branch >= 0):
             token = tokens[sample] = drawn[self._branch[sample], sample]
             if token not in stops:
                 self.written[sample].append(int(token))
-            if token in stops or len(self.written[sample]) == longest:
+            if token in stops or enough(self.written[sample]):
                 self._branch[sample] = -1
         if not self.done:
             self._fork(self._branch >= 0, tokens)
