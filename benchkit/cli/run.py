@@ -290,8 +290,8 @@ def _dry_run(
     searches: list[Search],
 ) -> None:
     from benchkit.contracts.config import show_value
+    from benchkit.durations import show_time
     from benchkit.pipeline import forecast, plan
-    from benchkit.tuning.budget import show_seconds
     from benchkit.tuning.objective import forecast_trial
     from benchkit.tuning.tune import finished
 
@@ -301,7 +301,7 @@ def _dry_run(
         if search.recommender in frozen:
             click.echo(f"finished  search of {search.recommender}")
             continue
-        limits = [show_seconds(search.options.limit)]
+        limits = [show_time(search.options.limit)]
         if search.options.trials is not None:
             limits.append(f"{search.options.trials} trials")
         names = ", ".join(search.space.ranges)

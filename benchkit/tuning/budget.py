@@ -58,10 +58,3 @@ def seconds_of(text: str) -> float:
     if match is None or float(match[1]) == 0:
         raise ConfigError(f"--timeout takes a duration such as 90s, 30m or 2h; not {text!r}")
     return float(match[1]) * _UNITS[match[2]]
-
-
-def show_seconds(seconds: float) -> str:
-    """Return a duration in words: ``3.2 s``, ``12 min``, ``1.5 h``."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"

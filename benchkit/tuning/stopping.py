@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchkit.tuning.budget import FAILURES, PATIENCE, Options, show_seconds
+from benchkit.durations import show_time
+from benchkit.tuning.budget import FAILURES, PATIENCE, Options
 from benchkit.tuning.ledger import Ledger
 
 NO_IMPROVEMENT = f"{PATIENCE} trials without improvement"
@@ -30,4 +31,4 @@ def reason_to_stop(ledger: Ledger, options: Options, left: float) -> str | None:
 
 def time_is_up(options: Options) -> str:
     """Return the reason to stop when a search's time is over."""
-    return f"its {show_seconds(options.limit)} are over"
+    return f"its {show_time(options.limit)} are over"

@@ -6,8 +6,8 @@ import sys
 import time
 from collections.abc import Sequence
 
+from benchkit.durations import show_time
 from benchkit.settings import Frozen
-from benchkit.tuning.budget import show_seconds
 from benchkit.tuning.ledger import Ledger
 from benchkit.tuning.messages import News
 from benchkit.tuning.search import Search
@@ -45,7 +45,7 @@ class Lines:
         word = "parameter" if parameters == 1 else "parameters"
         self._say(
             f"{self._place()} {self._name}: searching {parameters} {word} for at most "
-            f"{show_seconds(seconds)}{earlier}"
+            f"{show_time(seconds)}{earlier}"
         )
 
     def placed(self, search: Search, where: str) -> None:
@@ -67,7 +67,7 @@ class Lines:
     def standing(self, ledger: Ledger) -> str:
         """Return in one line how a search stands."""
         best = "no value yet" if ledger.best is None else f"best {ledger.best.value:.4f}"
-        left = show_seconds(max(0.0, self._until - time.monotonic()))
+        left = show_time(max(0.0, self._until - time.monotonic()))
         return (
             f"{self._name}: {ledger.counted} trials, {best} {sparkline(ledger.values)} {left} left"
         )
@@ -138,7 +138,7 @@ def summary(name: str, frozen: Frozen) -> str:
         else f"best {best['value']:.4f} in trial {best['trial']}"
     )
     ended = f"; ended: {search['ended']}" if search["ended"] else ""
-    return f"{name}: {found} ({counts or 'no trials'}, {show_seconds(search['seconds'])}){ended}"
+    return f"{name}: {found} ({counts or 'no trials'}, {show_time(search['seconds'])}){ended}"
 
 
 def sparkline(values: Sequence[float]) -> str:

@@ -31,7 +31,7 @@ def test_lines_say_how_it_began_and_ended(
         lines.end(search, freeze(search, search.study(), ledger), kept=False)
         lines.end(search, freeze(search, search.study(), Ledger()), kept=True)
     first, second, third = capsys.readouterr().err.splitlines()
-    assert first == "[search 1/2] sknn: searching 5 parameters for at most 1.5 min"
+    assert first == "[search 1/2] sknn: searching 5 parameters for at most 90 s"
     assert second.startswith("[search 1/2] sknn: best 0.")
     assert "(3 done, " in second
     assert third.startswith("[search 2/2] sknn: no trial finished, so the preset stands")

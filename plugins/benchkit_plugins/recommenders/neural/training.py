@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from benchkit import Sessions
-from benchkit_plugins.recommenders.durations import show_time
+from benchkit.durations import show_time
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint, Resumable
 from benchkit_plugins.recommenders.neural.config import NeuralConfig
 from benchkit_plugins.recommenders.neural.examples import Batch, Examples

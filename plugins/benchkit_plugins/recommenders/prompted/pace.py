@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from benchkit_plugins.recommenders.durations import show_time
+from benchkit.durations import show_time
 
 _EVERY = 60.0  # seconds
 

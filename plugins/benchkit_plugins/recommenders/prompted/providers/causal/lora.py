@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchkit.durations import show_time
 from benchkit_plugins.language_models.batching import batches_by_length
-from benchkit_plugins.recommenders.durations import show_time
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
 from benchkit_plugins.recommenders.neural.hardware import seeded
 from benchkit_plugins.recommenders.prompted.pace import Pace
