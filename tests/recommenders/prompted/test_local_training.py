@@ -69,6 +69,26 @@ def test_it_learns_and_says_how_it_goes(model: str, tmp_path: Path) -> None:
     assert done.seconds > 0
 
 
+@pytest.mark.parametrize(
+    ("targets", "expected"),
+    [
+        ("usual", {"q_proj", "v_proj"}),
+        (
+            "all-linear",
+            {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"},
+        ),
+    ],
+)
+def test_adapters_go_where_they_are_wanted(
+    model: str, tmp_path: Path, targets: str, expected: set[str]
+) -> None:
+    from safetensors.numpy import load
+
+    local = provider(model, tmp_path, targets=targets, epochs=1)
+    weights = load(trained(local, course_of(local)))
+    assert {name.split(".")[-3] for name in weights} == expected
+
+
 def test_an_epoch_that_takes_long_says_how_far_it_is(
     model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,7 +201,7 @@ def test_only_answers_are_learnt(model: str) -> None:
     base.model.float()
     given = lessons.lessons_of(EXAMPLES, base.chat, base.context, pytest.fail)
     assert [lesson.answer for lesson in given] == [2, 3, 2, 3, 2, 3], "with the token that ends it"
-    recipe = lora.Recipe(8, 32, 0.0, 0.01, 1, 4)
+    recipe = lora.Recipe("usual", 8, 32, 0.0, 0.01, 1, 4)
     trainer = lora.Trainer(lora.adapted(base.model, recipe, 0), recipe, 0, print)
     expected = 0.0
     for lesson in given:
@@ -201,7 +221,7 @@ def gradients(kind: str, shared: bool, **values: Any) -> tuple[float, float, lis
     base = loading.assembled(tiny.model(kind, **values), tiny.tokenizer())
     given = lessons.lessons_of(EXAMPLES, base.chat, base.context, pytest.fail)
     assert lessons.known_length(given) > 3
-    recipe = lora.Recipe(8, 32, 0.0, 0.01, 1, 4)
+    recipe = lora.Recipe("usual", 8, 32, 0.0, 0.01, 1, 4)
     trainer = lora.Trainer(lora.adapted(base.model, recipe, 0), recipe, 0, print)
     generator = torch.Generator().manual_seed(1)
     for variable in trainer.variables:

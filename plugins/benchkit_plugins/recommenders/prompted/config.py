@@ -62,6 +62,11 @@ class PromptedConfig(EmbeddedConfig):
         "of fine-tuning; OpenAI and Vertex: times their own; none: the provider's choice",
         at_least=0,
     )
+    targets: Literal["usual", "all-linear"] = param(
+        "all-linear",
+        "where LoRA's matrices go: peft's usual place for the architecture, or all linear layers; "
+        "local",
+    )
     rank: int = param(8, "of LoRA's matrices; local", at_least=1)
     alpha: float = param(32.0, "LoRA's scale; local", at_least=0)
     dropout: float = param(0.05, "before LoRA's matrices; local", at_least=0, at_most=0.9)
@@ -103,5 +108,8 @@ class LlamaConfig(PromptedConfig):
     """A Llama, and the paper's settings for it (LoRA, five epochs)."""
 
     model: str | None = param(LLAMA, "a model by name or folder")
+    targets: Literal["usual", "all-linear"] = param(
+        "usual", "where LoRA's matrices go: queries and values, or all linear layers"
+    )
     epochs: int | None = param(5, "of fine-tuning; none: the provider's choice", at_least=1)
     learning_rate: float | None = param(1e-4, "of fine-tuning", at_least=0)

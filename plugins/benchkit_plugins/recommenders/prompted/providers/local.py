@@ -61,6 +61,7 @@ class Local(Provider):
         """Return LoRA's settings, the paper's where the user gave none."""
         config = self.config
         return {
+            "targets": config.targets,
             "rank": config.rank,
             "alpha": config.alpha,
             "dropout": config.dropout,

@@ -1,11 +1,11 @@
 """Fine-tuning by low-rank adapters (LoRA, https://arxiv.org/abs/2106.09685), on the answers alone.
 
-The model's weights stay as they are; peft puts adapters where it does by default for the
-architecture (Llama: the projections of queries and values; where it knows none, all linear layers).
-Settings are the paper's for Llama: rank 8, alpha 32, dropout 0.05, learning rate 1e-4, 5 epochs.
-What the paper leaves open is ours: AdamW without decay of weights, the learning rate falling
-linearly to 0, gradients clipped to norm 1, 16 examples a step, the best epoch's adapter kept. What
-all examples of a step begin with is read once.
+The model's weights stay as they are. Settings are the paper's for Llama: rank 8, alpha 32, dropout
+0.05, learning rate 1e-4, 5 epochs. What the paper leaves open is ours: adapters in all linear
+layers (https://arxiv.org/abs/2305.14314; "usual": where peft puts them for the architecture, Llama:
+the projections of queries and values; where it knows none, in all), AdamW without decay of weights,
+the learning rate falling linearly to 0, gradients clipped to norm 1, 16 examples a step, the best
+epoch's adapter kept. What all examples of a step begin with is read once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -43,6 +43,7 @@ _KEEP_EVERY = 60.0  # seconds of training that a kill may cost
 class Recipe:
     """How adapters are trained; the meaning of each is said in `PromptedConfig`."""
 
+    targets: Literal["usual", "all-linear"]
     rank: int
     alpha: float
     dropout: float
@@ -81,12 +82,12 @@ def adapted(model: Any, recipe: Recipe, seed: int) -> Any:
     from peft import LoraConfig, get_peft_model
     from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as KNOWN
 
-    targets = None if model.config.model_type in KNOWN else "all-linear"
+    usual = recipe.targets == "usual" and model.config.model_type in KNOWN
     lora = LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
         lora_dropout=recipe.dropout,
-        target_modules=targets,
+        target_modules=None if usual else "all-linear",
         task_type="CAUSAL_LM",
     )
     with seeded(np.random.default_rng([seed]), model.device), quiet():
