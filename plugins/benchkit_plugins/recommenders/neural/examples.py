@@ -15,10 +15,6 @@ import numpy as np
 from benchkit import Sessions
 from benchkit.contracts.sessions import Bool, Int32, Int64, offsets_of
 
-# Sessions of as many batches are sorted by length together: batches of sessions of like length
-# need little padding inside a network, and still differ from epoch to epoch.
-_WINDOW = 16
-
 
 @dataclass(frozen=True, eq=False)
 class Batch:
@@ -122,25 +118,20 @@ class Examples(ABC):
         self, sessions: Sessions, batch_size: int, draw: np.random.Generator
     ) -> Iterator[Batch]:
         """Yield the batches of one epoch, in random order."""
-        cases = np.arange(self.count(sessions)) % max(1, len(sessions))
-        for rows in in_batches(sessions.lengths[cases], batch_size, draw):
+        for rows in in_batches(self.count(sessions), batch_size, draw):
             batch = self.cases(sessions, rows, draw)
             if len(batch.targets):
                 yield batch
 
 
-def in_batches(lengths: Int64, batch_size: int, draw: np.random.Generator) -> Iterator[Int64]:
+def in_batches(count: int, batch_size: int, draw: np.random.Generator) -> Iterator[Int64]:
     """Yield the rows of each batch of an epoch, in random order.
 
-    Args:
-        lengths: positions of each case, ``int64[cases]``.
-        batch_size: cases a batch.
-        draw: what decides the order.
+    Sessions of like length are not put together: what padding that saves is little, and on Beauty
+    GRU4Rec then validates a seventh worse.
     """
-    rows = draw.permutation(len(lengths))
-    window = np.arange(len(rows)) // (batch_size * _WINDOW)
-    rows = rows[np.lexsort((lengths[rows], window))]
-    for start in draw.permutation(np.arange(0, len(rows), batch_size)):
+    rows = draw.permutation(count)
+    for start in range(0, count, batch_size):
         yield rows[start : start + batch_size]
 
 

@@ -88,7 +88,7 @@ class Pretrainer:
         draw = self.rng(f"pretrain epoch {self.state.epoch}")
         total = torch.zeros(4, device=self.device)
         with seeded(draw, self.device):
-            for rows in in_batches(cases.lengths, config.batch_size, draw):
+            for rows in in_batches(len(cases), config.batch_size, draw):
                 batch = mask(cases.take(rows), items, config.mask_share, draw)
                 total += step(self, batch, self._gradients, config.clipnorm) * len(batch)
         return total / len(cases)
