@@ -11,6 +11,7 @@ from benchkit_plugins.language_models.prices import parsed
 from benchkit_plugins.recommenders.embedded import EmbeddedConfig
 
 ProviderName = Literal["local", "openai", "vertex"]
+Targets = Literal["usual", "all-linear"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,7 @@ class PromptedConfig(EmbeddedConfig):
         "of fine-tuning; OpenAI and Vertex: times their own; none: the provider's choice",
         at_least=0,
     )
-    targets: Literal["usual", "all-linear"] = param(
+    targets: Targets = param(
         "all-linear",
         "where LoRA's matrices go: peft's usual place for the architecture, or all linear layers; "
         "local",
@@ -108,7 +109,7 @@ class LlamaConfig(PromptedConfig):
     """A Llama, and the paper's settings for it (LoRA, five epochs)."""
 
     model: str | None = param(LLAMA, "a model by name or folder")
-    targets: Literal["usual", "all-linear"] = param(
+    targets: Targets = param(
         "usual", "where LoRA's matrices go: queries and values, or all linear layers"
     )
     epochs: int | None = param(5, "of fine-tuning; none: the provider's choice", at_least=1)

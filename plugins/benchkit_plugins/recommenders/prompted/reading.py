@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from benchkit_plugins.recommenders.prompted.titles import Title, Titles, may_be_title, one_line
@@ -13,7 +13,6 @@ _LONGEST = 1 << 15  # characters of a completion that are looked at; 20 titles t
 _MARK = re.compile(r"(?:[-*+#>\u2022\u2013\u2014]+|\(?\d{1,3}[.):])\s+")  # a list's, before a title
 _AROUND = {'"': '"', "'": "'", "`": "`", "*": "*", "_": "_", "\u201c": "\u201d", "\u2018": "\u2019"}
 _LAYERS = 4  # - 1. **"Title"**
-_FENCE = "```json"
 _LIST = re.compile(r'\[\s*["{]')  # where JSON begins; a title may begin with [
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*(?:"|$)', re.DOTALL)
 
@@ -39,10 +38,10 @@ def gives_all(completion: str, most: int) -> bool:
     Only whole lines count, and no JSON: False is never wrong.
     """
     whole, _, _ = completion.rpartition("\n")
-    text = whole[:_LONGEST].strip()
-    if _LIST.match(text.removeprefix(_FENCE).lstrip()):
+    text = _body(whole[:_LONGEST])
+    if _LIST.match(text):
         return False
-    return sum(may_be_title(spellings(line)[-1]) for line in _lines(text)) >= most
+    return sum(may_be_title(spellings(line)[-1]) for line in _shown(text.splitlines())) >= most
 
 
 def spellings(line: str) -> list[str]:
@@ -57,10 +56,17 @@ def spellings(line: str) -> list[str]:
 
 
 def _lines(completion: str) -> Iterator[str]:
-    text = completion.strip()
-    text = text.removeprefix(_FENCE).lstrip()
+    text = _body(completion)
     strings = _strings(text) if _LIST.match(text) else []
-    for line in strings or text.splitlines():
+    return _shown(strings or text.splitlines())
+
+
+def _body(completion: str) -> str:
+    return completion.strip().removeprefix("```json").lstrip()
+
+
+def _shown(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
         shown = one_line(line)
         if shown and not shown.startswith("```"):
             yield shown

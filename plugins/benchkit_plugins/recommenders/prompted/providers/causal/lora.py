@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from benchkit.durations import show_time
 from benchkit_plugins.language_models.batching import batches_by_length
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
 from benchkit_plugins.recommenders.neural.hardware import seeded
+from benchkit_plugins.recommenders.prompted.config import Targets
 from benchkit_plugins.recommenders.prompted.pace import Pace
 from benchkit_plugins.recommenders.prompted.providers.causal.beginning import Beginning, continues
 from benchkit_plugins.recommenders.prompted.providers.causal.lessons import (
@@ -43,7 +44,7 @@ _KEEP_EVERY = 60.0  # seconds of training that a kill may cost
 class Recipe:
     """How adapters are trained; the meaning of each is said in `PromptedConfig`."""
 
-    targets: Literal["usual", "all-linear"]
+    targets: Targets
     rank: int
     alpha: float
     dropout: float
