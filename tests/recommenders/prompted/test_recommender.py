@@ -96,6 +96,16 @@ def test_the_likeliest_answer_is_asked_for_once_whatever_the_seed(
             asked.recommend(PROMPTS, 5)
 
 
+def test_who_ends_no_answer_early_is_not_asked_again_when_more_titles_are_looked_at(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, given = recommender(service, state="base"), bench(tmp_path)
+    asked.fit(given.train, given)
+    asked.recommend(PROMPTS, 5)
+    monkeypatch.setattr(asked.task_type, "most", 7)
+    assert asked.estimate(given.train, PROMPTS, given) == Work()
+
+
 def test_the_base_model_is_not_tuned(service: Service, tmp_path: Path) -> None:
     asked, given = recommender(service, state="base"), bench(tmp_path)
     asked.fit(given.train, given)

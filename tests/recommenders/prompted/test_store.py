@@ -49,9 +49,15 @@ def test_everything_that_shapes_an_answer_is_in_its_key() -> None:
         key_of("", asked, replace(SAMPLING, seed=1)),
         key_of("", asked, replace(SAMPLING, temperature=0.25)),
         key_of("", asked, replace(SAMPLING, samples=3)),
+        key_of("", asked, replace(SAMPLING, most=1)),
     }
-    assert len(keys) == 7
+    assert len(keys) == 8
     assert key_of("", conversation("a"), replace(SAMPLING)) in keys
+
+
+def test_answers_that_were_paid_for_are_found_by_later_versions() -> None:
+    asked = key_of("", conversation("a"), SAMPLING)
+    assert asked == "f5e402a8e2fb67ea2716dda2aab7211a"
 
 
 @given(st.text(), st.text())

@@ -139,7 +139,7 @@ class LLMSeqPrompt(PromptedRecommender):
             config.top_p,
             config.max_tokens or self.task_type.max_tokens,
             seed,
-            self.task_type.most,
+            self.task_type.most if self._provider(workspace()).ends_early else None,
         )
         # the likeliest answer depends on neither mass nor seed, and is asked for once
         return sampling if config.temperature else replace(sampling, top_p=1.0, seed=0)

@@ -38,8 +38,9 @@ def key_of(course: str, prompt: Conversation, sampling: Sampling) -> str:
         prompt: the conversation.
         sampling: how answers are drawn.
     """
+    settings = {name: value for name, value in vars(sampling).items() if value is not None}
     turns = [(message.role, message.content) for message in prompt]
-    content = json.dumps([course, turns, vars(sampling)], sort_keys=True)
+    content = json.dumps([course, turns, settings], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 

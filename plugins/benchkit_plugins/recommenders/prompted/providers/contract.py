@@ -25,7 +25,7 @@ class Sampling:
         top_p: mass of the likeliest tokens that are sampled from, 1 for all.
         max_tokens: longest completion.
         seed: of the draws; a server may ignore it.
-        most: titles of a completion that are looked at; it may end after them. None: all.
+        most: titles after which a completion may end; None: where the model ends it.
     """
 
     samples: int
@@ -129,11 +129,13 @@ class Provider(ABC):
         name: value of the parameter `provider`.
         paid: whether it costs money.
         validation: sessions usually kept out of fine-tuning.
+        ends_early: whether it ends completions after the titles that are looked at.
     """
 
     name: ClassVar[str]
     paid: ClassVar[bool]
     validation: ClassVar[int]
+    ends_early: ClassVar[bool] = False
 
     def __init__(self, config: PromptedConfig, workspace: Path) -> None:
         self.config, self.workspace = config, workspace

@@ -43,6 +43,7 @@ class Local(Provider):
     name = "local"
     paid = False
     validation = 250
+    ends_early = True
 
     def __init__(self, config: PromptedConfig, workspace: Path) -> None:
         super().__init__(config, workspace)
