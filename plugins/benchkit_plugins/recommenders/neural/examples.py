@@ -127,8 +127,8 @@ class Examples(ABC):
 def in_batches(count: int, batch_size: int, draw: np.random.Generator) -> Iterator[Int64]:
     """Yield the rows of each batch of an epoch, in random order.
 
-    Sessions of like length are not put together: what padding that saves is little, and on Beauty
-    GRU4Rec then validates a seventh worse.
+    Sessions of like length are not put together: that saves little padding, and GRU4Rec on Beauty
+    then validates a seventh worse (NDCG@20, mean of five seeds).
     """
     rows = draw.permutation(count)
     for start in range(0, count, batch_size):
