@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchkit_plugins.recommenders.neural import full_softmax
+from benchkit_plugins.recommenders.neural import full_softmax, hardware
 from benchkit_plugins.recommenders.neural.full_softmax import FullSoftmax
 from benchkit_plugins.recommenders.neural.losses import BPR, GBCE, Loss, SampledSoftmax, make_loss
 
@@ -49,7 +49,8 @@ def test_softmax_equals_the_naive_one(items: int) -> None:
 def test_softmax_in_chunks_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     given = inputs(predictions=11)
     whole = gradients(FullSoftmax(torch.float64), given)
-    monkeypatch.setattr(full_softmax, "_ALIGN", 2)
+    for module in (hardware, full_softmax):
+        monkeypatch.setattr(module, "ALIGN", 2)
     monkeypatch.setattr(full_softmax, "_SCORES", 300)  # four predictions at a time
     for one, other in zip(gradients(FullSoftmax(torch.float64), given), whole, strict=True):
         torch.testing.assert_close(one, other)

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchkit import Sessions
 from benchkit_plugins.recommenders.bert4rec import BERT4Rec
 from benchkit_plugins.recommenders.neural.dropout import Dropout
+from benchkit_plugins.recommenders.neural.hardware import ALIGN
+from benchkit_plugins.recommenders.neural.network import Dense
 from benchkit_plugins.recommenders.neural.packing import Packed
 from benchkit_plugins.recommenders.neural.transformer import attend
 from benchkit_plugins.recommenders.sasrec import SASRec
@@ -132,6 +135,37 @@ def test_attention_in_bfloat16_is_torchs_own_in_float32(causal: bool) -> None:
     assert rough.grad is not None
     assert exact.grad is not None
     torch.testing.assert_close(rough.grad.float(), exact.grad, atol=0.05, rtol=0)
+
+
+class _Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes the rows of each product of two matrices."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.rows: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten.addmm.default:
+            self.rows.add(len(args[1]))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("rows", [1, ALIGN - 1, ALIGN, ALIGN + 1])
+def test_dense_layers_in_bfloat16_multiply_whole_tiles_and_give_the_rows(rows: int) -> None:
+    draw = torch.Generator().manual_seed(0)
+    layer = Dense(8, 6, parts=3)
+    x = torch.randn(rows, 8, generator=draw)
+    weights = torch.randn(rows, 6, generator=draw)
+    found = []
+    with _Products() as products:
+        for lower in (True, False):
+            layer.zero_grad()
+            with torch.autocast("cpu", torch.bfloat16, enabled=lower):
+                y = layer(x)
+            torch.autograd.backward((y * weights).sum())
+            found.append([y.detach().float(), layer.weight.grad, layer.bias.grad])
+    assert products.rows == {-(-rows // ALIGN) * ALIGN, rows}
+    torch.testing.assert_close(*found, atol=0.2, rtol=0.02)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.15, 0.9])

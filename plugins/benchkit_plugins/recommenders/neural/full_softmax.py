@@ -13,11 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+from benchkit_plugins.recommenders.neural.hardware import ALIGN, aligned
+
 # Scores held at once: large enough for fast products, small enough for the caches.
 _SCORES = 6 << 20
-# Products run faster over multiples of this many items; and of predictions, since a library that
-# prepares itself for each new shape (oneDNN does, for bfloat16) then meets few of them.
-_ALIGN = 64
 
 
 class FullSoftmax:
@@ -78,11 +77,11 @@ class _Work:
         trainable: bool,
     ) -> None:
         items, dim = table.shape
-        wide = _aligned(items)
+        wide = aligned(items)
         dtype = own.dtype if queries.dtype != torch.float64 else torch.float64
         self.queries, self.targets, self.dtype, self.items = queries, targets, dtype, items
-        fit = max(_ALIGN, _SCORES // wide // _ALIGN * _ALIGN)
-        self.rows = min(fit, _aligned(len(queries)))
+        fit = max(ALIGN, _SCORES // wide // ALIGN * ALIGN)
+        self.rows = min(fit, aligned(len(queries)))
         self.table = own.buffer("table", wide, dim, table, dtype)
         self.table[:items], self.table[items:] = table, 0
         self.bias = own.buffer("bias", 1, wide, table, dtype)
@@ -108,7 +107,7 @@ class _Work:
 
     def _chunk(self, start: int, stop: int) -> Tensor:
         real = stop - start
-        rows = _aligned(real)
+        rows = aligned(real)
         queries = F.pad(self.queries[start:stop].to(self.dtype), (0, 0, 0, rows - real))
         targets = self.targets[start:stop, None]  # [real, 1]
         scores, shares = self.scores[:rows], self.shares[:rows]
@@ -131,7 +130,3 @@ class _Work:
             total.addmm_(left, right)
         else:
             total += left @ right
-
-
-def _aligned(count: int) -> int:
-    return -(-count // _ALIGN) * _ALIGN

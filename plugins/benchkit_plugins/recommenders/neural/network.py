@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+from benchkit_plugins.recommenders.neural.hardware import aligned
 from benchkit_plugins.recommenders.neural.packing import Packed
 
 
@@ -34,7 +35,7 @@ class Network(nn.Module):
         self.items = items
         self.table = nn.Parameter(torch.empty(items, dim).uniform_(-0.05, 0.05))
         self.bias = nn.Parameter(torch.zeros(items))
-        self.head = dense(width, dim)
+        self.head = Dense(width, dim)
         if width == dim:  # hidden states live where the embeddings do: begin by comparing the two
             nn.init.eye_(self.head.weight)
         self.activation = activation
@@ -52,9 +53,25 @@ class Network(nn.Module):
         return F.embedding(items, self.table)
 
 
-def dense(inputs: int, outputs: int) -> nn.Linear:
-    """Return a dense layer with Glorot's uniform initial weights and zero biases."""
-    layer = nn.Linear(inputs, outputs)
-    nn.init.xavier_uniform_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer
+class Dense(nn.Linear):
+    """A dense layer with Glorot's uniform initial weights and zero biases.
+
+    Args:
+        inputs: size of a row.
+        outputs: size of what a row becomes.
+        parts: that many layers side by side, as one product; each starts as its own would.
+    """
+
+    def __init__(self, inputs: int, outputs: int, parts: int = 1) -> None:
+        super().__init__(inputs, outputs)
+        for part in self.weight.data.chunk(parts):
+            nn.init.xavier_uniform_(part)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``[rows, outputs]`` of ``[rows, inputs]``."""
+        rows = len(x)
+        if not torch.is_autocast_enabled("cpu"):
+            return super().forward(x)
+        # Batches have as many rows as real positions, so nearly each would be a shape of its own.
+        return super().forward(F.pad(x, (0, 0, 0, aligned(rows) - rows)))[:rows]

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from benchkit_plugins.recommenders.neural.masking import Attributes, MaskedBatch
-from benchkit_plugins.recommenders.neural.network import dense
+from benchkit_plugins.recommenders.neural.network import Dense
 from benchkit_plugins.recommenders.neural.networks.s3rec import S3RecNetwork
 from benchkit_plugins.recommenders.neural.packing import Packed
 
@@ -137,9 +137,9 @@ class _SumOfSoftplus(torch.autograd.Function):
         return tuple(found * scale for found in ctx.saved_tensors)
 
 
-def _compare(dim: int) -> nn.Linear:
+def _compare(dim: int) -> Dense:
     """Return a dense layer that begins by comparing the two sides as they are."""
-    layer = dense(dim, dim)
+    layer = Dense(dim, dim)
     nn.init.eye_(layer.weight)
     return layer
 

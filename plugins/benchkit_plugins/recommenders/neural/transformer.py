@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from benchkit_plugins.recommenders.neural.dropout import Dropout
-from benchkit_plugins.recommenders.neural.network import dense
+from benchkit_plugins.recommenders.neural.network import Dense
 from benchkit_plugins.recommenders.neural.packing import Packed
 
 # Positions up to which attention may hold the weights of all pairs: few numbers beside the rest.
@@ -27,12 +27,8 @@ class Attention(nn.Module):
         super().__init__()
         self.heads, self.causal = heads, causal
         self.inner = heads * max(1, dim // heads)
-        # One matrix for queries, keys and values is one product; each starts as its own would.
-        self.qkv = nn.Linear(dim, 3 * self.inner)
-        for part in self.qkv.weight.data.chunk(3):
-            nn.init.xavier_uniform_(part)
-        nn.init.zeros_(self.qkv.bias)
-        self.out = dense(self.inner, dim)
+        self.qkv = Dense(dim, 3 * self.inner, parts=3)  # of queries, keys and values
+        self.out = Dense(self.inner, dim)
 
     def forward(self, x: Tensor, packed: Packed, at: Tensor | None = None) -> Tensor:
         """Return ``[positions, dim]`` of ``[positions, dim]``, or only the positions `at`."""
@@ -88,7 +84,7 @@ class Layer(nn.Module):
     ) -> None:
         super().__init__()
         self.attention = Attention(dim, heads, causal)
-        self.up, self.down = dense(dim, inner), dense(inner, dim)
+        self.up, self.down = Dense(dim, inner), Dense(inner, dim)
         self.norms = nn.ModuleList([nn.LayerNorm(dim), nn.LayerNorm(dim)])
         self.dropout = Dropout(dropout)
         self.activation, self.norm_first = activation, norm_first
