@@ -84,7 +84,7 @@ def train(loaded: Any, examples: list[Example]) -> None:
     from benchkit_plugins.recommenders.prompted.providers.causal import lessons, lora
 
     given = lessons.lessons_of(examples, loaded.chat, loaded.context, print)
-    recipe = lora.Recipe("all-linear", 8, 32, 0.05, 1e-4, epochs=1, batch_size=16)
+    recipe = lora.Recipe("all-linear", 8, 32, 0.05, 1e-4, epochs=1, batch_size=16, prompt_weight=0)
     for dtype in dict.fromkeys((loaded.model.dtype, torch.float32)):
         model = lora.adapted(loaded.model.to(dtype), recipe, seed=0)
         trainer = lora.Trainer(model, recipe, 0, lambda line: print(f"  {line}"))

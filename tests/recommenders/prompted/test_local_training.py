@@ -191,7 +191,7 @@ def test_what_memory_there_is_changes_only_rounding(
         np.testing.assert_allclose(found[name], values, atol=2e-2)
 
 
-def test_only_answers_are_learnt(model: str) -> None:
+def test_answers_are_learnt_and_prompts_as_much_as_they_weigh(model: str) -> None:
     import torch
 
     from benchkit_plugins.recommenders.prompted.providers.causal import lessons, loading, lora
@@ -201,15 +201,20 @@ def test_only_answers_are_learnt(model: str) -> None:
     base.model.float()
     given = lessons.lessons_of(EXAMPLES, base.chat, base.context, pytest.fail)
     assert [lesson.answer for lesson in given] == [2, 3, 2, 3, 2, 3], "with the token that ends it"
-    recipe = lora.Recipe("usual", 8, 32, 0.0, 0.01, 1, 4)
+    recipe = lora.Recipe("usual", 8, 32, 0.0, 0.01, 1, 4, 0.0)
     trainer = lora.Trainer(lora.adapted(base.model, recipe, 0), recipe, 0, print)
-    expected = 0.0
+    answers, everything = 0.0, 0.0
     for lesson in given:
         tokens = torch.tensor([lesson.tokens])
         labels = tokens.clone()
+        everything += base.model(tokens, labels=labels).loss.item() * (len(lesson.tokens) - 1)
         labels[:, : -lesson.answer] = -100
-        expected += base.model(tokens, labels=labels).loss.item() * lesson.answer
-    assert trainer._loss(given).item() == pytest.approx(expected, rel=1e-4)
+        answers += base.model(tokens, labels=labels).loss.item() * lesson.answer
+    assert trainer._loss(given, None).item() == pytest.approx(answers, rel=1e-4)
+    expected = answers + 0.25 * (everything - answers)
+    assert trainer._loss(given, None, 0.25).item() == pytest.approx(expected, rel=1e-4)
+    predicted = sum(len(lesson.tokens) - 1 for lesson in given)
+    assert lessons.weight_of(given, 0, 0.25) == 15 + 0.25 * (predicted - 15)
 
 
 def gradients(kind: str, shared: bool, **values: Any) -> tuple[float, float, list[Any]]:
@@ -221,14 +226,14 @@ def gradients(kind: str, shared: bool, **values: Any) -> tuple[float, float, lis
     base = loading.assembled(tiny.model(kind, **values), tiny.tokenizer())
     given = lessons.lessons_of(EXAMPLES, base.chat, base.context, pytest.fail)
     assert lessons.known_length(given) > 3
-    recipe = lora.Recipe("usual", 8, 32, 0.0, 0.01, 1, 4)
+    recipe = lora.Recipe("usual", 8, 32, 0.0, 0.01, 1, 4, 0.0)
     trainer = lora.Trainer(lora.adapted(base.model, recipe, 0), recipe, 0, print)
     generator = torch.Generator().manual_seed(1)
     for variable in trainer.variables:
         torch.nn.init.normal_(variable, std=0.1, generator=generator)
     trainer._continues = trainer._continues and shared
     trainer.model.train()
-    loss = trainer._gradients(given)
+    loss, _ = trainer._gradients(given)
     return loss, trainer._validate(given), [variable.grad for variable in trainer.variables]
 
 

@@ -71,6 +71,11 @@ class PromptedConfig(EmbeddedConfig):
     rank: int = param(8, "of LoRA's matrices; local", at_least=1)
     alpha: float = param(32.0, "LoRA's scale; local", at_least=0)
     dropout: float = param(0.05, "before LoRA's matrices; local", at_least=0, at_most=0.9)
+    prompt_weight: float = param(
+        0.0,
+        "of a prompt's tokens in the loss, an answer's count 1; GenItem learns more with 1; local",
+        at_least=0,
+    )
     batch_size: int = param(16, "examples a step of fine-tuning; local", at_least=1)
     device: Literal["auto", "cpu", "cuda", "mps"] = param(
         "auto", "where to compute; auto: a GPU where there is one; local"

@@ -69,6 +69,7 @@ class Local(Provider):
             "learning_rate": 1e-4 if config.learning_rate is None else config.learning_rate,
             "epochs": config.epochs or 5,
             "batch_size": config.batch_size,
+            "prompt_weight": config.prompt_weight,
         }
 
     def work(self, pairs: Pairs) -> Work:

@@ -14,7 +14,6 @@ from benchkit_plugins.recommenders.prompted.providers.causal.chat import Chat
 from benchkit_plugins.recommenders.prompted.providers.causal.tree import Ints, common_length
 
 _SORTED = 16  # batches that are drawn at a time and then sorted by length
-_IGNORED = -100  # what torch's cross-entropy leaves out
 
 
 @dataclass(frozen=True)
@@ -32,20 +31,23 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Page:
-    """Lessons that are read together, padded in front, so that answers end together.
+    """Lessons that are read together, padded in front, so that they end together.
 
     Attributes:
         tokens: those to be read, ``int64[lessons, longest]``.
         mask: which of those read before and of these are no padding, ``int64[lessons, known +
             longest]``; None where all are.
         positions: how far each is from its lesson's beginning, ``int64[lessons, longest]``.
-        targets: tokens to be predicted, ``int64[lessons, longest answer]``; -100 where none is.
+        targets: tokens to be predicted, the last ones, ``int64[lessons, predicted]``; 0 where none
+            is.
+        weights: of each in the loss, 0 where none is, ``float32[lessons, predicted]``.
     """
 
     tokens: Tensor
     mask: Tensor | None
     positions: Tensor
     targets: Tensor
+    weights: Tensor
 
 
 def lessons_of(
@@ -92,24 +94,39 @@ def known_length(lessons: Sequence[Lesson]) -> int:
     return min(common_length([lesson.tokens for lesson in lessons]), *asked)
 
 
-def padded(lessons: Sequence[Lesson], device: torch.device, known: int = 0) -> Page:
+def weight_of(lessons: Sequence[Lesson], known: int, prompt_weight: float) -> float:
+    """Return what the predicted tokens of some lessons weigh together; arguments as in `padded`."""
+    answers = sum(lesson.answer for lesson in lessons)
+    predicted = sum(len(lesson.tokens) - known - 1 for lesson in lessons)
+    return answers + prompt_weight * (predicted - answers)
+
+
+def padded(
+    lessons: Sequence[Lesson], device: torch.device, known: int = 0, prompt_weight: float = 0.0
+) -> Page:
     """Return lessons laid out to be read together.
 
     Args:
         lessons: at least one.
         device: where to.
         known: tokens at the beginning of each that have been read already.
+        prompt_weight: of the prompts' tokens, those of answers weigh 1; 0: they are not predicted.
+            The first that is read never is.
     """
     longest = max(len(lesson.tokens) for lesson in lessons) - known
-    widest = max(lesson.answer for lesson in lessons)
+    widest = longest - 1 if prompt_weight else max(lesson.answer for lesson in lessons)
     tokens = torch.zeros(len(lessons), longest, dtype=torch.int64)  # [B, T]
     mask = torch.zeros_like(tokens)  # [B, T]
-    targets = torch.full((len(lessons), widest), _IGNORED)  # [B, A]
+    targets = torch.zeros(len(lessons), widest, dtype=torch.int64)  # [B, P]
+    weights = torch.zeros(len(lessons), widest)  # [B, P]
     for row, lesson in enumerate(lessons):
         new = lesson.tokens[known:]
         tokens[row, longest - len(new) :] = torch.tensor(new)
         mask[row, longest - len(new) :] = 1
-        targets[row, widest - lesson.answer :] = torch.tensor(lesson.tokens[-lesson.answer :])
+        predicted = len(new) - 1 if prompt_weight else lesson.answer
+        targets[row, widest - predicted :] = torch.tensor(new[len(new) - predicted :])
+        weights[row, widest - predicted :] = prompt_weight
+        weights[row, widest - lesson.answer :] = 1
     positions = known + (mask.cumsum(1) - 1).clamp(min=0)  # [B, T]
     seen = torch.cat([mask.new_ones(len(lessons), known), mask], dim=1)  # [B, known + T]
     return Page(
@@ -118,4 +135,5 @@ def padded(lessons: Sequence[Lesson], device: torch.device, known: int = 0) -> P
         None if bool(mask.all()) else seen.to(device),
         positions.to(device),
         targets.to(device),
+        weights.to(device),
     )

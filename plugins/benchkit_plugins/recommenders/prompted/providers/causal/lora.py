@@ -1,4 +1,7 @@
-"""Fine-tuning by low-rank adapters (LoRA, https://arxiv.org/abs/2106.09685), on the answers alone.
+"""Fine-tuning by low-rank adapters (LoRA, https://arxiv.org/abs/2106.09685).
+
+Answers are learnt, and prompts, too, where `prompt_weight` says so: they hold many more titles
+(https://arxiv.org/abs/2405.14394).
 
 The model's weights stay as they are. Settings are the paper's for Llama: rank 8, alpha 32, dropout
 0.05, learning rate 1e-4, 5 epochs. What the paper leaves open is ours: adapters in all linear
@@ -33,6 +36,7 @@ from benchkit_plugins.recommenders.prompted.providers.causal.lessons import (
     batches,
     known_length,
     padded,
+    weight_of,
 )
 from benchkit_plugins.recommenders.prompted.providers.causal.loading import cache_argument, quiet
 
@@ -51,6 +55,7 @@ class Recipe:
     learning_rate: float
     epochs: int
     batch_size: int
+    prompt_weight: float
 
 
 @dataclass
@@ -61,8 +66,8 @@ class State:
         epoch: epochs finished.
         step: steps of the next one that are done.
         best: lowest validation loss so far.
-        loss: sum of the losses of the unfinished epoch's answer tokens.
-        answers: how many those are.
+        loss: weighted sum of the losses of the unfinished epoch's predicted tokens.
+        weight: what those weigh together.
         tokens: read in training so far, all epochs, padding apart.
         curve: mean training and validation loss a token of each epoch.
         seconds: wall time.
@@ -72,7 +77,7 @@ class State:
     step: int = 0
     best: float = math.inf
     loss: float = 0.0
-    answers: int = 0
+    weight: float = 0.0
     tokens: int = 0
     curve: list[list[float]] = field(default_factory=list)
     seconds: float = 0.0
@@ -169,7 +174,7 @@ class Trainer:
                 with seeded(
                     np.random.default_rng([self.seed, state.epoch, state.step]), self.device
                 ):
-                    loss = self._gradients(batch)
+                    loss, weight = self._gradients(batch)
             except torch.OutOfMemoryError:
                 if self.parts >= _TOKENS[self.device.type]:
                     raise
@@ -182,21 +187,25 @@ class Trainer:
         self.optimizer.step()
         state.step += 1
         state.loss += loss
-        state.answers += sum(lesson.answer for lesson in batch)
+        state.weight += weight
         state.tokens += sum(len(lesson.tokens) for lesson in batch)
 
-    def _gradients(self, batch: Sequence[Lesson]) -> float:
-        """Add up the gradients of the mean loss over the parts of a batch; return the sum."""
-        answers = sum(lesson.answer for lesson in batch)
+    def _gradients(self, batch: Sequence[Lesson]) -> tuple[float, float]:
+        """Add up the gradients of the mean loss over the parts of a batch.
+
+        Returns:
+            The weighted sum of its tokens' losses, and what they weigh together.
+        """
         total = torch.zeros((), device=self.device)
-        beginning = self._beginning(batch)
+        beginning, prompt_weight = self._beginning(batch), self.recipe.prompt_weight
+        weight = weight_of(batch, beginning.length if beginning else 0, prompt_weight)
         for part in self._split(batch):
-            loss = self._loss(part, beginning)
-            torch.autograd.backward(loss / answers)
+            loss = self._loss(part, beginning, prompt_weight)
+            torch.autograd.backward(loss / weight)
             total += loss.detach()
         if beginning is not None:
             beginning.backward()
-        return float(total)
+        return float(total), weight
 
     def _beginning(self, lessons: Sequence[Lesson]) -> Beginning | None:
         """Read what all lessons begin with; None where that saves nothing."""
@@ -209,13 +218,15 @@ class Trainer:
         for rows in batches_by_length(lengths, _TOKENS[self.device.type] // self.parts):
             yield [batch[row] for row in rows]
 
-    def _loss(self, part: Sequence[Lesson], beginning: Beginning | None = None) -> Tensor:
-        """Return the sum of the answer tokens' losses; `beginning` has read the first tokens."""
-        page = padded(part, self.device, beginning.length if beginning else 0)
-        longest, answers = page.tokens.shape[1], page.targets.shape[1]
-        # answers stand at the end: of the prompts no logits are computed. As places, not as a
-        # number: a slice would be multiplied lesson by lesson, which is slow.
-        asked = torch.arange(longest - answers - 1, longest - 1, device=self.device)
+    def _loss(
+        self, part: Sequence[Lesson], beginning: Beginning | None, prompt_weight: float = 0.0
+    ) -> Tensor:
+        """Return the weighted sum of the losses; `beginning` has read the first tokens."""
+        page = padded(part, self.device, beginning.length if beginning else 0, prompt_weight)
+        longest, predicted = page.tokens.shape[1], page.targets.shape[1]
+        # what is predicted stands at the end: of the rest no logits are computed. As places, not
+        # as a number: a slice would be multiplied lesson by lesson, which is slow.
+        asked = torch.arange(longest - predicted - 1, longest - 1, device=self.device)
         cached: dict[str, Any] = {"use_cache": beginning is not None}
         if beginning is not None:
             cached[cache_argument(self.model)] = beginning.cache(len(part))
@@ -225,17 +236,18 @@ class Trainer:
             position_ids=page.positions,
             logits_to_keep=asked,
             **cached,
-        ).logits  # [B, A, V]
-        return torch.nn.functional.cross_entropy(
-            logits.flatten(0, 1).float(), page.targets.flatten(), reduction="sum"
+        ).logits  # [B, P, V]
+        losses = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1).float(), page.targets.flatten(), reduction="none"
         )
+        return losses @ page.weights.flatten()
 
     def _judge(self, held_out: Sequence[Lesson]) -> None:
         """Close an epoch, and keep its adapters where they are the best so far."""
         state = self.state
         score = self._validate(held_out)
-        state.curve.append([state.loss / max(1, state.answers), score])
-        state.epoch, state.step, state.loss, state.answers = state.epoch + 1, 0, 0.0, 0
+        state.curve.append([state.loss / (state.weight or 1), score])
+        state.epoch, state.step, state.loss, state.weight = state.epoch + 1, 0, 0.0, 0.0
         if not held_out or not score >= state.best:
             state.best, self.best = score, self._copy()
 
