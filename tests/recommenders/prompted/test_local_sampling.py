@@ -134,11 +134,12 @@ def test_samples_that_agree_are_read_once(monkeypatch: pytest.MonkeyPatch) -> No
     assert sum(read) <= prompts + 2 * 12, "a branch a word at most, the common beginning once"
 
 
-def test_a_completion_ends_after_the_titles_that_are_looked_at() -> None:
+@pytest.mark.parametrize("kind", ["llama", "mamba"])
+def test_a_completion_ends_after_the_titles_that_are_looked_at(kind: str) -> None:
     every = Sampling(50, temperature=1.0, top_p=1.0, max_tokens=30, seed=5)
     words = [*"abcde", "\n"]
-    (whole,) = drawn(tiny.model(), PROMPTS[:1], every, words)
-    (found,) = drawn(tiny.model(), PROMPTS[:1], replace(every, most=2), words)
+    (whole,) = drawn(tiny.model(kind), PROMPTS[:1], every, words)
+    (found,) = drawn(tiny.model(kind), PROMPTS[:1], replace(every, most=2), words)
     assert all(a.startswith(b) for a, b in zip(whole.texts, found.texts, strict=True))
     assert found.completion_tokens < whole.completion_tokens
     for before, after in zip(whole.texts, found.texts, strict=True):

@@ -15,7 +15,7 @@ from benchkit import DataError, UnavailableError
 from benchkit.contracts.prompted import Example, Pairs
 from benchkit_plugins.recommenders.prompted import pace
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
-from benchkit_plugins.recommenders.prompted.providers.contract import Course
+from benchkit_plugins.recommenders.prompted.providers.contract import Course, Sampling
 from benchkit_plugins.recommenders.prompted.providers.local import Local
 from tests.recommenders.prompted import tiny
 
@@ -87,6 +87,25 @@ def test_adapters_go_where_they_are_wanted(
     local = provider(model, tmp_path, targets=targets, epochs=1)
     weights = load(trained(local, course_of(local)))
     assert {name.split(".")[-3] for name in weights} == expected
+
+
+@pytest.mark.parametrize("targets", ["usual", "all-linear"])
+@pytest.mark.parametrize("kind", ["gpt2", "mamba"])
+def test_other_architectures_learn_too_and_are_asked(
+    kind: str, targets: str, tmp_path: Path
+) -> None:
+    local = provider(str(tiny.folder(tmp_path / kind, kind)), tmp_path, targets=targets)
+    course, told = course_of(local), list[str]()
+    trained(local, course, told)
+    losses = [float(line.split("loss ")[1].split(",")[0]) for line in told]
+    assert losses[2] < losses[0] - 0.2
+    sampling = Sampling(20, temperature=1.0, top_p=1.0, max_tokens=4, seed=0)
+    asked = [EXAMPLES[0].prompt]
+    base, tuned = (
+        dict(local.sample(name, asked, sampling, lambda _: None, told.append))[0].texts
+        for name in (None, course.key)
+    )
+    assert tuned.count("a") > base.count("a"), "the right answer comes more often"
 
 
 def test_an_epoch_that_takes_long_says_how_far_it_is(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchkit.contracts.prompted import Conversation, Message
+from benchkit_plugins.recommenders.prompted.reading import gives_all
 
 # What templates would take from elsewhere: a prompt must not depend on the day, and thinking aloud
 # would use up the few tokens that a completion has.
@@ -54,7 +55,20 @@ class Chat:
         )
         return decoded
 
-    def breaks(self, token: int) -> bool:
+    def gives_all(self, written: Sequence[int], most: int | None) -> bool:
+        """Return whether the tokens of a completion have just given the titles that are looked at.
+
+        Args:
+            written: at least one token.
+            most: how many titles are looked at; None: all there are.
+        """
+        return (
+            most is not None
+            and self._breaks_line(written[-1])
+            and gives_all(self.text(written), most)
+        )
+
+    def _breaks_line(self, token: int) -> bool:
         """Return whether a token begins a new line."""
         if token not in self._breaks:
             self._breaks[token] = "\n" in self.text([token])

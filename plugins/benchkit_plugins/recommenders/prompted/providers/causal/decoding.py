@@ -20,7 +20,6 @@ from benchkit_plugins.recommenders.prompted.providers.causal.tree import (
     common_length,
 )
 from benchkit_plugins.recommenders.prompted.providers.contract import Sampling
-from benchkit_plugins.recommenders.prompted.reading import gives_all
 
 _SAMPLES = {"cpu": 320, "mps": 640, "cuda": 2560}  # at a time, where memory permits
 _PREFILL = {"cpu": 1024, "mps": 4096, "cuda": 16384}  # tokens read at a time
@@ -135,10 +134,10 @@ class Decoder:
 
     def _enough(self, written: Sequence[int]) -> bool:
         """Return whether a sample is as long as it may be, or says all that is looked at."""
-        chat, most = self._causal.chat, self._sampling.most
-        if len(written) == self._sampling.max_tokens:
-            return True
-        return most is not None and chat.breaks(written[-1]) and gives_all(chat.text(written), most)
+        sampling = self._sampling
+        return len(written) == sampling.max_tokens or self._causal.chat.gives_all(
+            written, sampling.most
+        )
 
     def _read(self, store: Store, row: int, trees: list[Tree]) -> Tensor:
         """Read the next tokens of the trees from a row on.

@@ -42,6 +42,9 @@ from benchkit_plugins.recommenders.prompted.providers.causal.loading import cach
 
 _TOKENS = {"cpu": 1024, "mps": 4096, "cuda": 16384}  # read at a time, padding included
 _KEEP_EVERY = 60.0  # seconds of training that a kill may cost
+# Mamba's kernels take the weights of these layers around any adapter, so peft refuses to put one.
+_MAMBAS = {"mamba", "mamba2", "falcon_mamba", "falcon_h1", "nemotron_h"}
+_UNFELT = ["out_proj", "conv1d"]
 
 
 @dataclass(frozen=True)
@@ -88,12 +91,14 @@ def adapted(model: Any, recipe: Recipe, seed: int) -> Any:
     from peft import LoraConfig, get_peft_model
     from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as KNOWN
 
-    usual = recipe.targets == "usual" and model.config.model_type in KNOWN
+    kind = model.config.model_type
+    usual = recipe.targets == "usual" and kind in KNOWN
     lora = LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
         lora_dropout=recipe.dropout,
         target_modules=None if usual else "all-linear",
+        exclude_modules=_UNFELT if kind in _MAMBAS else None,
         task_type="CAUSAL_LM",
     )
     with seeded(np.random.default_rng([seed]), model.device), quiet():

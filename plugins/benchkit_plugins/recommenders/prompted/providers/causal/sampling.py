@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from benchkit import UnavailableError
 from benchkit_plugins.recommenders.prompted.providers.causal.branching import teach
@@ -93,7 +94,7 @@ class Sampler:
 
 def generated(causal: Causal, prompt: Sequence[int], sampling: Sampling) -> Tree:
     """Return one prompt's completions as the model's own `generate` draws them."""
-    from transformers import GenerationConfig
+    from transformers import GenerationConfig, StoppingCriteriaList
 
     started = time.perf_counter()
     warm = sampling.temperature > 0
@@ -109,12 +110,21 @@ def generated(causal: Causal, prompt: Sequence[int], sampling: Sampling) -> Tree
         pad_token_id=min(causal.chat.stops, default=0),
         **(drawing if warm else {}),
     )
+
+    def enough(tokens: Tensor, _scores: Any) -> Tensor:
+        written = tokens[:, len(prompt) :].tolist()
+        done = [causal.chat.gives_all(each, sampling.most) for each in written]
+        return torch.tensor(done, device=tokens.device)
+
     ids = torch.tensor([prompt], device=causal.device)
     devices = [causal.device] if causal.device.type == "cuda" else []
     with torch.random.fork_rng(devices), torch.inference_mode():
         torch.manual_seed(tree.draw_seed())
         out = causal.model.generate(
-            ids, attention_mask=torch.ones_like(ids), generation_config=settings
+            ids,
+            attention_mask=torch.ones_like(ids),
+            generation_config=settings,
+            stopping_criteria=StoppingCriteriaList([enough]),
         )
     tree.written = [
         list(itertools.takewhile(lambda token: token not in causal.chat.stops, tokens))
