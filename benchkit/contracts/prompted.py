@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from benchkit.contracts.recommender import Recommender
 from benchkit.contracts.sessions import Sessions
+from benchkit.durations import show_time
 
 if TYPE_CHECKING:
     from benchkit.bench import Bench
@@ -71,9 +72,7 @@ class Work:
         if not self.calls:
             return "nothing more to ask, all answers are kept"
         price = f"${self.dollars:,.2f}" if self.dollars else "no cost"
-        hours = self.seconds / 3600
-        time = f", about {hours:,.1f} h" if hours >= 1 else f", about {self.seconds / 60:,.0f} min"
-        known = time if self.seconds else ""
+        known = f", about {show_time(self.seconds)}" if self.seconds else ""
         return f"{self.calls:,} calls, about {self.tokens:,} tokens, {price}{known}"
 
 
