@@ -13,11 +13,7 @@ import torch
 from benchkit import Bench, Catalog, Sessions
 from benchkit.contracts.sessions import offsets_of
 from benchkit.testing import samples
-from benchkit_plugins.recommenders.neural.masking import (
-    Attributes,
-    MaskedBatch,
-    mask,
-)
+from benchkit_plugins.recommenders.neural.masking import Attributes, MaskedBatch, mask
 from benchkit_plugins.recommenders.neural.objectives import Objectives
 from benchkit_plugins.recommenders.neural.pretraining import Pretrainer
 from benchkit_plugins.recommenders.s3rec import S3Rec
@@ -69,10 +65,10 @@ def fitted(
 
 def pretrained(rows: Sequence[Sequence[int]]) -> Any:
     """Return the objectives over an untrained network of `ITEMS` items."""
-    model = S3Rec(S3Rec.Config.create({**SMALL, "dropout": 0.0, "layers": 2}, "s3rec"))
+    model: Any = S3Rec(S3Rec.Config.create({**SMALL, "dropout": 0.0, "layers": 2}, "s3rec"))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        made = Objectives(model.network(ITEMS, 16), attributes_of(rows))  # type: ignore[arg-type]
+        made = Objectives(model.network(ITEMS, 16), attributes_of(rows))
         for value in made.parameters():
             value.data += 0.1 * torch.randn_like(value)  # no variable may hide behind a zero
     return made

@@ -14,11 +14,7 @@ from benchkit import Sessions
 from benchkit.testing import samples
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
 from benchkit_plugins.recommenders.neural.examples import Batch, Beginnings
-from benchkit_plugins.recommenders.neural.masking import (
-    Attributes,
-    cut_segments,
-    mask,
-)
+from benchkit_plugins.recommenders.neural.masking import Attributes, cut_segments, mask
 from benchkit_plugins.recommenders.neural.packing import Packed
 from tests.recommenders.neural.s3rec import (
     ITEMS,

@@ -14,13 +14,7 @@ from benchkit_plugins.recommenders.neural import objectives
 from benchkit_plugins.recommenders.neural.examples import Batch
 from benchkit_plugins.recommenders.neural.objectives import attribute_loss, contrast
 from benchkit_plugins.recommenders.neural.packing import Packed
-from tests.recommenders.neural.s3rec import (
-    MASK,
-    TWO_EACH,
-    cases,
-    parts,
-    pretrained,
-)
+from tests.recommenders.neural.s3rec import MASK, TWO_EACH, cases, parts, pretrained
 
 
 def test_attributes_cost_their_binary_cross_entropy() -> None:

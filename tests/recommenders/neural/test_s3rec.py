@@ -13,23 +13,14 @@ from benchkit import Bench, Sessions
 from benchkit.testing import samples
 from benchkit.testing.recommender import RecommenderConformance
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
-from benchkit_plugins.recommenders.neural.masking import (
-    MaskedBatch,
-    mask,
-)
+from benchkit_plugins.recommenders.neural.masking import MaskedBatch, mask
 from benchkit_plugins.recommenders.neural.objectives import Objectives
 from benchkit_plugins.recommenders.neural.pretraining import Pretrainer
 from benchkit_plugins.recommenders.s3rec import S3Rec, S3RecLeaveOneOut
 from benchkit_plugins.recommenders.sasrec import SASRec
 from tests.making import catalog as bare_catalog
 from tests.recommenders.neural.models import require_equal, weights
-from tests.recommenders.neural.s3rec import (
-    SMALL,
-    described,
-    fitted,
-    pretrainer,
-    rng,
-)
+from tests.recommenders.neural.s3rec import SMALL, described, fitted, pretrainer, rng
 
 
 class TestConformance(RecommenderConformance):
