@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from benchkit.pictures import altair, save
@@ -12,6 +13,8 @@ from benchkit.stages.questions import QUESTIONS
 from benchkit.stages.render.text import visible
 
 _OWN, _OTHERS = "#0072b2", "#c8c8c8"  # told apart by every eye, and in print without colours
+_LABEL = 30  # characters of a line above a panel
+_LINES = r"split(datum.label, '\n')"
 _COLUMNS = (4, 5, 3)  # whichever leaves the fewest places empty, the first of equals
 
 
@@ -32,7 +35,7 @@ def draw(analysis: Analysis, folder: Path) -> list[Path]:
 
 def _chart(analysis: Analysis, breakdown: Breakdown) -> Any:
     alt = altair()
-    labels = [visible(row.label) for row in analysis.table.rows]
+    labels = ["\n".join(wrap(visible(row.label), _LABEL)) for row in analysis.table.rows]
     names = [_name(breakdown, place) for place in range(len(breakdown.groups))]
     x = alt.X("group:O", sort=names, title=None, axis=alt.Axis(labelAngle=-45))
     y = alt.Y("rate:Q", title=f"HR@{breakdown.k}", axis=alt.Axis(tickCount=5))
@@ -48,7 +51,7 @@ def _chart(analysis: Analysis, breakdown: Breakdown) -> Any:
         own.mark_point(color=_OWN, filled=True, size=36, opacity=1),
     ).properties(width=190, height=130)
     data = alt.Data(values=list(_points(breakdown, labels, names)))
-    header = alt.Header(title=None, labelFontWeight="bold", labelFontSize=12, labelLimit=190)
+    header = alt.Header(title=None, labelFontWeight="bold", labelFontSize=12, labelExpr=_LINES)
     return layers.facet(
         facet=alt.Facet("panel:N", sort=labels, header=header),
         columns=min(_COLUMNS, key=lambda columns: -len(labels) % columns),

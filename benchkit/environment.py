@@ -24,6 +24,7 @@ def environment() -> dict[str, object]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "threads": _threads(),
+        "gpu": _gpu(),
     }
 
 
@@ -51,6 +52,14 @@ def _threads() -> int | str | None:
     if torch is not None:
         return int(torch.get_num_threads())
     return os.environ.get("OMP_NUM_THREADS") or os.cpu_count()
+
+
+def _gpu() -> str | None:
+    """Return the model of the GPU that networks train on; None where there is none in use."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return None
+    return str(torch.cuda.get_device_name())
 
 
 def _version(package: str) -> str | None:

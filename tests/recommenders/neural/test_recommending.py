@@ -16,7 +16,7 @@ from benchkit.ranking import top_k
 from benchkit.testing import samples
 from benchkit_plugins.recommenders.bert4rec import BERT4Rec
 from benchkit_plugins.recommenders.gru4rec import GRU4Rec
-from benchkit_plugins.recommenders.neural import answering, scoring
+from benchkit_plugins.recommenders.neural import answering, checkpoint, scoring
 from benchkit_plugins.recommenders.neural.network import Network
 from benchkit_plugins.recommenders.neural.packing import Packed
 from benchkit_plugins.recommenders.neural.validation import Validation, hold_out, ndcg
@@ -43,6 +43,30 @@ def test_a_model_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "noise").write_bytes(b"\x80\x04pickle")
     with pytest.raises(DataError, match="no model"):
         SASRec.load(tmp_path / "noise")
+
+
+@pytest.mark.parametrize("lost", ["weights/table", "items/codes", "config", "training"])
+def test_a_model_that_is_not_whole_is_refused(lost: str, tmp_path: Path) -> None:
+    file = tmp_path / "model"
+    fitted(SASRec).save(file)
+    arrays, about = checkpoint.demand(file)
+    for part in (arrays, about):
+        part.pop(lost, None)
+    checkpoint.write(file, arrays, about)
+    with pytest.raises(DataError, match="no whole model"):
+        SASRec.load(file)
+
+
+def test_a_model_trained_elsewhere_is_loaded_here(tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("its device is here")
+    file, model = tmp_path / "model", fitted(SASRec)
+    model.save(file)
+    arrays, about = checkpoint.demand(file)
+    checkpoint.write(file, arrays, {**about, "config": {**about["config"], "device": "cuda"}})
+    with pytest.raises(UnavailableError):
+        SASRec.load(file)
+    require_equal(model, SASRec.load(file, device="cpu"))
 
 
 def test_recommends_trained_items_alone() -> None:
@@ -135,7 +159,7 @@ def test_short_memory_means_fewer_prompts_at_a_time(monkeypatch: pytest.MonkeyPa
 
     def queries(network: Network, packed: Packed) -> torch.Tensor:
         if len(packed.lengths) > 7:
-            raise torch.OutOfMemoryError
+            torch.empty(1 << 60)  # what no machine has
         sizes.append(len(packed.lengths))
         return plain(network, packed)
 
@@ -228,4 +252,13 @@ def test_a_device_that_is_not_there_is_a_clear_error() -> None:
     if torch.cuda.is_available():
         pytest.skip("it is there")
     with pytest.raises(UnavailableError, match=r"cuda is not available; there is: .*cpu"):
+        fitted(SASRec, device="cuda")
+
+
+def test_a_device_is_looked_for_before_embeddings_are_paid(monkeypatch: pytest.MonkeyPatch) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("it is there")
+    asked = partial(pytest.fail, "embeddings were asked for")
+    monkeypatch.setattr(SASRec, "initial_embeddings", asked)
+    with pytest.raises(UnavailableError):
         fitted(SASRec, device="cuda")

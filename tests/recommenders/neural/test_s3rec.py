@@ -67,8 +67,8 @@ def test_short_memory_means_smaller_parts_and_a_line(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Objectives, "forward", forward)
     parts = fitted(**values, report=lines.append)
     assert lines[:2] == [
-        "pre-training: memory is short: steps go on in parts of 32 sessions",
-        "pre-training: memory is short: steps go on in parts of 16 sessions",
+        "pre-training: memory is short: steps go on in micro-batches of 32",
+        "pre-training: memory is short: steps go on in micro-batches of 16",
     ]
     assert lines[2].startswith("pre-training: epoch 1:")
     for name, value in weights(whole).items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from benchkit import Sessions
+from benchkit.errors import StorageError
 from benchkit.testing import samples
 from benchkit_plugins.recommenders.gru4rec import GRU4Rec
 from benchkit_plugins.recommenders.neural import training
@@ -152,6 +154,48 @@ def test_a_finished_fit_is_not_repeated(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.training"))
 
 
+def test_damaged_weights_are_made_anew(tmp_path: Path) -> None:
+    one, lines = fitted(SASRec, checkpoints=tmp_path), list[str]()
+    (kept,) = tmp_path.glob("*.safetensors")
+    kept.write_bytes(kept.read_bytes()[:1000])
+    require_equal(one, fitted(SASRec, checkpoints=tmp_path, report=lines.append))
+    assert lines[0] == f"weights of an earlier fit are damaged, and made anew: {kept.name}"
+    require_equal(one, SASRec.load(kept))
+
+
+def test_weights_that_cannot_be_kept_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "weights").write_text("a file")
+    with pytest.raises(StorageError, match=r"cannot write .*weights"):
+        fitted(SASRec, checkpoints=tmp_path / "weights")
+
+
+def test_weights_made_with_other_threads_do_not_serve(tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            fitted(SASRec, checkpoints=tmp_path)
+    finally:
+        torch.set_num_threads(before)
+    assert len(list(tmp_path.glob("*.safetensors"))) == 2
+
+
+def test_a_model_is_made_anew_where_the_code_of_its_base_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in {
+        "base_model": f"from {SASRec.__module__} import SASRec\nclass Base(SASRec): ...",
+        "derived_model": "from base_model import Base\nclass Derived(Base): ...",
+    }.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    derived = importlib.import_module("derived_model").Derived
+    before = derived._code()
+    with (tmp_path / "base_model.py").open("a") as file:
+        file.write("\n# changed")
+    assert derived._code() != before
+
+
 def test_a_bench_knows_the_weights_and_what_an_earlier_fit_took(tmp_path: Path) -> None:
     first: dict[str, float] = {}
     second: dict[str, float] = {}
@@ -194,7 +238,7 @@ def test_short_memory_means_smaller_parts_and_a_line(monkeypatch: pytest.MonkeyP
 
     def gradients(self: Trainer, batch: Any) -> Any:
         if len(batch) / self.parts > 10:
-            raise torch.OutOfMemoryError
+            torch.empty(1 << 60)  # what no machine has
         return plain(self, batch)
 
     # Without dropout the parts add up to the same gradient.
@@ -202,8 +246,8 @@ def test_short_memory_means_smaller_parts_and_a_line(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Trainer, "_gradients", gradients)
     parts = fitted(SASRec, dropout=0, report=lines.append)
     assert lines[:2] == [
-        "memory is short: steps go on in parts of 16 sessions",
-        "memory is short: steps go on in parts of 8 sessions",
+        "memory is short: steps go on in micro-batches of 16",
+        "memory is short: steps go on in micro-batches of 8",
     ]
     for name, value in weights(whole).items():
         np.testing.assert_allclose(value, weights(parts)[name], atol=1e-3, err_msg=name)
@@ -218,12 +262,19 @@ def test_memory_too_short_for_one_session_is_an_error(monkeypatch: pytest.Monkey
         fitted(SASRec)
 
 
+def test_without_validation_none_is_reported() -> None:
+    lines: list[str] = []
+    fitted(SASRec, report=lines.append, validation_share=0)
+    assert len(lines) == 2
+    assert all("validation" not in line and " sessions/s" in line for line in lines)
+
+
 def test_each_epoch_reports_a_line() -> None:
     lines: list[str] = []
     fitted(SASRec, report=lines.append)
     assert len(lines) == 2
     assert lines[0].startswith("epoch 1: loss 3.")
-    for part in ("validation NDCG@20 0.", " sessions/s", "at most 0 s left"):
+    for part in ("validation NDCG@20 0.", " sessions/s", "at most 0"):
         assert part in lines[0]
 
 

@@ -1,4 +1,5 @@
 """What the neural recommenders share: parameters, examples, losses and the training loop.
 
-Importing this package, `config` and `recommender` does not import torch; the other modules do.
+Importing torch takes seconds: this package, `config`, `recommender`, `examples`, `masking`,
+`vocabulary` and `initialised` do without; the other modules do not.
 """

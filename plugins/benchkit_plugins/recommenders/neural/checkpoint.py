@@ -117,9 +117,9 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
                 return None
             # Copies: the file may be replaced while its contents are in use.
             arrays = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError):
+        return arrays, json.loads(about["about"])
+    except (OSError, SafetensorError, KeyError, json.JSONDecodeError):
         return None
-    return arrays, json.loads(about["about"])
 
 
 def demand(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

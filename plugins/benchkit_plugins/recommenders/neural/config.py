@@ -34,7 +34,7 @@ class NeuralConfig(Config):
         None, "largest norm of each variable's gradient", search=Int(1, 100), at_least=0
     )
     batch_size: int = param(
-        256, "training cases a step", search=Int(32, 512, step=32), unit="sessions", at_least=1
+        256, "training cases a step", search=Int(32, 512, step=32), unit="cases", at_least=1
     )
     epochs: int = param(100, "most passes over the training sessions", at_least=1)
     patience: int = param(

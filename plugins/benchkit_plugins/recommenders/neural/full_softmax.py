@@ -1,7 +1,7 @@
 """Cross-entropy over all items, fused with its gradient.
 
 Scores of a few predictions at a time become probabilities and then gradients in the same buffer,
-so memory grows with neither the batch nor its product with the items. Computing the gradient in
+so memory does not grow with the product of batch and items. Computing the gradient in
 the forward pass saves computing the scores twice.
 """
 

@@ -58,8 +58,23 @@ def has_fast_bfloat16(device: torch.device) -> bool:
 
 
 @contextmanager
+def memory_errors() -> Iterator[None]:
+    """Raise `torch.OutOfMemoryError` for a failed allocation on any device.
+
+    Where it is no GPU of NVIDIA's, torch itself raises a RuntimeError that only its text tells.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error)
+        if "DefaultCPUAllocator" in text or "MPS backend out of memory" in text:
+            raise torch.OutOfMemoryError(text) from error
+        raise
+
+
+@contextmanager
 def seeded(rng: np.random.Generator, device: torch.device) -> Iterator[None]:
-    """Borrow torch's global generators, seeded by `rng`; afterwards they are as before."""
+    """Borrow torch's global generators, seeded by `rng`; then, MPS's apart, they are as before."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices, enabled=True):
         torch.manual_seed(int(rng.integers(2**63)))

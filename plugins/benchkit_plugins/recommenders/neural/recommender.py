@@ -11,14 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from filelock import FileLock
 
 from benchkit import Bench, DataError, Recommendations, Recommender, Sessions
+from benchkit.files import locked
 from benchkit.ranking import excluded
 from benchkit_plugins.recommenders.neural.config import NeuralConfig
 from benchkit_plugins.recommenders.neural.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
     from benchkit.contracts.recommender import Float32
     from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
     from benchkit_plugins.recommenders.neural.examples import Examples
@@ -74,9 +78,9 @@ class NeuralRecommender(Recommender):
         """Train on all but the sessions held out for early stopping."""
         from benchkit_plugins.recommenders.neural.hardware import choose_device, seeded
 
+        device = choose_device(self.config.device)  # before embeddings, which may cost money
         self._vocabulary = Vocabulary.of(train, len(bench.catalog))
         initial = self.initial_embeddings(bench)
-        device = choose_device(self.config.device)
         with seeded(bench.rng("initial weights"), device):
             dim = self.config.dim if initial is None else initial.shape[1]
             network = self.network(len(self._vocabulary), dim)
@@ -125,28 +129,34 @@ class NeuralRecommender(Recommender):
         write(path, arrays, {**about, "training": vars(self.training)})
 
     @classmethod
-    def load(cls, path: Path) -> NeuralRecommender:
+    def load(cls, path: Path, device: str | None = None) -> NeuralRecommender:
         """Return a model that `save` wrote, ready to recommend.
+
+        Args:
+            path: of the file.
+            device: where to compute, as in the configuration; None: what it says itself.
 
         Raises:
             DataError: the file holds no such model.
+            UnavailableError: the device is not there.
         """
         from benchkit_plugins.recommenders.neural.checkpoint import demand
 
-        _, about = demand(path)
+        arrays, about = demand(path)
         if about.get("name") != cls.name:
             raise DataError(f"{path} holds a {about.get('name')}, not a {cls.name}")
-        model = cls(cls.Config.create(about["config"], cls.name))
-        model._restore(path)
+        try:
+            values = {**about["config"], **({} if device is None else {"device": device})}
+            model = cls(cls.Config.create(values, cls.name))
+        except KeyError as error:
+            raise _damaged(path, error) from error
+        model._restore(path, arrays, about)
         return model
 
     def _train_once(self, train: Sessions, bench: Bench, kept: Path) -> None:
         """Train unless the weights are kept already; another process that asks for them waits."""
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(kept.with_suffix(".lock")):
-            if kept.exists():
-                bench.report(f"weights of an earlier fit serve again: {kept.name}")
-                self._restore(kept)
+        with locked(kept.with_suffix(".lock")):
+            if kept.exists() and self._serves_again(kept, bench):
                 bench.weights[kept.name] = self.training.seconds
             else:
                 started = time.perf_counter()
@@ -154,22 +164,36 @@ class NeuralRecommender(Recommender):
                 here = time.perf_counter() - started
                 bench.weights[kept.name] = max(0.0, self.training.seconds - here)
 
-    def _restore(self, path: Path) -> None:
+    def _serves_again(self, kept: Path, bench: Bench) -> bool:
+        """Take over the weights of an earlier fit; a damaged file is as good as none."""
+        from benchkit_plugins.recommenders.neural.checkpoint import demand
+
+        try:
+            self._restore(kept, *demand(kept))
+        except DataError:
+            bench.report(f"weights of an earlier fit are damaged, and made anew: {kept.name}")
+            return False
+        bench.report(f"weights of an earlier fit serve again: {kept.name}")
+        return True
+
+    def _restore(self, path: Path, arrays: dict[str, Tensor], about: Mapping[str, Any]) -> None:
         import torch
 
-        from benchkit_plugins.recommenders.neural.checkpoint import demand
         from benchkit_plugins.recommenders.neural.hardware import choose_device
         from benchkit_plugins.recommenders.neural.training import State
 
-        arrays, about = demand(path)
-        self.training = State(**about["training"])
-        codes, ties = arrays.pop("items/codes").numpy(), arrays.pop("items/ties").numpy()
-        self._vocabulary = Vocabulary(codes, ties)
-        weights = {name.removeprefix("weights/"): value for name, value in arrays.items()}
-        with torch.device("meta"):  # no memory and no random numbers for weights to be replaced
-            network = self.network(len(codes), weights["table"].shape[1])
-        network.load_state_dict(weights, assign=True)
-        self._network = network.to(choose_device(self.config.device)).eval()
+        device = choose_device(self.config.device)
+        try:
+            training = State(**about["training"])
+            codes, ties = arrays.pop("items/codes").numpy(), arrays.pop("items/ties").numpy()
+            weights = {name.removeprefix("weights/"): value for name, value in arrays.items()}
+            with torch.device("meta"):  # no memory and no random numbers for what is replaced
+                network = self.network(len(codes), weights["table"].shape[1])
+            network.load_state_dict(weights, assign=True)
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise _damaged(path, error) from error
+        self.training, self._vocabulary = training, Vocabulary(codes, ties)
+        self._network = network.to(device).eval()
 
     def _train(self, train: Sessions, bench: Bench, kept: Path | None) -> None:
 
@@ -203,12 +227,19 @@ class NeuralRecommender(Recommender):
 
     def _key(self, train: Sessions, bench: Bench) -> str:
         """Return a digest that is equal where the fitted weights would be."""
-        digest = hashlib.sha256()
+        import torch
+
+        from benchkit_plugins.recommenders.neural.hardware import choose_dtype
+
+        digest, device = hashlib.sha256(), self._network.table.device
         about: dict[str, Any] = {
             "code": self._code(),
             "config": self.config.as_dict(),
             "seed": bench.seed,
-            "device": self._network.table.device.type,
+            "device": device.type,
+            # Sums in another order, or of other precision, make another network.
+            "dtype": str(choose_dtype(self.config.dtype, device)),
+            "threads": torch.get_num_threads(),
         }
         digest.update(json.dumps(about, sort_keys=True).encode())
         for array in (train.items, train.offsets, self._network.table.detach().cpu().numpy()):
@@ -218,8 +249,14 @@ class NeuralRecommender(Recommender):
     @classmethod
     def _code(cls) -> str:
         """Return a digest of the code that trains: what other code trained is not used."""
-        files = [*Path(__file__).parent.rglob("*.py"), Path(inspect.getfile(cls))]
+        models = (base for base in cls.__mro__ if issubclass(base, NeuralRecommender))
+        files = {Path(inspect.getfile(model)) for model in models}
+        files |= set(Path(__file__).parent.rglob("*.py"))
         digest = hashlib.sha256()
         for file in sorted(files):
             digest.update(file.read_bytes())
         return digest.hexdigest()
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    return DataError(f"{path} is no whole model ({type(error).__name__}); fit it again")

@@ -12,6 +12,7 @@ from torch import Tensor
 from benchkit import Sessions
 from benchkit.contracts.sessions import Int64
 from benchkit_plugins.recommenders.neural.examples import Examples, by_length
+from benchkit_plugins.recommenders.neural.hardware import memory_errors
 from benchkit_plugins.recommenders.neural.network import Network
 from benchkit_plugins.recommenders.neural.packing import Packed
 
@@ -44,9 +45,10 @@ def scored(
     while start < len(order):
         rows = order[start : start + max(1, held // max(network.table.shape))]
         try:
-            scores = _scores(network, examples, read.take(rows), held)
-            _leave_out(scores, exclude.take(rows))
-            found = find(rows, scores)
+            with memory_errors():
+                scores = _scores(network, examples, read.take(rows), held)
+                _leave_out(scores, exclude.take(rows))
+                found = find(rows, scores)
         except torch.OutOfMemoryError:
             if len(rows) == 1:
                 raise

@@ -16,7 +16,7 @@ from benchkit.durations import show_time
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint, Resumable
 from benchkit_plugins.recommenders.neural.config import NeuralConfig
 from benchkit_plugins.recommenders.neural.examples import Batch, Examples
-from benchkit_plugins.recommenders.neural.hardware import seeded
+from benchkit_plugins.recommenders.neural.hardware import memory_errors, seeded
 from benchkit_plugins.recommenders.neural.losses import Loss
 from benchkit_plugins.recommenders.neural.network import Network
 from benchkit_plugins.recommenders.neural.packing import Packed
@@ -34,9 +34,9 @@ class State:
 
     Attributes:
         epoch: epochs finished.
-        best: best validation NDCG@20 so far.
+        best: best score so far: validation NDCG@20, or without held-out sessions minus the loss.
         waited: epochs since then.
-        curve: mean loss and validation NDCG@20 of each epoch.
+        curve: mean loss and score of each epoch.
         seconds: wall time of the epochs.
     """
 
@@ -95,7 +95,7 @@ class Trainer:
             seconds = time.perf_counter() - started
             self.state.seconds += seconds
             checkpoint.keep(self)
-            self._tell(len(usable), seconds)
+            self._tell(len(usable), seconds, validated=len(held_out) > 0)
         self.network.load_state_dict(self.best)
         self.network.eval()
         return self.state
@@ -138,16 +138,15 @@ class Trainer:
     def _copy(self) -> dict[str, Tensor]:
         return {name: value.clone() for name, value in self.network.state_dict().items()}
 
-    def _tell(self, sessions: int, seconds: float) -> None:
+    def _tell(self, sessions: int, seconds: float, validated: bool) -> None:
         state, config = self.state, self.config
         loss, score = state.curve[-1]
         left = seconds * (config.epochs - state.epoch)
-        line = (
-            f"epoch {state.epoch}: loss {loss:.4f}, validation NDCG@20 {score:.4f}, "
-            f"{sessions / seconds:,.0f} sessions/s"
-        )
+        line = f"epoch {state.epoch}: loss {loss:.4f}, "
+        line += f"validation NDCG@20 {score:.4f}, " if validated else ""
+        line += f"{sessions / seconds:,.0f} sessions/s"
         if state.waited >= config.patience:
-            line += f"; stops, best was {state.best:.4f}"
+            line += f"; stops, best was {abs(state.best):.4f}"
         elif left:
             line += f", at most {show_time(left)} left"
         self.report(line)
@@ -170,14 +169,15 @@ def step(
     while True:
         try:
             trainer.optimizer.zero_grad()
-            loss = gradients(batch)
+            with memory_errors():
+                loss = gradients(batch)
         except torch.OutOfMemoryError:
             if trainer.parts >= len(batch):
                 raise
             trainer.parts *= 2
             torch.cuda.empty_cache()
             size = -(-len(batch) // trainer.parts)
-            trainer.report(f"memory is short: steps go on in parts of {size} sessions")
+            trainer.report(f"memory is short: steps go on in micro-batches of {size}")
         else:
             clip(trainer.variables, clipnorm)
             trainer.optimizer.step()

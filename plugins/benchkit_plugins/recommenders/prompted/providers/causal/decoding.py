@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+from benchkit_plugins.recommenders.neural.hardware import memory_errors
 from benchkit_plugins.recommenders.prompted.providers.causal.branching import Store, read_tree
 from benchkit_plugins.recommenders.prompted.providers.causal.loading import Causal
 from benchkit_plugins.recommenders.prompted.providers.causal.tree import (
@@ -58,7 +59,8 @@ class Decoder:
         while waiting:
             under_way: list[tuple[int, Tree]] = []  # by row
             try:
-                yield from self._serve(prompts, waiting, under_way, Store(rows, common), known)
+                with memory_errors():
+                    yield from self._serve(prompts, waiting, under_way, Store(rows, common), known)
             except torch.OutOfMemoryError:
                 if rows == 1:
                     raise
