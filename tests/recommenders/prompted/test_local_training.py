@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
 from benchkit import DataError, UnavailableError
 from benchkit.contracts.prompted import Example, Pairs
 from benchkit_plugins.recommenders.prompted import pace
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
+from benchkit_plugins.recommenders.prompted.providers.causal import lora
 from benchkit_plugins.recommenders.prompted.providers.contract import Course, Sampling
 from benchkit_plugins.recommenders.prompted.providers.local import Local
 from tests.recommenders.prompted import tiny
@@ -44,6 +47,29 @@ def trained(local: Local, course: Course, told: list[str] | None = None) -> byte
     done = local.train(course, lambda _: None, (told if told is not None else []).append)
     assert local.status(course).trained == done
     return (local.workspace / "adapters" / done.model / "adapter_model.safetensors").read_bytes()
+
+
+def test_long_lessons_are_computed_twice_and_learn_the_same(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[tuple[bytes, int]] = []
+    for tokens in (1024, 4):  # more and fewer than a lesson has
+        monkeypatch.setitem(lora._TOKENS, "cpu", tokens)
+        # a lesson at a time either way
+        local = provider(model, tmp_path / str(tokens), batch_size=1, epochs=1, dropout=0.1)
+        kept = 0
+
+        def keep(tensor: Tensor) -> Tensor:
+            nonlocal kept
+            kept += tensor.numel()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            adapter = trained(local, course_of(local, Pairs(EXAMPLES, [])))
+        found.append((adapter, kept))
+    (whole, much), (again, little) = found
+    assert again == whole
+    assert little < much / 2
 
 
 def test_it_learns_and_says_how_it_goes(model: str, tmp_path: Path) -> None:

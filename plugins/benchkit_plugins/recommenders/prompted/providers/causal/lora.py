@@ -27,7 +27,7 @@ from torch import Tensor
 from benchkit.durations import show_time
 from benchkit_plugins.language_models.batching import batches_by_length
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
-from benchkit_plugins.recommenders.neural.hardware import seeded
+from benchkit_plugins.recommenders.neural.hardware import memory_errors, seeded
 from benchkit_plugins.recommenders.prompted.config import Targets
 from benchkit_plugins.recommenders.prompted.pace import Pace
 from benchkit_plugins.recommenders.prompted.providers.causal.beginning import Beginning, continues
@@ -128,6 +128,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(self.variables, recipe.learning_rate, weight_decay=0)
         self.parts = 1
         self._continues = continues(model)
+        self._recomputes = False
         self.state = State()
         self.best = self._copy()
 
@@ -176,9 +177,8 @@ class Trainer:
         while True:
             self.optimizer.zero_grad()
             try:
-                with seeded(
-                    np.random.default_rng([self.seed, state.epoch, state.step]), self.device
-                ):
+                draw = np.random.default_rng([self.seed, state.epoch, state.step])
+                with memory_errors(), seeded(draw, self.device):
                     loss, weight = self._gradients(batch)
             except torch.OutOfMemoryError:
                 if self.parts >= _TOKENS[self.device.type]:
@@ -220,8 +220,28 @@ class Trainer:
     def _split(self, batch: Sequence[Lesson]) -> Iterator[list[Lesson]]:
         """Yield lessons of similar length, as many at a time as memory permits."""
         lengths = np.array([len(lesson.tokens) for lesson in batch], dtype=np.int64)
-        for rows in batches_by_length(lengths, _TOKENS[self.device.type] // self.parts):
+        for rows in batches_by_length(lengths, self._room):
             yield [batch[row] for row in rows]
+
+    @property
+    def _room(self) -> int:
+        """How many tokens are read at a time."""
+        return _TOKENS[self.device.type] // self.parts
+
+    def _recompute(self, wanted: bool) -> None:
+        """Let the backward pass compute layers again, or keep what it needs of them.
+
+        A lesson that is longer than what is read at a time cannot be split: computed again, it
+        takes a fifth more time and less than half the memory.
+        """
+        if wanted == self._recomputes or not self.model.supports_gradient_checkpointing:
+            return
+        with quiet():  # newer transformers have other names for the same
+            if wanted:
+                self.model.gradient_checkpointing_enable({"use_reentrant": False})
+            else:
+                self.model.gradient_checkpointing_disable()
+        self._recomputes = wanted
 
     def _loss(
         self, part: Sequence[Lesson], beginning: Beginning | None, prompt_weight: float = 0.0
@@ -232,6 +252,7 @@ class Trainer:
         # what is predicted stands at the end: of the rest no logits are computed. As places, not
         # as a number: a slice would be multiplied lesson by lesson, which is slow.
         asked = torch.arange(longest - predicted - 1, longest - 1, device=self.device)
+        self._recompute(beginning is None and longest > self._room)
         cached: dict[str, Any] = {"use_cache": beginning is not None}
         if beginning is not None:
             cached[cache_argument(self.model)] = beginning.cache(len(part))
