@@ -232,7 +232,7 @@ class Trainer:
         """Let the backward pass compute layers again, or keep what it needs of them.
 
         A lesson that is longer than what is read at a time cannot be split: computed again, it
-        takes a fifth more time and less than half the memory.
+        takes an eighth more time and less than half the memory.
         """
         if wanted == self._recomputes or not self.model.supports_gradient_checkpointing:
             return
