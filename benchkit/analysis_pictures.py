@@ -14,7 +14,7 @@ from benchkit.stages.render.text import visible
 
 _OWN, _OTHERS = "#0072b2", "#c8c8c8"  # told apart by every eye, and in print without colours
 _LABEL = 30  # characters of a line above a panel
-_LINES = r"split(datum.label, '\n')"
+_LINES = r"split(datum.label, '\n')"  # Vega-Lite draws an array as lines
 _COLUMNS = (4, 5, 3)  # whichever leaves the fewest places empty, the first of equals
 
 

@@ -24,6 +24,12 @@ from benchkit_plugins.recommenders.sasrec import SASRec
 from tests.recommenders.neural.models import each_model, fitted, require_equal
 
 
+@pytest.fixture
+def no_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the GPUs of the machine, if it has any."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
 @each_model
 def test_a_kept_model_gives_the_same_lists(model: type[Any], tmp_path: Path) -> None:
     one = fitted(model)
@@ -57,9 +63,8 @@ def test_a_model_that_is_not_whole_is_refused(lost: str, tmp_path: Path) -> None
         SASRec.load(file)
 
 
+@pytest.mark.usefixtures("no_cuda")
 def test_a_model_trained_elsewhere_is_loaded_here(tmp_path: Path) -> None:
-    if torch.cuda.is_available():
-        pytest.skip("its device is here")
     file, model = tmp_path / "model", fitted(SASRec)
     model.save(file)
     arrays, about = checkpoint.demand(file)
@@ -248,16 +253,14 @@ def test_validation_takes_no_diverged_network_for_a_good_one() -> None:
     assert ndcg(told, SASRec().examples(3), held_out) == 0  # type: ignore[arg-type]
 
 
+@pytest.mark.usefixtures("no_cuda")
 def test_a_device_that_is_not_there_is_a_clear_error() -> None:
-    if torch.cuda.is_available():
-        pytest.skip("it is there")
     with pytest.raises(UnavailableError, match=r"cuda is not available; there is: .*cpu"):
         fitted(SASRec, device="cuda")
 
 
+@pytest.mark.usefixtures("no_cuda")
 def test_a_device_is_looked_for_before_embeddings_are_paid(monkeypatch: pytest.MonkeyPatch) -> None:
-    if torch.cuda.is_available():
-        pytest.skip("it is there")
     asked = partial(pytest.fail, "embeddings were asked for")
     monkeypatch.setattr(SASRec, "initial_embeddings", asked)
     with pytest.raises(UnavailableError):

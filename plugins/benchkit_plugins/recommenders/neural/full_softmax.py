@@ -1,8 +1,8 @@
 """Cross-entropy over all items, fused with its gradient.
 
 Scores of a few predictions at a time become probabilities and then gradients in the same buffer,
-so memory does not grow with the product of batch and items. Computing the gradient in
-the forward pass saves computing the scores twice.
+so memory does not grow with the product of batch and items. Computing the gradient in the forward
+pass saves computing the scores twice.
 """
 
 from __future__ import annotations

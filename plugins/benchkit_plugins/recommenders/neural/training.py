@@ -146,6 +146,7 @@ class Trainer:
         line += f"validation NDCG@20 {score:.4f}, " if validated else ""
         line += f"{sessions / seconds:,.0f} sessions/s"
         if state.waited >= config.patience:
+            # a loss is kept as minus itself
             line += f"; stops, best was {abs(state.best):.4f}"
         elif left:
             line += f", at most {show_time(left)} left"
