@@ -17,7 +17,7 @@ import pytest
 
 from benchkit.tuning.ledger import kind_of
 from benchkit.tuning.storage import open_storage
-from tests.test_run import Workspace
+from tests.workspace import Workspace
 
 distributed = pytest.importorskip("distributed")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_run import Workspace
 from tests.tuning.machines import PLUGIN, Machines
+from tests.workspace import Workspace
 
 
 @pytest.fixture(scope="session")

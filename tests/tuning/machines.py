@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from tests.test_run import Workspace
+from tests.workspace import Workspace
 
 Machines = Callable[[str], Workspace]
 

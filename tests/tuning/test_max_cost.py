@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.strangers import install
-from tests.test_run import Workspace
+from tests.workspace import Workspace
 
 PLUGIN = '''
 import os, signal

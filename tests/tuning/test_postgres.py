@@ -23,8 +23,8 @@ from benchkit.errors import StorageError, UnavailableError
 from benchkit.tuning import database
 from benchkit.tuning.ledger import kind_of
 from benchkit.tuning.storage import open_storage
-from tests.test_run import Workspace
 from tests.tuning.machines import Machines, wait_for
+from tests.workspace import Workspace
 
 PASSWORD = "s3cr3t~w0rd"
 TRIALS = 10

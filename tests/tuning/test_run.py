@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial
 
 from benchkit.tuning.ledger import kind_of
 from benchkit.tuning.storage import open_storage
-from tests.test_run import Workspace
+from tests.workspace import Workspace
 
 PLUGIN = '''
 import os, signal, sys, time

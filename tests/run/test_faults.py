@@ -1,0 +1,140 @@
+"""`benchkit run` killed, interrupted, misspelt, and on full disks; real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.workspace import Workspace
+
+
+def test_a_killed_run_is_completed_by_the_same_command(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    workspace.environment.update(AWKWARD_LOG=str(log), AWKWARD_SECONDS="60")
+    command = ("run", "-r", "most-popular", "-r", "slow", "--dataset", "steam")
+    process = workspace.start(*command)
+    deadline = time.monotonic() + 60
+    while len(workspace.records()) < 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    first = workspace.records()[0].stat().st_mtime_ns
+    # The orphaned child ends by itself: it would hold the lock for a minute otherwise.
+    workspace.environment["AWKWARD_SECONDS"] = "0"
+    started = time.monotonic()
+    _, err = workspace.run(*command)
+    assert time.monotonic() - started < 30
+    assert "most-popular (ties 0): kept from an earlier run" in err
+    assert {row["recommender"] for row in workspace.rows()} == {"most-popular", "slow"}
+    assert workspace.records()[0].stat().st_mtime_ns == first
+    assert log.read_text() == "slow\n"
+
+
+def test_ctrl_c_says_how_to_go_on(workspace: Workspace, tmp_path: Path) -> None:
+    workspace.environment.update(AWKWARD_LOG=str(tmp_path / "log"), AWKWARD_SECONDS="60")
+    process = workspace.start("run", "-r", "most-popular", "-r", "slow", "--dataset", "steam")
+    deadline = time.monotonic() + 60
+    while len(workspace.records()) < 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "The same command goes on" in err
+    assert "Traceback" not in err
+    assert [row["recommender"] for row in workspace.rows()] == ["most-popular"]
+
+
+def test_failing_recommenders_are_reported_and_the_rest_go_on(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    workspace.environment["AWKWARD_LOG"] = str(tmp_path / "log")
+    names = ("raises", "dies", "wrong", "slow")
+    arguments = [part for name in names for part in ("-r", name)]
+    _, err = workspace.run("run", *arguments, "--dataset", "steam", code=1)
+    assert [row["recommender"] for row in workspace.rows()] == ["slow"]
+    assert "Failed: raises: ValueError: the learning rate is a carrot" in err
+    assert "Failed: dies: its process was killed by SIGKILL; was memory short?" in err
+    assert re.search(r"Failed: wrong: wrong returned items int32\[\d+, 21\], not", err)
+    details = next(workspace.out.glob("records/*/raises-*.failed.json")).read_text()
+    assert "Traceback" in json.loads(details)["details"]
+
+
+def test_two_runs_at_once_do_the_work_once(workspace: Workspace, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    workspace.run("data", "info", "steam")  # both find the data prepared
+    workspace.environment.update(AWKWARD_LOG=str(log), AWKWARD_SECONDS="3")
+    command = ("run", "-r", "slow", "-r", "most-popular", "--dataset", "steam")
+    both = [workspace.start(*command) for _ in range(2)]
+    for process in both:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+    assert log.read_text() == "slow\n"
+    assert len(workspace.rows()) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--all", "--dataset", "stem"), "unknown dataset 'stem'; did you mean steam?"),
+        (("-r", "vsknn", "--dataset", "steam"), "unknown recommender 'vsknn'; did you mean"),
+        (("--dataset", "steam"), "say which: --all, or -r NAME"),
+        (("--all", "--dataset", "steam", "--set", "sknn.kk=1"), "unknown parameter 'kk'"),
+        (("--all", "--dataset", "steam", "--set", "sknn.k=x"), "sknn: k takes int, not 'x'"),
+        (("--all", "--dataset", "steam", "--set", "sknn"), "--set takes NAME.PARAM=VALUE"),
+        (("--all", "--dataset", "steam", "--set", "snn.k=1"), "unknown recommender 'snn'"),
+        (("--all", "--dataset", "steam", "--ties", "x"), "--ties takes seeds"),
+        (("--all", "--dataset", "steam", "--k", "0"), "takes whole numbers from 1"),
+        (("--all", "--dataset", "steam", "--raw", "nowhere"), "nowhere"),
+        (("--all", "--dataset", "no.toml"), "no.toml"),
+    ],
+)
+def test_wrong_inputs_get_one_sentence_and_exit_code_2(
+    workspace: Workspace, arguments: tuple[str, ...], sentence: str
+) -> None:
+    _, err = workspace.run("run", *arguments, code=2)
+    assert sentence in " ".join(err.split())
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(workspace: Workspace) -> None:
+    blocked = workspace.folder / "file"
+    blocked.write_text("")
+    _, err = workspace.run(
+        "run", "-r", "random", "--dataset", "steam", "--out", str(blocked / "below"), code=2
+    )
+    assert "Error: cannot write" in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a small file system")
+def test_a_full_disk_is_one_sentence_and_loses_nothing(workspace: Workspace) -> None:
+    workspace.run("run", "-r", "most-popular", "--dataset", "steam")
+    before = (workspace.out / "steam-sample.json").read_bytes()
+    # A file-size limit makes every larger write fail, as a full disk does.
+    script = (
+        'ulimit -f 8; trap "" XFSZ; exec "$0" -m benchkit run --trials 0 -r v-sknn --dataset steam'
+    )
+    done = subprocess.run(
+        ["bash", "-c", script, sys.executable],
+        env=workspace.environment,
+        cwd=workspace.folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode in (1, 2), done.stderr
+    assert "Traceback" not in done.stderr
+    assert (workspace.out / "steam-sample.json").read_bytes() == before or workspace.rows()
+    workspace.run("run", "-r", "v-sknn", "--dataset", "steam")
+    assert {row["recommender"] for row in workspace.rows()} == {"most-popular", "v-sknn"}

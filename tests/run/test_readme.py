@@ -1,0 +1,74 @@
+"""What the README promises of `benchkit run`."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+from tests.workspace import Workspace
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def python_in_readme(about: str) -> str:
+    """Return the block of Python in the README that holds a word."""
+    blocks = re.findall(r"```python\n(.*?)```", README, re.S)
+    (code,) = (textwrap.dedent(block) for block in blocks if about in block)
+    return code
+
+
+def test_kept_weights_answer_as_the_readme_says(workspace: Workspace) -> None:
+    workspace.run("run", "-r", "sasrec", "--dataset", "steam", "--set", "sasrec.epochs=1")
+    (record,) = workspace.records()
+    (name,) = json.loads(record.read_text())["weights"]
+    assert (workspace.out / "weights" / "steam-sample" / name).exists()
+    code = python_in_readme("load(kept)") + "print(lists.items.shape, lists.items.min() >= 0)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=workspace.out.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "(1, 10) True\n", done.stderr
+
+
+def test_the_plugin_in_the_readme_works_as_it_stands(workspace: Workspace) -> None:
+    code = python_in_readme("hookimpl")
+    site = workspace.folder / "site"
+    (site / "newest.py").write_text(code)
+    about = site / "newest-0.1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: newest\nVersion: 0.1\n")
+    (points,) = re.findall(r"(\[project.entry-points.benchkit\]\n.*?)```", README, re.S)
+    (about / "entry_points.txt").write_text(
+        points.replace("project.entry-points.", "").replace('"', "")
+    )
+    workspace.run("run", "-r", "newest", "--dataset", "steam")
+    (row,) = workspace.rows()
+    assert (row["recommender"], row["distribution"]) == ("newest", "newest")
+    assert row["metrics"]["hr@20"] > 0
+
+
+def test_a_recommender_of_another_protocol_has_a_table_of_its_own(workspace: Workspace) -> None:
+    site = workspace.folder / "site"
+    about = site / "own-0.1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: own\nVersion: 0.1\n")
+    (about / "entry_points.txt").write_text("[benchkit]\nnewest = newest_own\n")
+    code = python_in_readme("hookimpl").replace(
+        'name = "newest"', 'name = "newest"\n    protocol = "leave-one-out"'
+    )
+    (site / "newest_own.py").write_text(code)
+    workspace.run("run", "-r", "most-popular", "-r", "newest", "--dataset", "steam")
+    table = json.loads((workspace.out / "steam-sample.json").read_text())
+    found = {
+        each["protocol"]["name"]: [row["recommender"] for row in each["rows"]]
+        for each in (table, *table["other_tables"])
+    }
+    assert found == {"paper": ["most-popular"], "leave-one-out": ["newest"]}
+    assert table["protocol"]["name"] == "paper"

@@ -1,0 +1,168 @@
+"""What `benchkit run` measures, keeps and shows."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.workspace import Workspace
+
+QUICK = ("-r", "most-popular", "-r", "v-sknn")
+
+
+def test_a_run_writes_a_leaderboard_and_a_second_run_repeats_nothing(workspace: Workspace) -> None:
+    out, err = workspace.run("run", *QUICK, "--dataset", "steam")
+    assert "GENERATED SAMPLE" in err
+    assert "v-sknn" in out
+    rows = {row["recommender"]: row for row in workspace.rows()}
+    assert set(rows) == {"most-popular", "v-sknn"}
+    assert rows["v-sknn"]["metrics"]["ndcg@20"] > 2 * rows["most-popular"]["metrics"]["ndcg@20"]
+    before = {path: path.stat().st_mtime_ns for path in workspace.records()}
+    _, err = workspace.run("run", *QUICK, "--dataset", "steam")
+    assert err.count("kept from an earlier run") == 2
+    assert before == {path: path.stat().st_mtime_ns for path in workspace.records()}
+
+
+def test_what_a_run_shows_is_its_own_though_it_was_kept_or_measured_anew(
+    workspace: Workspace,
+) -> None:
+    def shown(*more: str) -> str:
+        command = ("run", "-r", "most-popular", "--dataset", "steam")
+        out, err = workspace.run(*command, *more)
+        (row,) = workspace.rows()
+        figure = f"{row['metrics']['ndcg@20']:.4f}"
+        assert f"ndcg@20 {figure}" in err
+        assert figure[1:] in out
+        return figure
+
+    other = ("--set", "steam.p_core=10")
+    whole, cored = shown(), shown(*other)
+    assert whole != cored
+    assert (shown(), shown(*other, "--k", "5,20")) == (whole, cored)
+
+
+def test_every_prompt_keeps_its_list_and_values(workspace: Workspace) -> None:
+    workspace.run("run", "-r", "v-sknn", "--dataset", "steam")
+    (path,) = workspace.records()
+    record = json.loads(path.read_text())
+    lists = pl.read_parquet(path.parent / "lists.parquet")
+    values = pl.read_parquet(path.parent / "values.parquet")
+    assert len(lists) == len(values) == record["prompts"]
+    assert values["ndcg@20"].mean() == pytest.approx(record["metrics"]["ndcg@20"])
+    assert record["environment"]["packages"]["numpy"]
+    assert record["seconds"]["fit"] > 0
+    assert record["peak_memory"] > 10_000_000
+    assert str(workspace.folder) not in path.read_text()
+
+
+def test_several_ties_give_a_mean_and_a_spread(workspace: Workspace) -> None:
+    workspace.run("run", "-r", "v-sknn", "--dataset", "steam", "--ties", "0,1,2", "--jobs", "2")
+    (row,) = workspace.rows()
+    assert row["ties"] == [0, 1, 2]
+    assert row["spread"]["ndcg@20"] > 0
+    each = [json.loads(path.read_text())["metrics"]["ndcg@20"] for path in workspace.records()]
+    assert row["metrics"]["ndcg@20"] == pytest.approx(sum(each) / 3)
+
+
+def test_evaluate_measures_kept_lists_anew(workspace: Workspace) -> None:
+    workspace.run("run", "-r", "v-sknn", "--dataset", "steam")
+    (path,) = workspace.records()
+    record = json.loads(path.read_text())
+    expected = dict(record["metrics"])
+    record["metrics"] = {"ndcg@10": 0.0}
+    path.write_text(json.dumps(record))
+    workspace.run("evaluate", "steam-sample")
+    assert json.loads(path.read_text())["metrics"] == pytest.approx(expected)
+    assert workspace.rows()[0]["metrics"] == pytest.approx(expected)
+    # Cutoffs below the depth of the lists can be had later, deeper ones cannot.
+    workspace.run("evaluate", "steam-sample", "--k", "5")
+    assert "ndcg@5" in json.loads(path.read_text())["metrics"]
+    _, err = workspace.run("evaluate", "steam-sample", "--k", "50", code=2)
+    assert "its lists hold 20 items" in err
+
+
+def test_strict_keeps_prompts_out_and_has_a_table_of_its_own(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    workspace.environment["AWKWARD_LOG"] = str(tmp_path / "log")
+    command = ("run", "-r", "most-popular", "-r", "slow", "--dataset", "steam")
+    workspace.run(*command)
+    workspace.run(*command, "--protocol", "strict")
+    table = json.loads((workspace.out / "steam-sample.json").read_text())
+    assert table["protocol"]["name"] == "strict"
+    assert [other["protocol"]["name"] for other in table["other_tables"]] == ["paper"]
+    for path in workspace.records():
+        if json.loads(path.read_text())["identity"]["protocol"]["name"] == "strict":
+            assert _prompts_kept_out(workspace, path.parent)
+
+
+def _prompts_kept_out(workspace: Workspace, folder: Path) -> bool:
+    from benchkit.protocol import Protocol
+    from benchkit.stages.prepare import load_prepared
+    from benchkit.stages.record import read, read_lists
+    from benchkit.stages.split import temporal_split
+
+    about = read(folder / "record.json").identity.dataset
+    prepared = load_prepared(workspace.folder, about["name"], about["fingerprint"])
+    prompts = temporal_split(prepared, Protocol(name="strict")).test.prompts
+    lists, _, _ = read_lists(folder)
+    return all(not set(prompts[row]) & set(lists.items[row]) for row in range(len(prompts)))
+
+
+def test_own_data_and_lists_longer_than_the_catalog(workspace: Workspace) -> None:
+    lines = [
+        f"user-{user},item-{(user + step) % 9},{86400 * user + step}"
+        for user in range(60)
+        for step in range(4)
+    ]
+    (workspace.folder / "log.csv").write_text("\n".join(["user,product,when", *lines]))
+    (workspace.folder / "my-shop.toml").write_text(
+        '[dataset]\nname = "my-shop"\n[interactions]\nfile = "log.csv"\n'
+        'session = "user"\nitem = "product"\ntime = "when"\n'
+    )
+    workspace.run("run", "-r", "most-popular", "--dataset", "my-shop.toml", "--k", "1,20,100000")
+    (row,) = workspace.rows("my-shop")
+    # Every session is four items of a cycle of nine: the whole catalog holds each truth.
+    assert row["metrics"]["hr@100000"] == row["metrics"]["hr@20"] == 1
+    assert row["metrics"]["hr@1"] < 1
+
+
+def test_a_dry_run_only_says_what_would_be_done(workspace: Workspace) -> None:
+    out, _ = workspace.run("run", "-r", "v-sknn", "--dataset", "steam", "--dry-run")
+    assert re.search(r"to run +v-sknn +ties 0 .*k=490", out)
+    assert not workspace.out.exists() or not workspace.records()
+
+
+def test_all_downloads_nothing_that_nobody_named(workspace: Workspace) -> None:
+    pytest.importorskip("transformers")
+    workspace.environment["HF_HOME"] = str(workspace.folder / "no models")
+    command = ("run", "--dataset", "steam", "--dry-run")
+    # what prompted models would ask for is told without embedding the catalog
+    tasks = ("class", "gen-list", "rank")
+    quick = [f"--set=llm-seq-prompt-{task}.embedder=random" for task in tasks]
+    out, _ = workspace.run(*command, "--all", "--set", "bert2sasrec.embedder=bert", *quick)
+    assert re.search(r"to run +bert2sasrec", out)
+    assert re.search(r"left out +bert2gru4rec: .*bert-base-uncased must be downloaded first", out)
+    out, _ = workspace.run(*command, "-r", "bert2gru4rec")
+    assert re.search(r"to run +bert2gru4rec", out)
+
+
+def test_longer_lists_need_no_second_fit(workspace: Workspace) -> None:
+    command = ("run", "-r", "sasrec", "--dataset", "steam", "--set", "sasrec.epochs=1")
+    workspace.run(*command)
+    _, err = workspace.run(*command, "--k", "10,50")
+    assert "weights of an earlier fit serve again" in err
+    first, second = (json.loads(record.read_text()) for record in workspace.records())
+    assert first["metrics"]["ndcg@10"] == second["metrics"]["ndcg@10"]
+    # What it cost to train is not forgotten.
+    assert min(first["seconds"]["fit"], second["seconds"]["fit"]) > 0.1
+
+
+def test_several_seeds_are_one_row(workspace: Workspace) -> None:
+    workspace.run("run", "-r", "random", "--dataset", "steam", "--seeds", "0,1")
+    (row,) = workspace.rows()
+    assert (row["seeds"], row["runs"]) == ([0, 1], 2)
