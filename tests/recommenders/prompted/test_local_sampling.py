@@ -134,6 +134,30 @@ def test_samples_that_agree_are_read_once(monkeypatch: pytest.MonkeyPatch) -> No
     assert sum(read) <= prompts + 2 * 12, "a branch a word at most, the common beginning once"
 
 
+def test_likeliest_answers_come_before_all_prompts_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from benchkit_plugins.recommenders.prompted.providers.causal import branching, decoding
+    from benchkit_plugins.recommenders.prompted.providers.causal.sampling import Sampler
+
+    read: list[int] = []
+    inner = branching.read_tree
+
+    def counted(model: Any, store: Any, tokens: Any, *rest: Any) -> Any:
+        read.append(tokens.numel())
+        return inner(model, store, tokens, *rest)
+
+    monkeypatch.setattr(decoding, "read_tree", counted)
+    monkeypatch.setitem(decoding._PROMPTS, "cpu", 1)
+    sampler = Sampler(causal(tiny.model()))
+    asked = sampler.causal.chat.prompts(PROMPTS)
+    answers = sampler(asked, Sampling(20, temperature=0.0, top_p=1.0, max_tokens=2, seed=0))
+    next(answers)
+    before = sum(read)
+    assert len(list(answers)) == len(PROMPTS) - 1
+    assert before < sum(read) / 2
+
+
 @pytest.mark.parametrize("kind", ["llama", "mamba"])
 def test_a_completion_ends_after_the_titles_that_are_looked_at(kind: str) -> None:
     every = Sampling(50, temperature=1.0, top_p=1.0, max_tokens=30, seed=5)
