@@ -34,6 +34,14 @@ class StorageError(BenchkitError):
     """A file of ours cannot be read or written: permission, full disk, damage."""
 
 
+def extra_missing(extra: str) -> str:
+    """Return the sentence for what one of our extras would bring.
+
+    It names the checkout: on PyPI the name `benchkit` is somebody else's.
+    """
+    return f"it needs the extra `{extra}`: pip install -e '.[{extra}]' in benchkit's checkout"
+
+
 def unknown_name(what: str, given: str, known: Iterable[str]) -> str:
     """Return the sentence for an unknown name: the nearest spellings, else all there are."""
     names = sorted(known)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchkit.errors import UnavailableError
+from benchkit.errors import UnavailableError, extra_missing
 from benchkit.files import write_atomically
 
 FORMATS = ("svg", "png")
@@ -22,7 +22,7 @@ def altair() -> Any:
         import altair as module
         import vl_convert  # noqa: F401 - without it nothing can be drawn
     except ImportError as error:
-        raise UnavailableError("pictures need an extra: pip install 'benchkit[report]'") from error
+        raise UnavailableError(extra_missing("report")) from error
     return module
 
 

@@ -80,7 +80,7 @@ def fetch(name: str, out: Path | None) -> None:
     "--embedder", metavar="NAME", help="Also the semantic affinity of sessions, by this embedder."
 )
 @click.option(
-    "--figures",
+    "--pictures",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
     help="Also draw popularity, session lengths and affinity, as SVG and PNG.",
@@ -95,7 +95,7 @@ def info(
     ties: str,
     protocol: str,
     embedder: str | None,
-    figures: Path | None,
+    pictures: Path | None,
     style: str,
 ) -> None:
     """Print statistics of dataset NAME (or a .toml file) beside the published ones, and its split.
@@ -135,7 +135,7 @@ def info(
     click.echo(f"\nSplit (protocol {protocol}, ties {order})")
     for label, value in split.card.rows():
         click.echo(f"  {label:<{_WIDTH}}{value:>14}")
-    for path in draw(shapes, prepared.name, figures) if figures else ():
+    for path in draw(shapes, prepared.name, pictures) if pictures else ():
         click.echo(f"Drawn: {path}")
 
 

@@ -15,14 +15,21 @@ from benchkit.registry import Registry, registry
 if TYPE_CHECKING:
     from rich.table import Table
 
+_OURS = "benchkit"  # the distribution
+
 
 @click.command("list")
-@click.argument("kind", required=False, type=click.Choice([f"{kind}s" for kind in KINDS]))
+@click.argument(
+    "kind", required=False, type=click.Choice([f"{kind}s" for kind in KINDS]), metavar="[KIND]"
+)
 @click.option(
     "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
 def list_(kind: str | None, style: str) -> None:
     """List the installed components: what each is, where it is described, who brings it.
+
+    KIND: datasets, embedders, reducers, recommenders or metrics. Who brings each is said
+    where not all come with benchkit.
 
     Plugins that were left out are reported on standard error.
     """
@@ -61,12 +68,13 @@ def _table(rows: Sequence[Facts], boxed: bool, width: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD if boxed else None, pad_edge=False, expand=True)
     table.add_column("Name", overflow="fold", style="cyan", max_width=max(26, width // 6))
     table.add_column("What it is", overflow="fold", ratio=1)
-    table.add_column("Source", overflow="fold", max_width=max(14, width // 6))
-    table.add_column("From", overflow="fold", max_width=max(14, width // 4))
+    table.add_column("Source", overflow="fold", max_width=max(14, width // 4))
+    if strangers := any(row["distribution"] != _OURS for row in rows):
+        table.add_column("From", overflow="fold", max_width=max(14, width // 4))
     for row in rows:
         what = Text(row["headline"])
         if row["unavailable"]:
             what.append(f"\nCannot run here: {row['unavailable']}", style="yellow")
-        origin = Text(f"{row['distribution']} {row['version']}")
-        table.add_row(row["name"], what, Text(row["source"]), origin)
+        origin = [Text(f"{row['distribution']} {row['version']}")] if strangers else []
+        table.add_row(row["name"], what, Text(row["source"]), *origin)
     return table

@@ -42,8 +42,20 @@ _GO_ON = "Interrupted. The same command goes on; what is finished is kept."
 
 
 @click.command()
-@click.option("--all", "every", is_flag=True, help="Every recommender that can run here.")
-@click.option("-r", "--recommender", "names", multiple=True, metavar="NAME", help="One more.")
+@click.option(
+    "--all",
+    "every",
+    is_flag=True,
+    help="Every recommender that can run here without prompting or downloading a language model.",
+)
+@click.option(
+    "-r",
+    "--recommender",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="A recommender, in place of --all; may be repeated.",
+)
 @click.argument("more", nargs=-1, metavar="")
 @click.option("--dataset", required=True, metavar="NAME|TOML", help="Dataset, or a file of yours.")
 @raw_option
@@ -67,8 +79,8 @@ _GO_ON = "Interrupted. The same command goes on; what is finished is kept."
     "--max-prompts",
     type=click.IntRange(1),
     metavar="N",
-    help="Ask only N of the prompts, always the same ones; such rows get a table of their own.  "
-    "[default: all]",
+    help="Evaluate only N of the test prompts, always the same ones; such rows get a table of "
+    "their own.  [default: all]",
 )
 @click.option(
     "--embedder",

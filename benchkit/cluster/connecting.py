@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from benchkit.cluster.machine import about, versions
-from benchkit.errors import UnavailableError
+from benchkit.errors import UnavailableError, extra_missing
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -25,9 +25,7 @@ def connect(address: str) -> Client:
     try:
         from distributed import Client
     except ImportError:
-        raise UnavailableError(
-            "--cluster needs Dask: pip install 'benchkit[cluster]', here and on every machine"
-        ) from None
+        raise UnavailableError(f"--cluster: {extra_missing('cluster')}") from None
     for name in ("distributed", "distributed.client"):  # we say it, once
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 Float32 = npt.NDArray[np.float32]
 
 # What a recommender keeps out of its lists: nothing, the items it reads of the prompt, or the
-# whole prompt. `--protocol strict` sets "prompt" for every recommender.
+# whole prompt. `--protocol strict` sets "prompt"; of a recommender without such a parameter it asks
+# longer lists, and takes seen items out.
 ExcludeSeen = Literal["none", "read", "prompt"]
 
 
@@ -64,7 +65,7 @@ class Recommender(Component):
 
         Args:
             train: training sessions, ordered by their last timestamp, none empty; read-only.
-            bench: catalog, popularity, seed, device; other recommenders.
+            bench: catalog, popularity, seed, embeddings; other recommenders.
         """
 
     @abstractmethod

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from benchkit.errors import BenchkitError, StorageError, UnavailableError
+from benchkit.errors import BenchkitError, StorageError, UnavailableError, extra_missing
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage, RDBStorage
@@ -108,9 +108,7 @@ def _connect(url: str) -> RDBStorage:
 def _driver_hint(url: str) -> str:
     kind = kind_of_database(url)
     if kind in (*_SERVERS, _DRIVER):
-        return (
-            f"--storage {kind}://... needs the extra `postgres`: pip install 'benchkit[postgres]'"
-        )
+        return f"--storage {kind}://...: {extra_missing('postgres')}"
     return f"--storage {kind}://... needs a driver that is not installed"
 
 

@@ -42,6 +42,12 @@ def test_each_component_gets_name_meaning_source_and_origin(folder: Path) -> Non
     assert line.split() == ["alpha", "Recommends", "nothing.", "ours", "stranger", "3.1"]
 
 
+def test_what_comes_with_benchkit_names_no_origin(folder: Path) -> None:
+    install(folder, "benchkit", RECOMMENDER.format(name="alpha"), version="3.1")
+    (line,) = [line for line in run().stdout.splitlines() if line.startswith("alpha")]
+    assert line.split() == ["alpha", "Recommends", "nothing.", "ours"]
+
+
 def test_json_has_the_same_facts(folder: Path) -> None:
     install(folder, "stranger", RECOMMENDER.format(name="alpha"), version="3.1")
     assert json.loads(run("recommenders", "--format", "json").stdout) == [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from benchkit.stages.published import compare
+from benchkit.stages.published import Comparison, compare
 from benchkit.stages.render import available, pick, sorted_tables
 from benchkit.stages.render.layout import lay_out
 from benchkit.stages.render.terminal import render
@@ -72,6 +72,14 @@ def test_golden_80_columns() -> None:
         "v-sknn  .0425* ±.0001  12.300' ±0.141",
         "sknn    .0365' ±.0000  12.500* ±0.000",
     ]
+
+
+def test_a_difference_stands_only_where_there_is_one() -> None:
+    (table,) = tables([record("sknn", {"ndcg@10": 0.03, "ndcg@20": 0.0424}, ties=0)])
+    paper = Comparison(results={"sknn": {"ndcg@20": 0.04}})
+    shown = render(lay_out(table, pick(available(table), None), paper), 26, styled=False).plain
+    assert shown.count("published") == 2
+    assert shown.count("difference") == 1
 
 
 def test_a_wide_terminal_has_both_groups_side_by_side() -> None:

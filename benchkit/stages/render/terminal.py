@@ -158,6 +158,8 @@ def _part(sheet: Sheet, part: Sequence[int], width: int, style: _Style) -> Itera
     yield from _headings(sheet, part, widths, label, style)
     yield Text(style.rule("", label + sum(widths) + _GAP * len(widths)), style="dim")
     for line in sheet.lines:
+        if line.kind == "difference" and not any(line.cells[place].text for place in part):
+            continue
         cells = [_cell_lines(line.cells[place], style) for place in part]
         indent = "  " if line.kind != "ours" else ""
         labels = [

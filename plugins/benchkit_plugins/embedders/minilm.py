@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchkit import Config, Embedder, hookimpl, param
+from benchkit.errors import extra_missing
 
 if TYPE_CHECKING:
     from benchkit.contracts.config import Value
@@ -47,7 +48,7 @@ class MiniLM(Embedder):
     def unavailable(cls) -> str | None:
         """Return what is not installed."""
         if find_spec("transformers") is None or not (model_folder() / "config.json").exists():
-            return "it needs an extra: pip install 'benchkit[local]'"
+            return extra_missing("local")
         return None
 
     def identity(self) -> dict[str, Value]:

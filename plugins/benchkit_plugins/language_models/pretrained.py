@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchkit import UnavailableError
+from benchkit.errors import extra_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 # All that a model needs; no code, no pickles, no weights of other frameworks.
 _FILES = ("*.json", "*.jinja", "*.txt", "*.model", "*.safetensors")
 _OTHERS = ("onnx/*", "openvino/*")
-EXTRA = "it needs an extra: pip install 'benchkit[local]'"
+EXTRA = extra_missing("local")
 
 
 def not_installed(*packages: str) -> str | None:

@@ -9,11 +9,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from benchkit import UnavailableError
+from benchkit.errors import extra_missing
 from benchkit_plugins.language_models.calls import CallError, retry_after, scrubbed
 
 PROJECT = "GOOGLE_CLOUD_PROJECT"
 _ASKED = re.compile(r"\A[A-Z]+ https?://\S+: ")
-_EXTRA = "it needs an extra: pip install 'benchkit[vertex]'"
+_EXTRA = extra_missing("vertex")
 
 
 def project(given: str | None) -> str:

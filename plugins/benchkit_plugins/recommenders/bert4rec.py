@@ -45,7 +45,8 @@ class BERT4RecConfig(TransformerConfig):
         at_most=1,
     )
     fill: bool = param(
-        True, "put masks in front of short sessions and prompts, up to `last_n` items and a mask"
+        True,
+        "put masks in front of short sessions and prompts, up to `last_n_items` and one",
     )
 
 
@@ -56,7 +57,7 @@ class BERT4Rec(NeuralRecommender):
     code, masks stand in front of short sessions, too: so a network that has learnt from sessions
     with most items masked sees about as many masks in a prompt (`fill`; without it, validation is
     worse). Unlike in it, each item has its own bias, and queries, keys and values start
-    differently; the mask stands behind the last `last_n` items, not in the place of one.
+    differently; the mask stands behind the last `last_n_items` items, not in the place of one.
     """
 
     name = "bert4rec"
@@ -89,7 +90,7 @@ class BERT4Rec(NeuralRecommender):
     def examples(self, items: int) -> Cloze:
         """Predict masked items."""
         config = self.config
-        return Cloze(items, config.last_n, config.mask_prob, fill=config.fill)
+        return Cloze(items, config.last_n_items, config.mask_prob, fill=config.fill)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,7 +67,7 @@ class EmbeddingEnsembleConfig(Config):
 
 
 class EmbeddingEnsemble(Recommender):
-    """The beginning of one LLMSeqSim's list, then the list of another with different embeddings.
+    """The top of one LLMSeqSim's list, then the list of another with different embeddings.
 
     The first gives its best items, up to a rank or while its scores reach a threshold; behind them
     stand those of the second that are new. Scores are 1 / place.

@@ -70,7 +70,7 @@ class GRU4Rec(NeuralRecommender):
 
     def examples(self, items: int) -> NextItem:
         """Predict the item behind every position."""
-        return NextItem(items, self.config.last_n)
+        return NextItem(items, self.config.last_n_items)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
 from benchkit import (
     Choice,
     Config,
-    ExcludeSeen,
     Recommendations,
     Recommender,
     hookimpl,
@@ -47,8 +46,8 @@ class LLMSeqSimSequentialConfig(Config):
         at_least=0,
         at_most=1,
     )
-    exclude_seen: ExcludeSeen | None = param(
-        None, "prompt items that both keep out of their lists; none: as each does by itself"
+    exclude_seen: Literal["own", "none", "read", "prompt"] = param(
+        "own", "prompt items that both keep out of their lists; own: as each does by itself"
     )
 
 
@@ -82,7 +81,7 @@ class LLMSeqSimSequential(Recommender):
         counts = bench.popularity
         self._popular: Bool = counts >= np.quantile(counts, config.popularity_quantile)
         seen: dict[str, Value] = (
-            {} if config.exclude_seen is None else {"exclude_seen": config.exclude_seen}
+            {} if config.exclude_seen == "own" else {"exclude_seen": config.exclude_seen}
         )
         reduced: dict[str, Value] = {} if config.reduced else {"reducer": None}
         self._sequential = bench.recommender(config.sequential, seen)

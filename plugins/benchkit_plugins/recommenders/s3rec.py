@@ -37,16 +37,16 @@ class S3RecConfig(PretrainedConfig, TransformerConfig):
     weight_decay: float = param(
         0.0, "decoupled decay of every variable", search=Float(0, 0.1), at_least=0
     )
-    epochs: int = param(200, "most passes over the training sessions", at_least=1)
+    epochs: int = param(200, "maximum epochs: passes over the training sessions", at_least=1)
 
 
 class S3Rec(NeuralRecommender):
     """SASRec, pre-trained on the attributes of items and on masked items and segments.
 
     The paper prints no best values for it, so the defaults are those of S3-Rec's authors. As in
-    their code, every beginning of a session is a case of pre-training, its last item is always
+    their code, every prefix of a session is a case of pre-training, its last item is always
     masked, and losses are sums over items and attributes. Unlike in it, the network, its head and
-    its training are SASRec's here (`last_n` items, full softmax, batches of one size); MIP and SP
+    its training are SASRec's here (`last_n_items`, full softmax, batches of one size); MIP and SP
     have the paper's loss, not a sigmoid within a sigmoid; AAP reads the item's embedding, as in
     the paper; a segment's foreign one is cut from one other session. Sessions held out for early
     stopping are held out of pre-training too.
@@ -67,7 +67,7 @@ class S3Rec(NeuralRecommender):
 
     def examples(self, items: int) -> NextItem:
         """Predict the item behind every position."""
-        return NextItem(items, self.config.last_n)
+        return NextItem(items, self.config.last_n_items)
 
     def pretrain(self, sessions: Sessions, bench: Bench, checkpoint: Checkpoint) -> float:
         """Pre-train the network on sessions in dense codes; an item's attributes are optional."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class SASRec(NeuralRecommender):
     """A causal transformer, trained to predict the next item at every position.
 
-    Where a session is shorter than `last_n`, positions count from its end, as with padding in
+    Where a session is shorter than `last_n_items`, positions count from its end, as with padding in
     front. Unlike the authors' code, padding is masked, each item has its own bias, and queries,
     keys and values start differently.
     """
@@ -70,7 +70,7 @@ class SASRec(NeuralRecommender):
 
     def examples(self, items: int) -> NextItem:
         """Predict the item behind every position."""
-        return NextItem(items, self.config.last_n)
+        return NextItem(items, self.config.last_n_items)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What S3-Rec's pre-training reads: beginnings, attributes, masks, segments."""
+"""What S3-Rec's pre-training reads: prefixes, attributes, masks, segments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from benchkit import Sessions
 from benchkit.testing import samples
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
-from benchkit_plugins.recommenders.neural.examples import Batch, Beginnings
+from benchkit_plugins.recommenders.neural.examples import Batch, Prefixes
 from benchkit_plugins.recommenders.neural.masking import Attributes, cut_segments, mask
 from benchkit_plugins.recommenders.neural.packing import Packed
 from tests.recommenders.neural.s3rec import (
@@ -30,16 +30,16 @@ from tests.recommenders.neural.s3rec import (
 )
 
 
-def test_every_beginning_is_a_case() -> None:
+def test_every_prefix_is_a_case() -> None:
     sessions = Sessions.from_lists([[1, 2, 3, 4], [5], [], [6, 7]])
-    found = Beginnings(sessions.last(3))
+    found = Prefixes(sessions.last(3))
     assert (len(found), found.lengths.tolist()) == (3, [2, 3, 2])
     cut = found.take(np.array([2, 0, 1]))
     assert [cut[row].tolist() for row in range(len(cut))] == [[6, 7], [2, 3], [2, 3, 4]]
     assert cut.ids.tolist() == [3, 0, 0]
 
 
-def test_beginnings_are_cut_batch_by_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prefixes_are_cut_batch_by_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[int] = []
     plain = Sessions.take
 
@@ -50,7 +50,7 @@ def test_beginnings_are_cut_batch_by_batch(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(Sessions, "take", take)
     train = samples.sessions(seed=1)
     pretrainer(train, samples.ITEMS).train(train, Checkpoint(None))
-    assert max(taken) == SMALL["batch_size"] < len(Beginnings(train.last(20)))
+    assert max(taken) == SMALL["batch_size"] < len(Prefixes(train.last(20)))
 
 
 def test_attributes_are_those_of_trained_items() -> None:
@@ -139,7 +139,7 @@ def test_a_foreign_segment_is_of_another_session() -> None:
 @pytest.mark.parametrize("count", [2, 3, 9])
 def test_parts_of_a_batch_add_up_to_it(count: int) -> None:
     made = pretrained([*TWO_EACH[:-1], []])
-    # Two neighbours are beginnings of one session, so not all have a foreign segment.
+    # Two neighbours are prefixes of one session, so not all have a foreign segment.
     batch = Sessions.from_lists([[0, 1, 2, 11], [3, 4, 5], [6, 11], [6, 11, 7], [8, 9]])
     whole = mask(replace(batch, ids=np.array([0, 1, 2, 2, 3], dtype=np.int32)), ITEMS, 0.4, rng())
     split = list(whole.split(count))

@@ -82,7 +82,9 @@ def test_recommends_trained_items_alone() -> None:
 def test_excludes_what_is_read() -> None:
     prompts = Sessions.from_lists([[1, 2, 3]])
     seen = {
-        choice: set(fitted(SASRec, last_n=2, exclude_seen=choice).recommend(prompts, 40).items[0])
+        choice: set(
+            fitted(SASRec, last_n_items=2, exclude_seen=choice).recommend(prompts, 40).items[0]
+        )
         & {1, 2, 3}
         for choice in ("none", "read", "prompt")
     }
@@ -90,7 +92,7 @@ def test_excludes_what_is_read() -> None:
 
 
 def test_only_the_last_items_are_read() -> None:
-    model = fitted(SASRec, last_n=2, exclude_seen="none")
+    model = fitted(SASRec, last_n_items=2, exclude_seen="none")
     short, long = (model.recommend(Sessions.from_lists([p]), 9) for p in ([2, 3], [0, 1, 2, 3]))
     np.testing.assert_array_equal(short.items, long.items)
 
@@ -203,7 +205,7 @@ class Told:
 
 def test_validation_asks_for_every_item_but_the_first() -> None:
     held = Sessions.from_lists([[5, 6, 7], [8], [9, 1]])
-    config = SASRec.Config.create({"last_n": 2}, "sasrec")
+    config = SASRec.Config.create({"last_n_items": 2}, "sasrec")
     found = Validation.of(held, config)
     assert [list(found.read[row]) for row in range(3)] == [[5], [5, 6], [9]]
     assert list(found.truth) == [6, 7, 1]
@@ -211,7 +213,7 @@ def test_validation_asks_for_every_item_but_the_first() -> None:
 
 def test_validation_reads_and_asks_no_further_back_than_training() -> None:
     held = Sessions.from_lists([[1, 2, 3, 4, 5]])
-    found = Validation.of(held, SASRec.Config.create({"last_n": 2}, "sasrec"))
+    found = Validation.of(held, SASRec.Config.create({"last_n_items": 2}, "sasrec"))
     assert [list(found.read[row]) for row in range(2)] == [[3], [3, 4]]
     assert list(found.truth) == [4, 5]
 

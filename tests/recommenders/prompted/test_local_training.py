@@ -289,17 +289,17 @@ def gradients(kind: str, shared: bool, **values: Any) -> tuple[float, float, lis
 def test_what_lessons_begin_with_is_read_once_and_learnt_from_as_often(
     kind: str, values: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from benchkit_plugins.recommenders.prompted.providers.causal import beginning, lora
+    from benchkit_plugins.recommenders.prompted.providers.causal import lora, prefix
 
     expected = gradients(kind, shared=False, **values)
     read: list[int] = []
-    inner = beginning.Beginning.__init__
+    inner = prefix.Prefix.__init__
 
     def counted(self: Any, model: Any, tokens: Any) -> None:
         read.append(len(tokens))
         inner(self, model, tokens)
 
-    monkeypatch.setattr(beginning.Beginning, "__init__", counted)
+    monkeypatch.setattr(prefix.Prefix, "__init__", counted)
     monkeypatch.setitem(lora._TOKENS, "cpu", 75)  # parts of three, of different lengths
     loss, checked, found = gradients(kind, shared=True, **values)
     assert len(read) == 3, "proved once, learnt from once, validated once"

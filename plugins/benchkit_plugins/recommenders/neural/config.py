@@ -36,7 +36,7 @@ class NeuralConfig(Config):
     batch_size: int = param(
         256, "training cases a step", search=Int(32, 512, step=32), unit="cases", at_least=1
     )
-    epochs: int = param(100, "most passes over the training sessions", at_least=1)
+    epochs: int = param(100, "maximum epochs: passes over the training sessions", at_least=1)
     patience: int = param(
         2, "epochs without a better validation NDCG@20 after which training stops", at_least=1
     )
@@ -59,12 +59,12 @@ class NeuralConfig(Config):
         "items of a held-out session to predict: every one but the first, or the last",
         when={"hold_out": "sessions"},
     )
-    last_n: int = param(20, "items of a session that are read, the last ones", at_least=1)
+    last_n_items: int = param(20, "items of a session that are read, the last ones", at_least=1)
     loss: Literal["softmax", "sampled-softmax", "gbce", "bpr"] = param(
-        "softmax", "training loss; all but softmax score drawn items in place of all"
+        "softmax", "training loss; all but softmax score sampled negatives in place of all items"
     )
     negatives: int = param(
-        256, "items drawn a step, unless the loss is softmax", unit="items", at_least=1
+        256, "negative items sampled a step, unless the loss is softmax", unit="items", at_least=1
     )
     calibration: float = param(
         0.75,
@@ -80,7 +80,7 @@ class NeuralConfig(Config):
         "auto", "precision of products in training; auto: bfloat16 where the hardware has it"
     )
     exclude_seen: ExcludeSeen = param(
-        "read", "prompt items to keep out of the list; read: the last `last_n`"
+        "read", "prompt items to keep out of the list; read: the last `last_n_items`"
     )
 
 
@@ -116,9 +116,9 @@ class PretrainedConfig(NeuralConfig):
     """How a network is pre-trained on attributes, masked items and segments (S3-Rec)."""
 
     pretrain_epochs: int = param(
-        10, "passes over all beginnings of the training sessions before that", at_least=0
+        10, "epochs of pre-training, over all prefixes of the training sessions", at_least=0
     )
-    mask_share: float = param(
+    mask_prob: float = param(
         0.2,
         "probability that an item is masked; the last one always is",
         search=Float(0.1, 0.6, step=0.1),

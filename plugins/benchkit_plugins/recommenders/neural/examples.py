@@ -57,13 +57,13 @@ def by_length(sessions: Sessions) -> Int64:
     return np.argsort(sessions.lengths, kind="stable")
 
 
-class Beginnings:
-    """The beginnings of at least two items of each session, itself among them.
+class Prefixes:
+    """The prefixes of at least two items of each session, itself among them.
 
     They are cut when they are taken: all at once would be many times as large as the sessions.
 
     Attributes:
-        lengths: items of each beginning, ``int64[beginnings]``.
+        lengths: items of each prefix, ``int64[prefixes]``.
     """
 
     def __init__(self, sessions: Sessions) -> None:
@@ -72,11 +72,11 @@ class Beginnings:
         self.lengths: Int64 = sessions.positions[ends] + 1
 
     def __len__(self) -> int:
-        """Return the number of beginnings."""
+        """Return the number of prefixes."""
         return len(self.lengths)
 
     def take(self, rows: Int64) -> Sessions:
-        """Return the given beginnings in the given order."""
+        """Return the given prefixes in the given order."""
         whole = self._sessions.take(self._rows[rows])
         return whole.where(whole.positions < np.repeat(self.lengths[rows], whole.lengths))
 
@@ -86,12 +86,12 @@ class Examples(ABC):
 
     Attributes:
         items: number of trained items, also the code of the mask.
-        last_n: items that are read of a prompt.
+        last_n_items: items that are read of a prompt.
     """
 
-    def __init__(self, items: int, last_n: int) -> None:
+    def __init__(self, items: int, last_n_items: int) -> None:
         self.items = items
-        self.last_n = last_n
+        self.last_n_items = last_n_items
 
     @property
     @abstractmethod
@@ -112,7 +112,7 @@ class Examples(ABC):
 
     def usable(self, sessions: Sessions) -> Sessions:
         """Return the sessions that have something to predict, cut to what is read and predicted."""
-        return sessions.take(np.flatnonzero(sessions.lengths >= 2)).last(self.last_n + 1)
+        return sessions.take(np.flatnonzero(sessions.lengths >= 2)).last(self.last_n_items + 1)
 
     def epoch(
         self, sessions: Sessions, batch_size: int, draw: np.random.Generator
@@ -141,7 +141,7 @@ class NextItem(Examples):
     @property
     def width(self) -> int:
         """The items that are read."""
-        return self.last_n
+        return self.last_n_items
 
     def count(self, sessions: Sessions) -> int:
         """Return one case a session."""
@@ -168,21 +168,23 @@ class Cloze(Examples):
 
     Args:
         items: number of trained items.
-        last_n: items that are read of a prompt.
+        last_n_items: items that are read of a prompt.
         mask_prob: see above.
         fill: put masks in front of sessions and prompts, up to `width`; nothing is predicted there.
     """
 
     RANDOM_CASES = 10
 
-    def __init__(self, items: int, last_n: int, mask_prob: float, *, fill: bool = False) -> None:
-        super().__init__(items, last_n)
+    def __init__(
+        self, items: int, last_n_items: int, mask_prob: float, *, fill: bool = False
+    ) -> None:
+        super().__init__(items, last_n_items)
         self.mask_prob, self.fill = mask_prob, fill
 
     @property
     def width(self) -> int:
         """The items that are read, and the mask behind them."""
-        return self.last_n + 1
+        return self.last_n_items + 1
 
     def count(self, sessions: Sessions) -> int:
         """Return eleven cases a session."""

@@ -1,6 +1,6 @@
-"""What S3-Rec's pre-training reads: beginnings of sessions with masks, and the items' attributes.
+"""What S3-Rec's pre-training reads: prefixes of sessions with masks, and the items' attributes.
 
-K. Zhou et al., CIKM 2020, section 4.2. As in its authors' code, each beginning of a session is a
+K. Zhou et al., CIKM 2020, section 4.2. As in its authors' code, each prefix of a session is a
 case of its own, its last item is always masked, and a segment holds at most half of it.
 """
 
@@ -132,7 +132,7 @@ def cut_segments(
     Returns:
         The sessions without their segments, the segments in their places, the foreign ones there,
         all ``int32[positions]`` with masks elsewhere; and the rows whose foreign segment comes
-        from another session, for two cases may be beginnings of one.
+        from another session, for two cases may be prefixes of one.
     """
     rows = np.arange(len(batch))
     others = np.roll(rows, -1)

@@ -13,7 +13,7 @@ from benchkit import Sessions
 from benchkit.durations import show_time
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
 from benchkit_plugins.recommenders.neural.config import PretrainedConfig
-from benchkit_plugins.recommenders.neural.examples import Beginnings, in_batches
+from benchkit_plugins.recommenders.neural.examples import Prefixes, in_batches
 from benchkit_plugins.recommenders.neural.hardware import seeded
 from benchkit_plugins.recommenders.neural.masking import Attributes, MaskedBatch, mask
 from benchkit_plugins.recommenders.neural.networks.s3rec import S3RecNetwork
@@ -65,7 +65,7 @@ class Pretrainer:
     def train(self, sessions: Sessions, checkpoint: Checkpoint) -> Progress:
         """Train what epochs are left; the checkpoint stays, so that no epoch is done again."""
         checkpoint.restore(self)
-        cases = Beginnings(sessions.last(self.config.last_n))
+        cases = Prefixes(sessions.last(self.config.last_n_items))
         while len(cases) and self.state.epoch < self.config.pretrain_epochs:
             started = time.perf_counter()
             terms = self._epoch(cases)
@@ -81,7 +81,7 @@ class Pretrainer:
         """Tell a line that says what it is about."""
         self._report(f"pre-training: {line}")
 
-    def _epoch(self, cases: Beginnings) -> Tensor:
+    def _epoch(self, cases: Prefixes) -> Tensor:
         """Train one epoch and return the mean of each loss, ``[4]``."""
         self.network.train()
         config, items = self.config, self.network.network.items
@@ -89,7 +89,7 @@ class Pretrainer:
         total = torch.zeros(4, device=self.device)
         with seeded(draw, self.device):
             for rows in in_batches(len(cases), config.batch_size, draw):
-                batch = mask(cases.take(rows), items, config.mask_share, draw)
+                batch = mask(cases.take(rows), items, config.mask_prob, draw)
                 total += step(self, batch, self._gradients, config.clipnorm) * len(batch)
         return total / len(cases)
 

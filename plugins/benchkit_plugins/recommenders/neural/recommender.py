@@ -101,7 +101,7 @@ class NeuralRecommender(Recommender):
         from benchkit_plugins.recommenders.neural.answering import answer
 
         known = self._vocabulary.encode(prompts)
-        read = known.last(self.config.last_n)
+        read = known.last(self.config.last_n_items)
         lists = answer(
             self._network,
             self.examples(len(self._vocabulary)),

@@ -13,7 +13,7 @@ from benchkit import Sessions
 from benchkit.contracts.sessions import Int64
 from benchkit.ranking import excluded
 from benchkit_plugins.recommenders.neural.config import NeuralConfig
-from benchkit_plugins.recommenders.neural.examples import Beginnings, Examples
+from benchkit_plugins.recommenders.neural.examples import Examples, Prefixes
 from benchkit_plugins.recommenders.neural.network import Network
 from benchkit_plugins.recommenders.neural.scoring import scored
 
@@ -41,11 +41,11 @@ class Validation:
         The last alone, where the items before it are learnt from.
         """
         if config.validation_items == "every" and config.hold_out == "sessions":
-            cases = Beginnings(sessions.last(config.last_n + 1))
+            cases = Prefixes(sessions.last(config.last_n_items + 1))
             sessions = cases.take(np.arange(len(cases)))
         sessions = sessions.take(np.flatnonzero(sessions.lengths >= 2))
         prompts = sessions.where(sessions.distances > 1)
-        read = prompts.last(config.last_n)
+        read = prompts.last(config.last_n_items)
         truth = sessions.items[sessions.offsets[1:] - 1].astype(np.int64)
         return cls(read, excluded(prompts, read, config.exclude_seen), truth)
 

@@ -26,7 +26,7 @@ class BERT4RecNetwork(Network):
     def __init__(self, items: int, config: TransformerConfig, dim: int) -> None:
         super().__init__(items, dim, dim, F.gelu)
         self.mask = nn.Parameter(torch.empty(dim).uniform_(-0.05, 0.05))
-        self.positions = positions(config.last_n + 1, dim)
+        self.positions = positions(config.last_n_items + 1, dim)
         self.layers = nn.ModuleList(
             Layer(
                 dim, config.heads, 4 * dim, config.dropout, F.gelu, causal=False, norm_first=False

@@ -24,7 +24,7 @@ class SASRecNetwork(Network):
 
     def __init__(self, items: int, config: TransformerConfig, dim: int) -> None:
         super().__init__(items, dim, dim, F.relu)
-        self.positions = positions(config.last_n, dim)
+        self.positions = positions(config.last_n_items, dim)
         self.dropout = Dropout(config.dropout)
         self.layers = nn.ModuleList(
             Layer(dim, config.heads, dim, config.dropout, F.relu, causal=True, norm_first=True)

@@ -36,7 +36,7 @@ class Decoder:
     """Draws completions of prompts, as many prompts at a time as memory permits.
 
     What all prompts begin with is read once, a prompt's other tokens once, and of its samples each
-    distinct beginning. A prompt that is finished makes room for another.
+    distinct prefix. A prompt that is finished makes room for another.
 
     Args:
         causal: a model that reads trees (`branching.teach`).

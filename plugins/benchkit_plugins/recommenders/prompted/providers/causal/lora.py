@@ -30,7 +30,6 @@ from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
 from benchkit_plugins.recommenders.neural.hardware import memory_errors, seeded
 from benchkit_plugins.recommenders.prompted.config import Targets
 from benchkit_plugins.recommenders.prompted.pace import Pace
-from benchkit_plugins.recommenders.prompted.providers.causal.beginning import Beginning, continues
 from benchkit_plugins.recommenders.prompted.providers.causal.lessons import (
     Lesson,
     batches,
@@ -39,6 +38,7 @@ from benchkit_plugins.recommenders.prompted.providers.causal.lessons import (
     weight_of,
 )
 from benchkit_plugins.recommenders.prompted.providers.causal.loading import cache_argument, quiet
+from benchkit_plugins.recommenders.prompted.providers.causal.prefix import Prefix, continues
 
 _TOKENS = {"cpu": 1024, "mps": 4096, "cuda": 16384}  # read at a time, padding included
 _KEEP_EVERY = 60.0  # seconds of training that a kill may cost
@@ -202,20 +202,20 @@ class Trainer:
             The weighted sum of its tokens' losses, and what they weigh together.
         """
         total = torch.zeros((), device=self.device)
-        beginning, prompt_weight = self._beginning(batch), self.recipe.prompt_weight
-        weight = weight_of(batch, beginning.length if beginning else 0, prompt_weight)
+        prefix, prompt_weight = self._prefix(batch), self.recipe.prompt_weight
+        weight = weight_of(batch, prefix.length if prefix else 0, prompt_weight)
         for part in self._split(batch):
-            loss = self._loss(part, beginning, prompt_weight)
+            loss = self._loss(part, prefix, prompt_weight)
             torch.autograd.backward(loss / weight)
             total += loss.detach()
-        if beginning is not None:
-            beginning.backward()
+        if prefix is not None:
+            prefix.backward()
         return float(total), weight
 
-    def _beginning(self, lessons: Sequence[Lesson]) -> Beginning | None:
+    def _prefix(self, lessons: Sequence[Lesson]) -> Prefix | None:
         """Read what all lessons begin with; None where that saves nothing."""
         known = known_length(lessons) if len(lessons) > 1 and self._continues else 0
-        return Beginning(self.model, lessons[0].tokens[:known]) if known else None
+        return Prefix(self.model, lessons[0].tokens[:known]) if known else None
 
     def _split(self, batch: Sequence[Lesson]) -> Iterator[list[Lesson]]:
         """Yield lessons of similar length, as many at a time as memory permits."""
@@ -244,18 +244,18 @@ class Trainer:
         self._recomputes = wanted
 
     def _loss(
-        self, part: Sequence[Lesson], beginning: Beginning | None, prompt_weight: float = 0.0
+        self, part: Sequence[Lesson], prefix: Prefix | None, prompt_weight: float = 0.0
     ) -> Tensor:
-        """Return the weighted sum of the losses; `beginning` has read the first tokens."""
-        page = padded(part, self.device, beginning.length if beginning else 0, prompt_weight)
+        """Return the weighted sum of the losses; `prefix` has read the first tokens."""
+        page = padded(part, self.device, prefix.length if prefix else 0, prompt_weight)
         longest, predicted = page.tokens.shape[1], page.targets.shape[1]
         # what is predicted stands at the end: of the rest no logits are computed. As places, not
         # as a number: a slice would be multiplied lesson by lesson, which is slow.
         asked = torch.arange(longest - predicted - 1, longest - 1, device=self.device)
-        self._recompute(beginning is None and longest > self._room)
-        cached: dict[str, Any] = {"use_cache": beginning is not None}
-        if beginning is not None:
-            cached[cache_argument(self.model)] = beginning.cache(len(part))
+        self._recompute(prefix is None and longest > self._room)
+        cached: dict[str, Any] = {"use_cache": prefix is not None}
+        if prefix is not None:
+            cached[cache_argument(self.model)] = prefix.cache(len(part))
         logits = self.model(
             input_ids=page.tokens,
             attention_mask=page.mask,
@@ -284,8 +284,8 @@ class Trainer:
         answers = sum(lesson.answer for lesson in held_out)
         if not answers:
             return math.nan
-        beginning = self._beginning(held_out)
-        total = sum(float(self._loss(part, beginning)) for part in self._split(held_out))
+        prefix = self._prefix(held_out)
+        total = sum(float(self._loss(part, prefix)) for part in self._split(held_out))
         return total / answers
 
     def _copy(self) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""What all lessons of a step begin with, read once for all of them.
+"""The common prefix of a step's lessons, read once for all of them.
 
 The loss and its gradients are those of lessons read one by one; only what is dropped at random is
 shared. Where prompts list a catalog's categories, that is most of what there is to read.
@@ -15,15 +15,15 @@ from torch import Tensor
 from benchkit_plugins.recommenders.prompted.providers.causal.loading import cache_argument
 
 
-class Beginning:
-    """Keys and values of tokens that many texts begin with, and the gradients that reach them.
+class Prefix:
+    """Keys and values of tokens of a prefix that texts share, and the gradients that reach them.
 
     Texts are learnt from in parts. Each part's gradients end at copies of the keys and values; once
-    all parts are done, `backward` takes their sum through the beginning itself.
+    all parts are done, `backward` takes their sum through the prefix itself.
 
     Args:
         model: of transformers, one that `continues`.
-        tokens: the beginning, at least one.
+        tokens: the common prefix, at least one.
 
     Attributes:
         length: how many tokens that is.
@@ -39,7 +39,7 @@ class Beginning:
         self._copies = [kept.detach().requires_grad_(kept.requires_grad) for kept in self._read]
 
     def cache(self, texts: int) -> Any:
-        """Return a fresh cache that holds the beginning of so many texts."""
+        """Return a fresh cache that holds the prefix of so many texts."""
         from transformers import DynamicCache
 
         cache = DynamicCache()
@@ -62,7 +62,7 @@ class Beginning:
 
 @torch.no_grad()
 def continues(model: Any) -> bool:
-    """Return whether a model reads on behind a beginning as if it had read all at once.
+    """Return whether a model reads on behind a prefix as if it had read all at once.
 
     One that looks back only so far, or remembers otherwise than by keys and values, does not. The
     proof is a short text, read both ways.
@@ -74,7 +74,7 @@ def continues(model: Any) -> bool:
     model.eval()
     try:
         expected = model(input_ids=text, use_cache=False).logits[:, 2:]  # [1, 2, V]
-        cache = Beginning(model, text[0, :2].tolist()).cache(1)
+        cache = Prefix(model, text[0, :2].tolist()).cache(1)
         places = torch.arange(2, 4, device=model.device)[None]
         given = {"position_ids": places, "use_cache": True, cache_argument(model): cache}
         found = model(input_ids=text[:, 2:], **given).logits
