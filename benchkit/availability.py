@@ -50,13 +50,15 @@ def reason_against(
     if not any(prepared.catalog.texts) and any(map(_reads_texts, (recommender, *below))):
         return _NO_TEXTS
     given = {*settings.overrides, *map(str, settings.overrides.get(name, {}).values())}
-    if (reason := recommender.obstacle()) is not None:
+    reason = recommender.obstacle()
+    if isinstance(recommender, PromptedRecommender) and not named:
+        lacking = reason or _download(recommender, name)
+        advice = lacking or f"`-r {name}` in place of `--all` runs it"
+        return f"it prompts a language model ({_asked(name, prepared, settings)}); {advice}"
+    if reason is not None:
         return reason
-    if isinstance(recommender, PromptedRecommender):
-        if not named:
-            return _asks(name, prepared, settings)
-        if not paying and recommender.pays():
-            return "it asks a model that costs money, which only the machine of the run does"
+    if isinstance(recommender, PromptedRecommender) and not paying and recommender.pays():
+        return "it asks a model that costs money, which only the machine of the run does"
     for each in below:
         reason = each.obstacle()
         if reason is None and not named and each.name not in given:
@@ -72,12 +74,11 @@ def _reads_texts(component: Component) -> bool:
     return component.kind == "embedder" or isinstance(component, PromptedRecommender)
 
 
-def _asks(name: str, prepared: PreparedDataset, settings: Settings) -> str:
+def _asked(name: str, prepared: PreparedDataset, settings: Settings) -> str:
     try:
-        work = str(forecast(plan(prepared, name, settings), prepared))
+        return str(forecast(plan(prepared, name, settings), prepared))
     except BenchkitError as error:
-        work = str(error)
-    return f"it prompts a language model ({work}); `benchkit run -r {name}` includes it"
+        return str(error)
 
 
 def _download(component: Component, recommender: str) -> str | None:

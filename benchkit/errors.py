@@ -30,6 +30,10 @@ class UnavailableError(BenchkitError):
     """A component cannot run here: a missing extra, key, model or accelerator."""
 
 
+class FinalError(UnavailableError):
+    """What has failed would cost as much again: a search ends with it."""
+
+
 class StorageError(BenchkitError):
     """A file of ours cannot be read or written: permission, full disk, damage."""
 

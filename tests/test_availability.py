@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,6 +47,17 @@ def test_what_reads_texts_needs_some(tmp_path: Path, name: str, named: bool) -> 
     given = settings(tmp_path)
     assert "the items have no texts" in str(reason_against(name, WORDLESS, given, named=named))
     assert "no texts" not in str(reason_against(name, DATA, given, named=named))
+
+
+def test_what_prompting_takes_is_told_without_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    name = "llm-seq-prompt-gen-item"
+    given = settings(tmp_path)
+    paid = replace(given, overrides={name: {"provider": "openai", "state": "base"}})
+    told = str(reason_against(name, prepared([[0, 1, 2]] * 10), paid, named=False))
+    assert re.search(r"calls, about [\d,]+ tokens, \$[\d.]+.*; it needs a key", told)
 
 
 @pytest.mark.parametrize("name", ["most-popular", "v-sknn", "sasrec", "s3rec"])

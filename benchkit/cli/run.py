@@ -200,7 +200,7 @@ def run(
         for order in tie_orders
         for seed in seeds
     ]
-    chosen, left_out = _choose(names + more, prepared, settings[0])
+    chosen, left_out = _choose(names + more, prepared, settings[0], dry=dry_run)
     searches = plan_searches(prepared, chosen, settings[0], tuning)
     if dry_run:
         _dry_run(prepared, chosen, left_out, settings, searches)
@@ -264,13 +264,15 @@ def _check_values(name: str, values: dict[str, str]) -> None:
 
 
 def _choose(
-    names: tuple[str, ...], prepared: PreparedDataset, settings: Settings
+    names: tuple[str, ...], prepared: PreparedDataset, settings: Settings, *, dry: bool
 ) -> tuple[list[str], dict[str, str]]:
     """Return the recommenders to run, and those left out with the reason.
 
-    Without names it is all of them. One that is named but cannot run here is an error.
+    Without names it is all of them. One that is named but cannot run here is an error; a dry run
+    says all the same what it would ask for.
     """
     from benchkit.availability import reason_against
+    from benchkit.pipeline import forecast, plan
     from benchkit.registry import registry
 
     chosen = list(dict.fromkeys(names or sorted(registry().components["recommender"])))
@@ -280,7 +282,8 @@ def _choose(
         if (reason := reason_against(name, prepared, settings, named=bool(names)))
     }
     for name, reason in reasons.items() if names else ():
-        raise BenchkitError(f"{name} cannot run here: {reason}")
+        told = _told(partial(forecast, plan(prepared, name, settings), prepared)) if dry else ""
+        raise BenchkitError("; it ".join(filter(None, (f"{name} cannot run here: {reason}", told))))
     return [name for name in chosen if name not in reasons], reasons
 
 
@@ -341,7 +344,7 @@ def _told(asked: Callable[[], Work | None]) -> str:
     try:
         work = asked()
     except BenchkitError as error:
-        return f"what it would ask for cannot be told: {error}"
+        return f"cannot tell what it would ask for: {error}"
     return "" if work is None else f"would ask for {work}"
 
 

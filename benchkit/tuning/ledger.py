@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 KIND, REASON, ENDED, WORKER, RETRIES = "kind", "reason", "ended", "worker", "retries"
 # Seconds since 1970: Optuna notes the time of day of whatever zone a machine is in.
 BEGAN = "began"
-SAME_AS, COST = "same_as", "cost"
+SAME_AS, COST, FINAL = "same_as", "cost", "final"
 # Why a trial has no value: the recommender's fault; its share of time was over; its worker died
 # with the whole run, and its configuration was enqueued again.
 Kind = Literal["done", "pruned", "failed", "out of time", "lost"]
@@ -39,6 +39,7 @@ class Ledger:
         since_best: trials finished since then, pruned and failed ones included.
         failures: failed trials in a row, the latest ones.
         last_reason: why the latest of them failed.
+        final: why one failed after which there must be no other; "" where none did.
         values: of the finished trials, in the order they ended.
         cost: US dollars of paid calls.
         known: totals after each fold, by configuration, where all folds were computed.
@@ -52,6 +53,7 @@ class Ledger:
     since_best: int = 0
     failures: int = 0
     last_reason: str = ""
+    final: str = ""
     values: list[float] = field(default_factory=list)
     cost: float = 0.0
     known: dict[str, tuple[int, Known]] = field(default_factory=dict)
@@ -121,6 +123,8 @@ class Ledger:
         elif trial.number >= failures_from:
             self.failures += 1
             self.last_reason = str(trial.user_attrs.get(REASON, ""))
+            if trial.user_attrs.get(FINAL):
+                self.final = self.last_reason
 
     def _note_value(
         self, trial: FrozenTrial, config: Callable[[FrozenTrial], Mapping[str, Value]]

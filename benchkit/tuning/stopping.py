@@ -18,6 +18,8 @@ def reason_to_stop(ledger: Ledger, options: Options, left: float) -> str | None:
         options: limits.
         left: seconds of the search's time that are left.
     """
+    if ledger.final:
+        return f"a trial failed as others would: {ledger.final}"
     if ledger.failures >= FAILURES:
         return f"{FAILING}, the last one: {ledger.last_reason}"
     if ledger.best is not None and ledger.since_best >= PATIENCE:

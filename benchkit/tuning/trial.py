@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from benchkit.contracts.config import Value
+from benchkit.errors import FinalError
 from benchkit.jobs import reason_of
 from benchkit.stages.spending import Spending
 from benchkit.tuning.database import lost
-from benchkit.tuning.ledger import BEGAN, COST, SAME_AS, WORKER, Known, Ledger, digest
+from benchkit.tuning.ledger import BEGAN, COST, FINAL, SAME_AS, WORKER, Known, Ledger, digest
 from benchkit.tuning.lifeline import Lifeline, end
 from benchkit.tuning.names import pruner, sampler
 from benchkit.tuning.objective import Objective
@@ -75,6 +76,8 @@ class Trials:
         except Exception as error:
             if lost(error):  # no fault of the recommender's
                 raise
+            if isinstance(error, FinalError):
+                trial.set_user_attr(FINAL, True)
             self._fail(trial, reason_of(error))
         self.lifeline.rests()
         self.tell("end", trial.number)

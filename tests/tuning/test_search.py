@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchkit.contracts.config import Value
-from benchkit.errors import ConfigError, StorageError
+from benchkit.errors import ConfigError, FinalError, StorageError
 from benchkit.tuning.budget import Options, seconds_of
 from benchkit.tuning.frozen import freeze
 from benchkit.tuning.ledger import ENDED, SAME_AS, Ledger
@@ -118,6 +118,19 @@ def test_failures_have_a_reason_and_ten_in_a_row_end_the_search(tmp_path: Path) 
     assert set(reasons[2:]) == {"ValueError: the learning rate is a carrot"}
     assert ledger.counts["failed"] == ledger.size == 10 + (ledger.size - 10)
     assert reason.startswith("10 trials in a row failed, the last one: ValueError: the learning")
+
+
+def test_a_failure_that_another_trial_would_pay_for_ends_the_search(tmp_path: Path) -> None:
+    def evaluate(config: Mapping[str, Value], fold: int) -> float:
+        raise FinalError("the fine-tuning was cancelled")
+
+    search = search_in(tmp_path)
+    ledger, reason = conduct(search, evaluate)
+    assert (ledger.size, ledger.counts["failed"]) == (1, 1)
+    assert reason.startswith("a trial failed as others would: the fine-tuning was cancelled")
+    # a new run is a new chance
+    later = search.refresh(Ledger(), search.study(), failures_from=1)
+    assert reason_to_stop(later, search.options, 1.0) is None
 
 
 def test_a_failure_between_successes_does_not_end_a_search(tmp_path: Path) -> None:

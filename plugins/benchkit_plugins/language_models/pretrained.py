@@ -49,6 +49,16 @@ def to_download(model: str, revision: str) -> str | None:
     return model
 
 
+def weights(model: str, revision: str) -> int:
+    """Return the bytes of a model's weights, 0 where they are not here."""
+    path = Path(model).expanduser()
+    if path.is_dir():
+        folder: Path | None = path
+    else:
+        folder = _cached(model, revision) if find_spec("huggingface_hub") else None
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors")) if folder else 0
+
+
 def identity(model: str, revision: str) -> dict[str, Value]:
     """Return what tells a model apart: its name and revision, or a folder's content."""
     path = Path(model).expanduser()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from benchkit.errors import BenchkitError, UnavailableError
+from benchkit_plugins.language_models import openai
 from benchkit_plugins.recommenders.prompted.providers.hosted import batches
 from benchkit_plugins.recommenders.prompted.providers.hosted.service import Hosted
 from benchkit_plugins.recommenders.prompted.providers.openai import OpenAI
@@ -74,6 +75,26 @@ def test_killed_while_reading_nothing_is_paid_twice(service: Service) -> None:
     rest = sampled(batching(service), TEXTS[4:])
     assert len(service.batches) == 1
     assert {TEXTS[index] for index, _ in read} | set(rest) == set(TEXTS)
+
+
+def test_a_batch_is_read_though_too_few_are_left_to_begin_one(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openai, "OWN", f"{service.url}/v1")
+    texts = [f"q {number}" for number in range(150)]
+    prompts = [prompt(text) for text in texts]
+    reading = provider("openai", service.url).sample(
+        None, prompts, sampling(), lambda _: None, print
+    )
+    read = {texts[next(reading)[0]] for _ in range(100)}
+    del reading
+    purse = Purse()
+    left = [text for text in texts if text not in read]
+    found = sampled(provider("openai", service.url), [*left, "new"], purse=purse)
+    assert set(found) == {*left, "new"}
+    assert len(service.batches) == 1
+    assert service.count("POST /v1/chat") == len(purse.allowed) == 1
+    assert found["new"].texts == answers("new", 3)
 
 
 def test_another_temperature_is_another_batch(service: Service) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,20 @@ def test_an_answered_category_is_its_item(made: Class) -> None:
     assert reading.diagnostics["distinct_recommendations"] == 3
     assert reading.diagnostics["hallucinations"] == 3 / 5
     assert reading.diagnostics["off_list"] == 2 / 5
+
+
+def test_under_the_strict_protocol_untrained_items_shape_no_category(
+    made: Class, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clustered: list[int] = []
+    inner = classes.k_means
+    counted = lambda rows, *rest: clustered.append(len(rows)) or inner(rows, *rest)  # type: ignore[func-returns-value]  # noqa: E731
+    monkeypatch.setattr(classes, "k_means", counted)
+    strict = replace(bench(TITLES, VECTORS, TRAIN), only_trained=True)
+    for given in (bench(TITLES, VECTORS, TRAIN), strict):
+        task(Class, given).example(prompt([0, 1, 2]))
+    assert clustered == [8, 6]  # 2 and 6 are untrained
+    assert made.example(prompt([0, 1, 2])) == task(Class, strict).example(prompt([0, 1, 2]))
 
 
 def test_a_template_may_leave_the_categories_out(tmp_path: Path) -> None:

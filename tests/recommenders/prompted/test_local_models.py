@@ -46,6 +46,29 @@ def test_what_cannot_be_a_model_is_said_beforehand(tmp_path: Path) -> None:
     assert Source("owner/name@v2").obstacle() is None
 
 
+@pytest.mark.parametrize(
+    ("given", "parameters"),
+    [
+        (None, 135e6),
+        ("meta-llama/Llama-2-7b-chat-hf", 7e9),
+        ("Qwen/Qwen2.5-0.5B@main", 5e8),
+        ("mine/SmolLM2-360M.gguf", 3.6e8),
+        ("mistralai/Mixtral-8x7B", 0),  # nobody can tell
+        ("./none.gguf", 0),
+    ],
+)
+def test_the_size_stands_in_the_name(given: str | None, parameters: float) -> None:
+    assert Source(given).parameters() == parameters
+
+
+def test_the_size_is_that_of_the_weights_where_the_name_is_silent(tmp_path: Path) -> None:
+    (tmp_path / "model.gguf").write_bytes(b"x" * 100)
+    assert Source(str(tmp_path / "model.gguf")).parameters() == 100
+    (tmp_path / "config.json").touch()
+    (tmp_path / "model.safetensors").write_bytes(b"x" * 100)
+    assert Source(str(tmp_path)).parameters() == 50
+
+
 def test_a_model_is_told_apart_by_its_content_or_its_name(tmp_path: Path) -> None:
     for name in ("one", "other"):
         (tmp_path / name).mkdir()

@@ -13,7 +13,7 @@ import pytest
 from benchkit import Sessions
 from benchkit.availability import reason_against
 from benchkit.contracts.prompted import PromptedRecommender, Work
-from benchkit.errors import UnavailableError
+from benchkit.errors import ConfigError, UnavailableError
 from benchkit.pipeline import plan
 from benchkit.protocol import Protocol
 from benchkit.registry import registry
@@ -141,8 +141,12 @@ def test_pairs_are_drawn_by_the_seed_and_split(service: Service, tmp_path: Path)
     assert (len(pairs.train), len(pairs.validation)) == (27, 3)
     again = recommender(service, train_sessions=30).pairs(given.train, given)
     assert again == pairs
-    fewer = recommender(service, train_sessions=30, validation_sessions=1)
-    assert len(fewer.pairs(given.train, given).validation) == 1
+    for wanted in (1, 29):  # the user's number is no share
+        fewer = recommender(service, train_sessions=30, validation_sessions=wanted)
+        assert len(fewer.pairs(given.train, given).validation) == wanted
+    none = recommender(service, train_sessions=30, validation_sessions=30)
+    with pytest.raises(ConfigError, match="validation_sessions=30 leaves nothing to train on: 30"):
+        none.pairs(given.train, given)
     assert set(fewer.exports(pairs)) == {
         f"{service}-{part}.jsonl"
         for service in ("openai", "vertex")

@@ -52,10 +52,14 @@ class PromptedConfig(EmbeddedConfig):
         "none", "prompt items to keep out of the list: none, those shown, or the whole prompt"
     )
     train_sessions: int | None = param(
-        None, "fine-tune on so many sessions, drawn by the seed; none: all", at_least=1
+        None,
+        "fine-tune on so many sessions, validation included, drawn by the seed; none: all",
+        at_least=1,
     )
     validation_sessions: int | None = param(
-        None, "sessions kept out of fine-tuning; none: the provider's usual number", at_least=0
+        None,
+        "of those, kept out of fine-tuning; none: the provider's usual number, a tenth at most",
+        at_least=0,
     )
     epochs: int | None = param(None, "of fine-tuning; none: the provider's choice", at_least=1)
     learning_rate: float | None = param(

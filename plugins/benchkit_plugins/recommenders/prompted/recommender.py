@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar
 
 from benchkit.contracts.prompted import Conversation, Pairs, PromptedRecommender, Work
-from benchkit.errors import BenchkitError
+from benchkit.errors import BenchkitError, ConfigError
 from benchkit.stages.embedding_store import digest_of
 from benchkit.workspace import workspace
 from benchkit_plugins.recommenders.prompted.asking import Asking
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # Modules are imported when a provider is used: each brings a library of its own.
 _PROVIDERS = {"local": "Local", "openai": "OpenAI", "vertex": "Vertex"}
-# At most this share of the sessions is kept out of fine-tuning.
+# At most this share of the sessions is kept out of fine-tuning, unless the user says how many.
 _VALIDATION = 0.1
 # What stands in a provider's advice for the name of whoever asked it.
 _RECOMMENDER = "RECOMMENDER"
@@ -40,9 +40,10 @@ _RECOMMENDER = "RECOMMENDER"
 class LLMSeqPrompt(PromptedRecommender):
     """Base of the recommenders that prompt a language model, as it is or fine-tuned.
 
-    Answers are kept by content: an equal question is never asked twice, and whoever has a copy of
-    the folder `completions` needs no key. A fine-tuned model is known by its examples, recipe and
-    seed, so one model serves all temperatures.
+    Answers are kept by content: an equal question is never asked twice, and whoever has copies of
+    the folders `completions` and `embeddings` needs no key. (What GenList, Class and Rank ask comes
+    from reduced embeddings, and those of another processor differ in the last digit.) A fine-tuned
+    model is known by its examples, recipe and seed, so one model serves all temperatures.
 
     Attributes:
         task_type: what the model is asked.
@@ -59,6 +60,10 @@ class LLMSeqPrompt(PromptedRecommender):
             return None
         reason = provider.obstacle()
         return reason and reason.replace(_RECOMMENDER, self.name)
+
+    def downloads(self) -> str | None:
+        """Return what the provider must download first."""
+        return self._provider(workspace()).downloads()
 
     def reads(self) -> dict[str, str]:
         """Return digests of the prompts' wording, ours or the user's, and of the base model."""
@@ -165,9 +170,15 @@ class LLMSeqPrompt(PromptedRecommender):
         """Return the examples of the drawn sessions; the first of them validate."""
         drawn = bench.rng("fine-tuning").permutation(len(train))[: self.config.train_sessions]
         examples = [each for each in task.example(train.take(drawn)) if each is not None]
-        usual = self._provider(bench.workspace).validation
-        wanted = self.config.validation_sessions
-        kept = min(usual if wanted is None else wanted, int(_VALIDATION * len(examples)))
+        kept = self.config.validation_sessions
+        if kept is None:
+            usual = self._provider(bench.workspace).validation
+            kept = min(usual, int(_VALIDATION * len(examples)))
+        elif examples and kept >= len(examples):
+            raise ConfigError(
+                f"validation_sessions={kept:,} leaves nothing to train on: {len(examples):,} "
+                "sessions give an example"
+            )
         return Pairs(examples[kept:], examples[:kept])
 
     def _cost(self, completions: Sequence[Completions]) -> dict[str, float]:

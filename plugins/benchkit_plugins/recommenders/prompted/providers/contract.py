@@ -144,6 +144,10 @@ class Provider(ABC):
     def obstacle(self) -> str | None:
         """Return why it cannot be asked from here (an extra, a key), or None; quick."""
 
+    def downloads(self) -> str | None:
+        """Return what must be downloaded before it can be asked, or None."""
+        return None
+
     @abstractmethod
     def identity(self) -> dict[str, Value]:
         """Return what decides the base model's answers, secrets and machine apart.

