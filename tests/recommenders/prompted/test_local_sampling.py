@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -33,12 +33,16 @@ def causal(made: Any, words: list[str] = tiny.WORDS) -> Any:
 
 
 def drawn(
-    made: Any, prompts: list[Any], sampling: Sampling, words: list[str] = tiny.WORDS
+    made: Any,
+    prompts: list[Any],
+    sampling: Sampling,
+    words: list[str] = tiny.WORDS,
+    report: Callable[[str], None] = print,
 ) -> list[Completions]:
     from benchkit_plugins.recommenders.prompted.providers.causal.sampling import Sampler
 
     sampler = Sampler(causal(made, words))
-    found = dict(sampler(sampler.causal.chat.prompts(prompts), sampling))
+    found = dict(sampler(sampler.causal.chat.prompts(prompts), sampling, report))
     return [found[index] for index in range(len(prompts))]
 
 
@@ -251,9 +255,23 @@ def test_models_that_read_no_trees_are_asked_by_generate(kind: str, values: Any)
     if kind == "gemma2":
         values = {"attn_logit_softcapping": 0.5}
     sampling = Sampling(4, temperature=0.0, top_p=1.0, max_tokens=9, seed=0)
-    found = drawn(tiny.model(kind, **values), PROMPTS, sampling)
+    told = list[str]()
+    found = drawn(tiny.model(kind, **values), PROMPTS, sampling, report=told.append)
     expected = generated(tiny.model(kind, **values), PROMPTS, sampling)
+    assert told == ["this model is asked by its own `generate`, prompt by prompt, which is slow"]
     assert [list(answer.texts) for answer in found] == [texts * 4 for texts in expected]
+
+
+@pytest.mark.parametrize("size", [12, 49_152])
+def test_a_model_is_proved_on_tokens_that_it_has_learnt(size: int) -> None:
+    from types import SimpleNamespace
+
+    from benchkit_plugins.recommenders.prompted.providers.causal.proof import tokens_amid
+
+    model = SimpleNamespace(config=SimpleNamespace(vocab_size=size), device="cpu")
+    found = tokens_amid(model, 0.5, 0.3, 0.7, 0.4, 0.6).tolist()
+    assert len(set(found)) == 5
+    assert size / 4 <= min(found) <= max(found) <= size * 3 / 4
 
 
 @pytest.mark.filterwarnings("error")

@@ -19,6 +19,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 from transformers import AttentionInterface, DynamicCache
 
 from benchkit_plugins.recommenders.prompted.providers.causal.loading import cache_argument
+from benchkit_plugins.recommenders.prompted.providers.causal.proof import agree, tokens_amid
 
 _NAME = "benchkit-branches"
 _Pair = tuple[Tensor, Tensor]  # keys and values of one layer
@@ -207,15 +208,14 @@ def teach(model: Any) -> int | None:
     remembers otherwise. The proof is a small tree, read both ways.
     """
     before = model.config._attn_implementation
-    told = torch.tensor([[5, 7, 8], [5, 9, 6]], device=model.device) % model.config.vocab_size
+    told = tokens_amid(model, 0.5, 0.3, 0.7, 0.5, 0.4, 0.6).view(2, 3)
     expected = model(input_ids=told, use_cache=False).logits[:, 1:]  # [2, 2, V]
     try:
         common = Store(1)
         AttentionInterface.register(_NAME, attend)
         model.set_attn_implementation(_NAME)
         found = _small_tree(model, common, told)
-        rounding = torch.finfo(found.dtype).eps ** 0.5 * expected.abs().max()
-        if bool((found - expected).abs().max() <= rounding):
+        if agree(found, expected):
             return common.bytes_per_token()
     except Exception:  # noqa: S110 - whatever it says, it does not read trees
         pass

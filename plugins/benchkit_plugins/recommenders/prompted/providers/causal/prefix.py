@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from benchkit_plugins.recommenders.prompted.providers.causal.loading import cache_argument
+from benchkit_plugins.recommenders.prompted.providers.causal.proof import agree, tokens_amid
 
 
 class Prefix:
@@ -69,7 +70,7 @@ def continues(model: Any) -> bool:
     """
     if getattr(model.config, "sliding_window", None):
         return False
-    text = torch.tensor([[5, 7, 8, 9]], device=model.device) % model.config.vocab_size
+    text = tokens_amid(model, 0.5, 0.3, 0.7, 0.4)[None]
     training = model.training
     model.eval()
     try:
@@ -78,8 +79,7 @@ def continues(model: Any) -> bool:
         places = torch.arange(2, 4, device=model.device)[None]
         given = {"position_ids": places, "use_cache": True, cache_argument(model): cache}
         found = model(input_ids=text[:, 2:], **given).logits
-        rounding = torch.finfo(found.dtype).eps ** 0.5 * expected.abs().max()
-        return bool((found - expected).abs().max() <= rounding)
+        return agree(found, expected)
     except Exception:  # whatever it says, it does not continue
         return False
     finally:

@@ -60,11 +60,11 @@ class Sampler:
             yield index, Completions(("",) * sampling.samples)
         if fitting:
             given = [prompts[index] for index in fitting]
-            for place, tree in self._grown(given, sampling):
+            for place, tree in self._grown(given, sampling, report):
                 yield fitting[place], self._completions(tree, sampling)
 
     def _grown(
-        self, prompts: Sequence[list[int]], sampling: Sampling
+        self, prompts: Sequence[list[int]], sampling: Sampling, report: Callable[[str], None]
     ) -> Iterator[tuple[int, Tree]]:
         longest = max(map(len, prompts)) + sampling.max_tokens
         if self._token_bytes is not None and longest <= self._window():
@@ -72,6 +72,7 @@ class Sampler:
             return
         self.causal.model.set_attn_implementation(self._own_attention)
         self._token_bytes = None
+        report("this model is asked by its own `generate`, prompt by prompt, which is slow")
         for index, prompt in enumerate(prompts):
             yield index, generated(self.causal, prompt, sampling)
 
