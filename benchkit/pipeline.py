@@ -32,10 +32,17 @@ from benchkit.stages.split import Split, split_sessions
 
 @dataclass(frozen=True)
 class Task:
-    """One recommender to evaluate: small, so that another process can be told."""
+    """One recommender to evaluate: small, so that another process can be told.
+
+    Attributes:
+        identity: what shapes the result.
+        settings: of the run.
+        config: all of the recommender's parameters, those that shape no result too.
+    """
 
     identity: Identity
     settings: Settings
+    config: Mapping[str, Any]
 
     @property
     def recommender(self) -> str:
@@ -44,9 +51,10 @@ class Task:
 
     @property
     def overrides(self) -> dict[str, Any]:
-        """The values that the user set, as the configuration has them."""
+        """The values that the user set, as the configuration has them, where they shape results."""
         given = self.settings.overrides.get(self.recommender, {})
-        return {name: self.identity.config[name] for name in given}
+        shaping = self.identity.config
+        return {name: shaping[name] for name in given if name in shaping}
 
     @property
     def given(self) -> dict[str, Any]:
@@ -116,13 +124,13 @@ def plan(prepared: PreparedDataset, name: str, settings: Settings) -> Task:
             "rules": protocol.rules(),
         },
         recommender={"name": name, **registry().get("recommender", name).origin()},
-        config=recommender.config.as_dict(),
+        config=recommender.identity(),
         seed=settings.seed,
         depth=max(settings.cutoffs),
         builds_on=_builds_on(recommender, prepared, settings),
         search=frozen.search.get("study", ""),
     )
-    return Task(identity, settings)
+    return Task(identity, settings, recommender.config.as_dict())
 
 
 def _builds_on(
@@ -226,7 +234,7 @@ def _bench(
 
 
 def _recommender(task: Task, prepared: PreparedDataset) -> Recommender:
-    return task.settings.configured(task.recommender, task.identity.config, prepared.family)
+    return task.settings.configured(task.recommender, task.config, prepared.family)
 
 
 def forecast(task: Task, prepared: PreparedDataset) -> Work | None:

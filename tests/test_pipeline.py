@@ -9,6 +9,8 @@ import pytest
 from benchkit.pipeline import plan
 from benchkit.protocol import Protocol
 from benchkit.settings import Settings
+from benchkit.tuning.budget import Options
+from benchkit.tuning.search import Search
 from tests.making import prepared
 
 
@@ -37,3 +39,21 @@ def test_what_the_user_set_of_all_that_a_result_depends_on(
 ) -> None:
     settings = Settings(Protocol(), "paper", overrides, (20,), 0, tmp_path, tmp_path)
     assert plan(prepared([[0, 1], [1, 2]]), name, settings).given == given
+
+
+def test_what_shapes_no_result_makes_no_other_record(tmp_path: Path) -> None:
+    name, data = "llm-seq-prompt-gen-item", prepared([[0, 1], [1, 2]])
+    given = {"state": "base", "provider": "openai"}
+    tasks = [
+        plan(
+            data,
+            name,
+            Settings(Protocol(), "paper", {name: values}, (20,), 0, tmp_path, tmp_path),
+        )
+        for values in (given, {**given, "timeout": "300", "project": "of-mine"})
+    ]
+    assert tasks[0].identity.key == tasks[1].identity.key
+    assert tasks[1].given == given
+    assert (tasks[1].config["timeout"], tasks[1].config["project"]) == (300.0, "of-mine")
+    searches = [Search(task, Options(trials=1)) for task in tasks]
+    assert searches[0].name == searches[1].name

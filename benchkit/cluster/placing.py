@@ -156,7 +156,7 @@ def uses_gpu(task: Task) -> bool:
     """
     settings, identity = task.settings, task.identity
     how: dict[str, Any] = {"family": identity.dataset["family"], "preset": settings.preset}
-    recommender = configure(task.recommender, identity.config, **how)
+    recommender = configure(task.recommender, task.config, **how)
     below = foundations(recommender, settings.overrides, **how)
     return any(each.uses_gpu() for each in (recommender, *below) if each.kind == "recommender")
 

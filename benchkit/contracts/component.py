@@ -49,8 +49,13 @@ class Component(ABC):
         return [*self.builds_on, *named]
 
     def identity(self) -> dict[str, Value]:
-        """Return what of the configuration shapes results, by parameter; by default all of it."""
-        return self.config.as_dict()
+        """Return what of the configuration shapes results, by parameter.
+
+        By default all of it but what is `incidental`.
+        """
+        incidental = {field.name for field in self.config.fields() if field.param.incidental}
+        values = self.config.as_dict()
+        return {name: value for name, value in values.items() if name not in incidental}
 
     def uses_gpu(self) -> bool:
         """Return whether it computes on a GPU where there is one; by its parameter ``device``."""

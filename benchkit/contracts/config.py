@@ -77,6 +77,7 @@ class Param:
     at_most: float | None = None
     when: Condition = dataclasses.field(default_factory=dict)
     names: str | None = None
+    incidental: bool = False
 
 
 def param(
@@ -89,6 +90,7 @@ def param(
     at_most: float | None = None,
     when: Condition | None = None,
     names: str | None = None,
+    incidental: bool = False,
 ) -> Any:
     """Declare a field of a `Config`.
 
@@ -102,8 +104,10 @@ def param(
         when: values of other fields under which this one matters at all; a tuple lists several.
         names: kind of the component that the value names, such as ``embedder``: what it is and how
             it is set then belongs to what makes a result.
+        incidental: it changes how a result is come by, never the result (patience, who pays), so
+            runs that differ in it alone are one.
     """
-    meta = Param(help, search, unit, at_least, at_most, when or {}, names)
+    meta = Param(help, search, unit, at_least, at_most, when or {}, names, incidental)
     return dataclasses.field(default=default, metadata={"param": meta})
 
 

@@ -143,7 +143,7 @@ def forecast_trial(task: Task, prepared: PreparedDataset) -> Work | None:
     if not issubclass(registry().recommender(task.recommender), PromptedRecommender):
         return None
     data = seal(prepared, task.settings.protocol)
-    return Objective(task, data).work(task.identity.config)
+    return Objective(task, data).work(task.config)
 
 
 @lru_cache(maxsize=2)

@@ -55,7 +55,7 @@ class Search:
     def space(self) -> Space:
         """What is searched."""
         kind = registry().recommender(self.recommender)
-        return Space.of(kind.Config.fields(), self.task.identity.config, self.task.overrides)
+        return Space.of(kind.Config.fields(), self.task.config, self.task.overrides)
 
     @cached_property
     def name(self) -> str:
@@ -78,13 +78,22 @@ class Search:
             "start": dict(identity.config),
             "preset": settings.preset,
             "overrides": self.task.overrides,
-            "values": {name: dict(given) for name, given in settings.overrides.items()},
+            "values": self._values(),
             "space": self.space.describe(),
             "seed": identity.seed,
             "sampler": options.sampler,
             "pruner": options.pruner,
             "warm_start": options.warm_start,
         }
+
+    def _values(self) -> dict[str, dict[str, Any]]:
+        """Return the user's values as they were given, but for those that shape no result."""
+        shaping, given = self.task.identity.config, self.task.settings.overrides
+        found = {name: dict(values) for name, values in given.items()}
+        own = found.get(self.recommender, {})
+        for name in own.keys() - shaping.keys():
+            del own[name]
+        return found
 
     def terms(self) -> dict[str, Any]:
         """Return how far the search goes, and what its sampler comes from, as plain data."""

@@ -50,7 +50,7 @@ def _follow(order: Order, pipe: Connection) -> str:
         task.settings.protocol,
     )
     objective = Objective(task, data, lambda line: pipe.send(News("report", text=line)))
-    objective.rehearse(task.identity.config)
+    objective.rehearse(task.config)
     pipe.send(News("begin"))
     until = time.monotonic() + order.seconds
     with Lifeline(order.search.lifelines) as lifeline:

@@ -43,7 +43,9 @@ class PromptedConfig(EmbeddedConfig):
         None, "longest completion; none: what the task needs", unit="tokens", at_least=1
     )
     templates: str | None = param(
-        None, "TOML file with prompts of yours; none: ours (`benchkit prompts` shows them)"
+        None,
+        "TOML file with prompts of yours; none: ours (`benchkit prompts` shows them)",
+        incidental=True,  # its content is not: `LLMSeqPrompt.reads`
     )
     last_n_items: int | None = param(
         20, "show only the prompt's last items; none: all", unit="items", at_least=1
@@ -88,18 +90,27 @@ class PromptedConfig(EmbeddedConfig):
     batch: bool | None = param(
         None,
         "ask by the batch API, at half the price; none: at OpenAI, from 100 prompts on; openai",
+        incidental=True,
     )
-    project: str | None = param(None, "project that pays; vertex")
+    project: str | None = param(None, "project that pays; vertex", incidental=True)
     location: str = param("us-central1", "where the model runs; vertex")
     bucket: str | None = param(
-        None, "bucket of Cloud Storage that takes the files to fine-tune on; vertex"
+        None,
+        "bucket of Cloud Storage that takes the files to fine-tune on; vertex",
+        incidental=True,
     )
     api_endpoint: str | None = param(None, "address of another server; vertex")
-    concurrency: int = param(4, "requests under way at a time; hosted", at_least=1, at_most=64)
-    timeout: float = param(120.0, "wait for an answer; hosted", unit="seconds", at_least=0.01)
-    retries: int = param(6, "how often to try again; hosted", at_least=0)
+    concurrency: int = param(
+        4, "requests under way at a time; hosted", at_least=1, at_most=64, incidental=True
+    )
+    timeout: float = param(
+        120.0, "wait for an answer; hosted", unit="seconds", at_least=0.01, incidental=True
+    )
+    retries: int = param(6, "how often to try again; hosted", at_least=0, incidental=True)
     price: str | None = param(
-        None, "US dollars per million tokens INPUT/OUTPUT/TRAINING instead of the price list"
+        None,
+        "US dollars per million tokens INPUT/OUTPUT/TRAINING instead of the price list",
+        incidental=True,
     )
 
     def __post_init__(self) -> None:
