@@ -75,6 +75,7 @@ def _run(content: dict[str, Any]) -> Run:
     run = Run(**content)
     _demand(str, run.record, run.code)
     _demand((int, str), run.ties)
+    _demand(Mapping, run.environment)
     _finite([run.seed, run.prompts])
     _measured(run)
     return run

@@ -35,6 +35,7 @@ class Run:
         peak_memory: bytes.
         api: ``tokens`` and ``cost`` (US dollars).
         diagnostics: what a prompted model's answers were like, {} for other recommenders.
+        environment: where it ran, as `environment` says; {} in files of earlier versions.
     """
 
     record: str
@@ -49,6 +50,7 @@ class Run:
     peak_memory: int
     api: Mapping[str, float]
     diagnostics: Mapping[str, float]
+    environment: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def place(self) -> tuple[str, int]:
@@ -198,6 +200,7 @@ def run_of(record: Record) -> Run:
         peak_memory=record.peak_memory,
         api=record.api,
         diagnostics=record.diagnostics,
+        environment=record.environment,
     )
 
 

@@ -204,3 +204,15 @@ def test_the_leaderboards_that_ship_are_read_as_they_were_written(dataset: str) 
     found = [table.as_dict() for table in read_tables(files(SHIPPED)[dataset], dataset)]
     assert found == [{**table, "failures": []} for table in whole]
     assert collect(SHIPPED, dataset).elsewhere
+
+
+def test_a_row_says_where_its_runs_ran(tmp_path: Path) -> None:
+    out = cloned(tmp_path, record("sknn", full(1), ties=0))
+    path = out / "beauty.json"
+    content = json.loads(path.read_text())
+    (run,) = content["rows"][0]["each"]
+    assert run["environment"] == {"commit": "c0ffee"}
+    del run["environment"]  # as earlier versions wrote it
+    path.write_text(json.dumps(content))
+    (table,) = read_tables(path, "beauty")
+    assert table.rows[0].each[0].environment == {}
