@@ -22,15 +22,16 @@ def file_digest(path: Path, home: Path) -> str:
     """
     try:
         status = path.stat()
-        state = [str(path.resolve()), status.st_size, status.st_mtime_ns]
+        place = str(path.resolve())
+        state = [place, status.st_size, status.st_mtime_ns]
         memory = _remembered(home / _MEMORY)
-        known = memory.get(path.name)
+        known = memory.get(place)
         if isinstance(known, list) and known[:3] == state and len(known) == 4:
             return str(known[3])
         digest = _sha256(path)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
-    memory[path.name] = [*state, digest]
+    memory[place] = [*state, digest]
     with contextlib.suppress(StorageError):  # it only saves time
         write_atomically(home / _MEMORY, json.dumps(memory, indent=1))
     return digest

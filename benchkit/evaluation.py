@@ -61,5 +61,7 @@ def split_of(record: Record) -> tuple[PreparedDataset, Split]:
         DataError: the prepared data are not in the workspace.
     """
     about = record.identity
-    prepared = load_prepared(workspace(), about.dataset["name"], about.dataset["fingerprint"])
+    prepared = load_prepared(
+        workspace(), about.dataset["name"], about.dataset["fingerprint"], about.protocol
+    )
     return prepared, split_sessions(prepared, Protocol.of(about.protocol))

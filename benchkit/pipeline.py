@@ -171,7 +171,10 @@ def execute(task: Task, progress: Progress, report: Progress) -> Record:
         if (finished := task.finished()) is not None:
             return finished
         prepared = load_prepared(
-            settings.workspace, identity.dataset["name"], identity.dataset["fingerprint"]
+            settings.workspace,
+            identity.dataset["name"],
+            identity.dataset["fingerprint"],
+            identity.protocol,
         )
         split = split_sessions(prepared, settings.protocol)
         kept = records.find(settings.out, identity)

@@ -21,12 +21,14 @@
     attributes = "labels"            # optional: a list, or a text with | between its parts
 
 A time is a date or a date and time (a column of that type, or ISO 8601 text; without a zone it is
-UTC), or a number: seconds since 1970, or milliseconds if `time_unit = "ms"` stands beside it.
+UTC), or a number: seconds since 1970, or milliseconds if `time_unit = "ms"` stands beside it. Times
+are kept in whole seconds: what falls into one second is tied, in order of time under `--ties file`.
 Use it: ``benchkit run --dataset ./my-shop.toml``.
 """
 
 from __future__ import annotations
 
+import glob
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -35,7 +37,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchkit.contracts.dataset import Dataset, DatasetConfig, RawFile, RawTables
 from benchkit.errors import ConfigError, DataError, unknown_name
-from benchkit.times import in_range, out_of_range
+from benchkit.times import LATEST, in_range, out_of_range
 
 if TYPE_CHECKING:
     import polars as pl
@@ -82,7 +84,8 @@ class SessionLog(Dataset):
         self.name = name  # type: ignore[misc]  # this kind's name is the user's
         self.tables = tables
         paths = [tables.log] if tables.items is None else [tables.log, tables.items]
-        self.files = tuple(RawFile(path) for path in paths)  # type: ignore[misc]  # likewise
+        # names of files are patterns elsewhere
+        self.files = tuple(RawFile(glob.escape(path)) for path in paths)  # type: ignore[misc]  # likewise
 
     def read(self, raw: Path) -> RawTables:
         """Read the tables, whose paths are relative to folder `raw`."""
@@ -156,11 +159,14 @@ def read_log(
     _require(frame, wanted, log)
     for name in wanted:
         _refuse_nulls(frame, name, log)
+    ticks, rate = _as_ticks(frame.get_column(log_columns.time), log_columns.time_unit, log)
     interactions = frame.select(
         _as_text(frame.get_column(log_columns.session), log).alias("session"),
         _as_text(frame.get_column(log_columns.item), log).alias("item"),
-        _as_seconds(frame.get_column(log_columns.time), log_columns.time_unit, log).alias("time"),
+        (ticks // rate).alias("time"),
     )
+    if rate > 1:  # what falls into one second stays in order where the file's order counts
+        interactions = interactions[ticks.to_numpy().argsort(kind="stable")]
     if items is None:
         texts = dict.fromkeys(("item", "title", "text", "class"), pl.String)
         table = pl.DataFrame(schema={**texts, "attributes": pl.List(pl.String)})
@@ -205,7 +211,12 @@ def _attributes(frame: pl.DataFrame, name: str | None, path: Path) -> pl.Series:
         return empty.new_from_index(0, len(frame))
     column = frame.get_column(name)
     if isinstance(column.dtype, pl.List):
-        return column.cast(pl.List(pl.String))
+        try:
+            return column.cast(pl.List(pl.String))
+        except pl.exceptions.PolarsError:
+            raise DataError(
+                f"{path}, column {name!r}: holds {column.dtype}, where lists of texts belong"
+            ) from None
     parts = _as_text(column, path).fill_null("").str.split("|")
     return parts.to_frame("a").select(
         pl.col("a").list.eval(pl.element().filter(pl.element() != ""))
@@ -222,9 +233,9 @@ def _read(path: Path) -> pl.DataFrame:
         raise DataError(f"{path}: a session log is a .parquet or a .csv file")
     try:
         if kind == ".parquet":
-            return pl.read_parquet(path)
+            return pl.read_parquet(path, glob=False)
         # Without type inference ids such as 007 stay what they are.
-        return pl.read_csv(path, infer_schema=False)
+        return pl.read_csv(path, infer_schema=False, glob=False)
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         reason = str(error).partition("\n")[0][:120]
         raise DataError(f"{path} is no readable {kind[1:]} file: {reason}") from error
@@ -253,22 +264,25 @@ def _as_text(column: pl.Series, path: Path) -> pl.Series:
     )
 
 
-def _as_seconds(column: pl.Series, unit: str, path: Path) -> pl.Series:
-    """Read a column of times as seconds since 1970."""
+def _as_ticks(column: pl.Series, unit: str, path: Path) -> tuple[pl.Series, int]:
+    """Read a column of times since 1970; return them, and how many are a second."""
     import polars as pl
 
     where = f"{path}, column {column.name!r}"
     if column.dtype == pl.String:
         column = _parsed(column, where)
     if column.dtype.is_temporal() and column.dtype not in (pl.Time, pl.Duration):
-        times = column.cast(pl.Datetime("us")).dt.epoch("us") // 1_000_000
+        ticks, rate = column.cast(pl.Datetime("us")).dt.epoch("us"), 1_000_000
     elif column.dtype.is_integer():
-        times = column.cast(pl.Int64) // UNITS[unit]
+        # what is too large for Int64 is out of range as well
+        rate = UNITS[unit]
+        ticks = column.cast(pl.Int64, strict=False).fill_null(LATEST * rate)
     else:
         raise DataError(f"{where}: holds {column.dtype}, where times belong")
+    times = ticks // rate
     if not in_range(times.min(), times.max()):
         raise out_of_range(times.to_numpy(), lambda row: f"{where}, row {row + 1}")
-    return times
+    return ticks, rate
 
 
 def _parsed(column: pl.Series, where: str) -> pl.Series:

@@ -29,7 +29,7 @@ def out_of_range(times: Int64, where: Callable[[int], str]) -> DataError:
         where: gives the place of a row: file and line.
     """
     row = int(np.flatnonzero((times < 0) | (times >= LATEST))[0])
-    hint = '; is it in milliseconds (of your own dataset: time_unit = "ms")?'
+    hint = '; is it in milliseconds? In a dataset of your own: time_unit = "ms"'
     if not 0 <= times[row] // 1000 < LATEST:
         hint = ""
     return DataError(

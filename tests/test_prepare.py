@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,10 +18,11 @@ from hypothesis import strategies as st
 from benchkit.contracts.dataset import Dataset, DatasetConfig, PreparedDataset, RawFile, RawTables
 from benchkit.errors import DataError
 from benchkit.keys import keys_of
+from benchkit.protocol import Protocol, Ties
 from benchkit.stages import prepared_cache
 from benchkit.stages.interactions import Interactions, drop_repeats, in_order, p_core
 from benchkit.stages.preparation import prepare
-from benchkit.stages.prepare import statistics
+from benchkit.stages.prepare import load_prepared, statistics
 from benchkit.texts import Texts
 
 Row = tuple[str, str, int]
@@ -254,6 +256,28 @@ def test_the_second_start_reads_what_the_first_kept(
     assert equal(found, kept)
     assert prepared_cache.find(tmp_path, "made-sample", kept.fingerprint) is None
     assert prepared_cache.find(tmp_path, "made", "other") is None
+
+
+def test_where_the_files_order_counts_another_one_will_not_do(
+    tmp_path: Path, kept: PreparedDataset
+) -> None:
+    def asked(data: PreparedDataset, ties: Ties) -> PreparedDataset:
+        protocol = Protocol(ties=ties)
+        known = {**protocol.as_dict(), "fingerprint": protocol.fingerprint(data.file_order)}
+        return load_prepared(tmp_path, "made", kept.fingerprint, known)
+
+    (tmp_path / "datasets").symlink_to(tmp_path)
+    rows = [("s2", "a", 5), ("s10", "c", 9), ("s2", "b", 5)]
+    (tmp_path / "rows.json").write_text(json.dumps(rows), encoding="utf-8")
+    other = open_made(tmp_path)
+    assert (other.fingerprint, other.file_order != kept.file_order) == (kept.fingerprint, True)
+    assert asked(kept, "file").file_order == kept.file_order
+    assert asked(other, "file").file_order == other.file_order
+    shutil.rmtree(tmp_path / "home" / "prepared")
+    open_made(tmp_path)
+    assert asked(kept, 0).file_order == other.file_order
+    with pytest.raises(DataError, match="are not under"):
+        asked(kept, "file")
 
 
 def test_other_content_or_configuration_is_prepared_anew(

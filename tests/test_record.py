@@ -106,7 +106,7 @@ def test_metrics_are_replaced_and_lists_stay(tmp_path: Path) -> None:
     assert (folder / "lists.parquet").read_bytes() == lists
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"format": 99}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"format": 1}', '{"format": 99}'])
 def test_a_damaged_record_is_one_clear_sentence(tmp_path: Path, text: str) -> None:
     folder = write(tmp_path)
     (folder / "record.json").write_text(text)

@@ -121,6 +121,8 @@ def _problem(identity: Identity, dataset: str) -> str:
 def _problem_with_values(record: Record) -> str:
     """Return what is wrong with a record's figures, "" if nothing."""
     parts = (record.metrics, record.seconds, record.api, record.diagnostics)
+    if not all(isinstance(part, Mapping) for part in parts):
+        return "a part of it is no mapping"
     numbers = [value for part in parts for value in part.values()]
     if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in numbers):
         return "a figure is no number"

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchkit.contracts.dataset import Dataset, PreparedDataset
 from benchkit.errors import ConfigError, DataError
 from benchkit.files import folder_atomically
+from benchkit.protocol import Protocol
 from benchkit.registry import GROUP, Registered, registry
 from benchkit.stages import prepared_cache
 
@@ -56,13 +57,27 @@ def open_dataset(
     )
 
 
-def load_prepared(workspace: Path, name: str, fingerprint: str) -> PreparedDataset:
+def load_prepared(
+    workspace: Path, name: str, fingerprint: str, protocol: Mapping[str, Any]
+) -> PreparedDataset:
     """Return data that were prepared before, without looking at raw files.
+
+    Args:
+        workspace: folder that holds ``datasets/``.
+        name: of the dataset.
+        fingerprint: of the data. It is the same for every order of equal timestamps in the file.
+        protocol: as a record keeps it. Where it takes the file's order, that must be the same too.
 
     Raises:
         DataError: they are not in the cache, or damaged there.
     """
-    found = prepared_cache.find(workspace / "datasets", name, fingerprint)
+    rules, wanted = Protocol.of(protocol), protocol["fingerprint"]
+    found = prepared_cache.find(
+        workspace / "datasets",
+        name,
+        fingerprint,
+        lambda order: rules.ties != "file" or rules.fingerprint(order) == wanted,
+    )
     if found is None:
         raise DataError(
             f"{name}: the prepared data {fingerprint[:12]} are not under {workspace / 'datasets'}; "
@@ -133,7 +148,12 @@ def _open_own(
     dataset = _own(read_toml(path, values), path)
     home = workspace / "datasets" / dataset.name
     return prepared_cache.prepared(
-        dataset, path.parent, home, name=dataset.name, synthetic=False, source=f"{GROUP} toml"
+        dataset,
+        path.parent,
+        home,
+        name=dataset.name,
+        synthetic=False,
+        source=f"{GROUP} toml {dataset.tables}",
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -46,7 +46,7 @@ def prepared(
         DataError: the raw files are damaged, or nothing is left of them.
         StorageError: the prepared data cannot be kept.
     """
-    content = {path.name: file_digest(path, home) for path in raw_files(dataset, raw)}
+    content = [(path.name, file_digest(path, home)) for path in raw_files(dataset, raw)]
     made_of = [VERSION, name, synthetic, source, content, dataset.config.as_dict()]
     key = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:20]
     folder = home / "prepared" / key
@@ -61,14 +61,29 @@ def prepared(
 
 def raw_files(dataset: Dataset, raw: Path) -> list[Path]:
     """Return the raw files that are there, in the dataset's order; a name may be a pattern."""
-    return [path for file in dataset.files for path in sorted(raw.glob(file.name))[:1]]
+    wanted = (raw / file.name for file in dataset.files)  # a user's own may be an absolute path
+    return [path for each in wanted for path in sorted(each.parent.glob(each.name))[:1]]
 
 
-def find(datasets: Path, name: str, fingerprint: str) -> PreparedDataset | None:
-    """Return the prepared data of that name and fingerprint, if they are in the cache, whole."""
+def find(
+    datasets: Path,
+    name: str,
+    fingerprint: str,
+    accepts: Callable[[str], bool] = lambda _order: True,
+) -> PreparedDataset | None:
+    """Return the prepared data of that name and fingerprint, if they are in the cache, whole.
+
+    Args:
+        datasets: folder of the workspace.
+        name: of the dataset.
+        fingerprint: of the data.
+        accepts: told the order of equal timestamps in the file that they were made of.
+    """
     for meta in sorted(datasets.glob("*/prepared/*/meta.json")):
         about = _read_meta(meta.parent)
-        if about and about.get("fingerprint") == fingerprint and about.get("name") == name:
+        if not about or (about.get("fingerprint"), about.get("name")) != (fingerprint, name):
+            continue
+        if accepts(str(about.get("file_order"))):
             found = load(meta.parent)
             if found is not None:
                 return found

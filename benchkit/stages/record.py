@@ -127,6 +127,8 @@ class Record:
     def from_json(cls, text: str) -> Record:
         """Read a JSON document; unknown or missing fields raise ValueError, KeyError, TypeError."""
         content = json.loads(text)
+        if not isinstance(content, dict):
+            raise TypeError("it is no JSON object")
         if content.pop("format") != FORMAT:
             raise ValueError("written by another version of benchkit")
         return cls(**{**content, "identity": Identity(**content["identity"])})

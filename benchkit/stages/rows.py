@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from statistics import fmean, stdev
@@ -136,10 +136,12 @@ def overrides_of(run: Record | Failure) -> dict[str, Any]:
 def code_of(run: Record | Failure) -> str:
     """Return a digest of what decides a result besides data, protocol and seed.
 
-    That is version, source and values, of the recommender and of all that it builds on.
+    That is version, source and values, of the recommender and of all that it builds on. The values
+    that a search has found do not count: two searches of one recommender are two runs of one row.
     """
     about = run.identity
-    own = about.recommender["version"], about.recommender["source"], about.config
+    config = {} if run.preset == TUNED else about.config
+    own = about.recommender["version"], about.recommender["source"], config
     text = json.dumps([*own, about.builds_on], sort_keys=True)
     return sha256(text.encode()).hexdigest()[:16]
 
@@ -211,12 +213,15 @@ def average(records: Sequence[Record], elsewhere: Iterable[Run] = ()) -> Row:
         records: the runs here, one at least.
         elsewhere: runs of the same row on other machines. Those of the same code are averaged
             with the others, but for those that were repeated here.
+
+    Where there are several orders of equal timestamps, seeds that some of them lack are left out:
+    each order counts alike.
     """
     newest = max(records, key=lambda record: record.created)
     about, code = newest.identity.recommender, code_of(newest)
     here = {run.place: run for run in map(run_of, records)}
     joined = {run.place: run for run in elsewhere if run.code == code} | here
-    runs = sorted(joined.values(), key=lambda run: (ties_order(run.ties), run.created))
+    runs = sorted(_balanced(joined.values()), key=lambda run: (ties_order(run.ties), run.created))
     metrics, failed = _metrics(runs)
     return Row(
         recommender=about["name"],
@@ -243,6 +248,15 @@ def average(records: Sequence[Record], elsewhere: Iterable[Run] = ()) -> Row:
         diagnostics=_means_of_some([run.diagnostics for run in runs]),
         each=runs,
     )
+
+
+def _balanced(runs: Collection[Run]) -> list[Run]:
+    """Return the runs of the seeds that every order has, or all if there is no such seed."""
+    seeds: dict[Ties, set[int]] = {}
+    for run in runs:
+        seeds.setdefault(run.ties, set()).add(run.seed)
+    common = set.intersection(*seeds.values())
+    return [run for run in runs if not common or run.seed in common]
 
 
 def _metrics(runs: Sequence[Run]) -> tuple[dict[str, list[float]], dict[str, str]]:

@@ -107,11 +107,13 @@ def _rank(table: Table) -> tuple[bool, bool, bool, str, int]:
 
 def _group(identity: Identity) -> tuple[str, ...]:
     data = identity.dataset
-    return data["name"], data["fingerprint"], identity.protocol["rules"]
+    order = identity.protocol["fingerprint"] if identity.protocol["ties"] == "file" else ""
+    return data["name"], data["fingerprint"], identity.protocol["rules"], order
 
 
 def _group_of(table: Table) -> tuple[str, ...]:
-    return table.dataset, table.data["fingerprint"], table.protocol["rules"]
+    order = table.protocol["fingerprints"].get("file", "")
+    return table.dataset, table.data["fingerprint"], table.protocol["rules"], order
 
 
 def _tables_of(group: _Group) -> list[Table]:

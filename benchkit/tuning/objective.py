@@ -147,10 +147,20 @@ def forecast_trial(task: Task, prepared: PreparedDataset) -> Work | None:
 
 
 @lru_cache(maxsize=2)
-def sealed_data(workspace: Path, dataset: str, fingerprint: str, protocol: Protocol) -> Sealed:
+def sealed_data(
+    workspace: Path, dataset: str, fingerprint: str, protocol: Protocol, asked: str
+) -> Sealed:
     """Return what a search may know, computed once a process.
+
+    Args:
+        workspace: folder that holds ``datasets/``.
+        dataset: its name.
+        fingerprint: of the data.
+        protocol: how they are split.
+        asked: fingerprint of the protocol on these data.
 
     Raises:
         DataError: there are too few sessions for the folds.
     """
-    return seal(load_prepared(workspace, dataset, fingerprint), protocol)
+    known = {**protocol.as_dict(), "fingerprint": asked}
+    return seal(load_prepared(workspace, dataset, fingerprint, known), protocol)

@@ -48,6 +48,7 @@ def _follow(order: Order, pipe: Connection) -> str:
         task.identity.dataset["name"],
         task.identity.dataset["fingerprint"],
         task.settings.protocol,
+        task.identity.protocol["fingerprint"],
     )
     objective = Objective(task, data, lambda line: pipe.send(News("report", text=line)))
     objective.rehearse(task.config)

@@ -83,6 +83,12 @@ def test_steam_drops_incomplete_games_and_repeats(steam: Path) -> None:
     assert list(make(Steam, steam, p_core=1, class_from="tags").catalog.classes) == ["B_t", "s"]
 
 
+def test_a_file_without_items_is_named(steam: Path) -> None:
+    pack(steam / "steam_games.json.gz", [])
+    with pytest.raises(DataError, match=r"steam_games.json.gz holds no items"):
+        make(Steam, steam)
+
+
 @pytest.mark.parametrize("date", ["Posted 2017", "2017-13-01", ""])
 def test_a_date_that_is_none_is_named(steam: Path, date: str) -> None:
     good = {"username": "u", "product_id": "1", "date": "2017-01-01"}

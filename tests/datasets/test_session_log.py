@@ -68,6 +68,39 @@ def test_a_changed_file_is_read_again(shop: Path) -> None:
     assert opened(shop).sessions.interactions == before.sessions.interactions + 1
 
 
+def test_a_changed_description_is_read_again(shop: Path) -> None:
+    assert opened(shop).catalog.titles[0] == "Tea"
+    shop.write_text(TOML.replace('title = "name"', 'title = "department"'))
+    assert opened(shop).catalog.titles[0] == "Drinks"
+    shop.write_text(TOML.replace('title = "name"', 'title = "nmae"'))
+    with pytest.raises(DataError, match="unknown column 'nmae'; did you mean name"):
+        opened(shop)
+
+
+def test_files_may_be_anywhere_under_any_name(shop: Path, tmp_path: Path) -> None:
+    for folder, name, content in (("a", "data[1].csv", LOG), ("b", "data[1].csv", CATALOG)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_text(content)
+    log = tmp_path / "a" / "data[1].csv"
+    text = TOML.replace('"log.csv"', '"a/data[1].csv"')
+    shop.write_text(text.replace("catalog.csv", str(tmp_path / "b" / "data[1].csv")))
+    assert opened(shop).sessions.interactions == 2
+    log.write_text(LOG + "7,009,1500000009\n")
+    assert opened(shop).sessions.interactions == 3
+
+
+def test_the_files_order_within_a_second_is_that_of_time(tmp_path: Path) -> None:
+    rows = [(f"{step}", 1_500_000_000_000 + 100 * step) for step in (4, 2, 0, 3, 1)]
+    log = "session,item,time\n" + "".join(f"s,{item},{time}\n" for item, time in rows)
+    (tmp_path / "log.csv").write_text(log)
+    path = tmp_path / "clicks.toml"
+    path.write_text(
+        '[dataset]\nname = "clicks"\n[interactions]\nfile = "log.csv"\ntime_unit = "ms"\n'
+    )
+    data = opened(path)
+    assert [data.catalog.ids[code] for code in data.sessions[0]] == list("01234")
+
+
 def test_items_are_optional(shop: Path) -> None:
     shop.write_text(TOML.partition("[items]")[0])
     assert list(opened(shop).catalog.texts) == ["", ""]
@@ -146,6 +179,19 @@ def test_mistakes_in_the_toml_file_are_named(shop: Path, old: str, new: str, wor
 def test_mistakes_in_the_log_are_named(shop: Path, log: str, words: str) -> None:
     (shop.parent / "log.csv").write_text(log)
     with pytest.raises(DataError, match=words):
+        opened(shop)
+
+
+def test_columns_of_strange_types_are_named(shop: Path, tmp_path: Path) -> None:
+    whole = pl.DataFrame({"visitor": ["7"], "sku": ["007"], "when": [2**63]})
+    whole.with_columns(pl.col("when").cast(pl.UInt64)).write_parquet(tmp_path / "log.parquet")
+    shop.write_text(TOML.replace('"log.csv"', '"log.parquet"'))
+    with pytest.raises(DataError, match=r"column 'when', row 1: timestamp .* is out of range"):
+        opened(shop)
+    table = pl.DataFrame({"sku": ["007"], "name": ["Tea"], "department": [""], "labels": [[["x"]]]})
+    table.write_parquet(tmp_path / "catalog.parquet")
+    shop.write_text(TOML.replace('"catalog.csv"', '"catalog.parquet"'))
+    with pytest.raises(DataError, match=r"column 'labels': holds List\(List"):
         opened(shop)
 
 

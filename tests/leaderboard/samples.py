@@ -44,6 +44,7 @@ def identity(
     depth: int = 20,
     max_prompts: int | None = None,
     builds_on: Mapping[str, Any] | None = None,
+    file_order: str = "f",
 ) -> Identity:
     rules = Protocol(name=protocol, ties=ties, max_prompts=max_prompts)  # type: ignore[arg-type]
     return Identity(
@@ -56,7 +57,7 @@ def identity(
         },
         protocol={
             **rules.as_dict(),
-            "fingerprint": rules.fingerprint("f"),
+            "fingerprint": rules.fingerprint(file_order),
             "rules": rules.rules(),
         },
         recommender={

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from benchkit.stages.record import TUNED
 from benchkit.stages.render import available, pick
 from benchkit.stages.render.captions import caption
 from benchkit.stages.rows import average, current, labels, overrides_of
@@ -31,6 +32,27 @@ def test_seeds_are_runs_too() -> None:
     row = average(runs)
     assert row.metrics["ndcg@20"] == pytest.approx(0.2)
     assert (row.runs, row.ties, row.seeds) == (2, [0], [0, 1])
+
+
+def test_each_order_counts_alike_however_many_seeds_it_has() -> None:
+    runs = [record(metrics=0.1 * seed, seed=seed) for seed in range(3)]
+    row = average([*runs, record(metrics=0.5, ties=1, seed=1)])
+    assert row.metrics["ndcg@20"] == pytest.approx((0.1 + 0.5) / 2)
+    assert (row.ties, row.seeds) == ([0, 1], [1])
+    # without a common seed all there is
+    row = average([*runs, record(metrics=0.5, ties=1, seed=7)])
+    assert (row.runs, row.seeds) == (4, [0, 1, 2, 7])
+
+
+def test_what_two_searches_found_are_two_runs() -> None:
+    runs = [
+        replace(found, identity=replace(found.identity, config={"k": k}), preset=TUNED)
+        for k, found in enumerate([record(metrics=0.1, ties=0), record(metrics=0.3, ties=1)])
+    ]
+    by_ties = {tuple(table.ties): table.rows[0] for table in tables(runs)}
+    assert {ties: row.metrics["ndcg@20"] for ties, row in by_ties.items()} == {
+        (0, 1): pytest.approx(0.2)
+    }
 
 
 def test_a_single_run_has_no_spread() -> None:

@@ -43,8 +43,17 @@ def test_only_the_tables_ties_are_averaged() -> None:
     assert by_ties[0, 1].metrics["ndcg@20"] == 0.2
 
 
-def test_the_files_order_is_a_tie_order_like_another() -> None:
-    assert tables([record(ties="file"), record(ties=3)])[0].ties == [3, "file"]
+def test_another_order_in_the_file_is_another_table() -> None:
+    runs = [
+        record("a", ties="file"),
+        record("b", ties="file", file_order="g"),
+        record("a", ties=3),
+        record("b", ties=3, file_order="g"),  # seeds shuffle whatever order there was
+    ]
+    made = tables(runs)
+    for found in (made, tables([], elsewhere=made)):
+        shown = sorted((str(table.ties), [r.recommender for r in table.rows]) for table in found)
+        assert shown == [("['file']", ["a"]), ("['file']", ["b"]), ("[3]", ["a", "b"])]
 
 
 def test_the_newest_table_comes_first() -> None:

@@ -91,7 +91,7 @@ def _products(path: Path) -> tuple[pl.DataFrame, dict[str, int]]:
     import polars as pl
 
     fields = {"asin": TEXT, "title": TEXT, "brand": TEXT, "categories": NESTED}
-    products = concat(read_columns(path, fields, optional=("title", "brand", "categories")))
+    products = concat(read_columns(path, fields, optional=("title", "brand", "categories")), path)
     titles = _unescaped(products.get_column("title").fill_null("")).str.strip_chars()
     brand = pl.when(pl.col("brand").str.len_bytes() > 0).then(pl.concat_list("brand"))
     rows = products.with_columns(titles).select(

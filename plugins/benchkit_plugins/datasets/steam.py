@@ -101,7 +101,7 @@ def _games(path: Path, class_from: str) -> tuple[pl.DataFrame, dict[str, int]]:
     import polars as pl
 
     fields = {"id": TEXT, "title": TEXT, "genres": TEXTS, "tags": TEXTS}
-    games = concat(read_columns(path, fields, optional=fields))
+    games = concat(read_columns(path, fields, optional=fields), path)
     whole = games.filter(
         (pl.col("id").str.len_bytes() > 0)
         & (pl.col("title").str.len_bytes() > 0)

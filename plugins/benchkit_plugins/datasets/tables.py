@@ -44,7 +44,7 @@ def interactions(blocks: Iterable[Columns]) -> pl.DataFrame:
         return pl.DataFrame(dict(zip(names, columns, strict=True)))
 
 
-def concat(rows: Iterable[Rows]) -> pl.DataFrame:
+def concat(rows: Iterable[Rows], path: Path) -> pl.DataFrame:
     """Join the rows of a file of items, which must have some.
 
     Raises:
@@ -53,7 +53,9 @@ def concat(rows: Iterable[Rows]) -> pl.DataFrame:
     import polars as pl
 
     parts = [part.frame for part in rows]
-    return pl.concat(parts) if parts else pl.DataFrame()
+    if not parts:
+        raise DataError(f"{path} holds no items")
+    return pl.concat(parts)
 
 
 def unique_items(items: pl.DataFrame) -> tuple[pl.DataFrame, int]:
