@@ -14,6 +14,7 @@ from benchkit.contracts.catalog import Catalog
 from benchkit.contracts.config import Value
 from benchkit.contracts.recommender import Float32, Recommender
 from benchkit.contracts.sessions import Bool, Int64, Sessions
+from benchkit.errors import PluginError
 from benchkit.stages.embed import embed_catalog, embed_texts
 from benchkit.stages.reduce import reduce_items, reduce_texts
 from benchkit.stages.spending import Spending
@@ -39,6 +40,8 @@ class Bench:
         spending: what paid calls have used up, and their cap.
         checkpoints: folder for fitted weights, and for what a fit needs to go on after it was
             killed; None keeps nothing.
+        declared: components that may be asked for, as ``KIND:NAME``: those that belong to what
+            tells a record apart; None for any.
         weights: names of the files there that were made or used, each with the seconds that
             earlier processes spent on it, 0 for one made now.
         report: told one line at a time how a long fit is going.
@@ -56,6 +59,7 @@ class Bench:
     workspace: Path = Path()
     spending: Spending = field(default_factory=Spending)
     checkpoints: Path | None = None
+    declared: frozenset[str] | None = None
     weights: dict[str, float] = field(default_factory=dict)
     session_counts: Int64 | None = None
     report: Callable[[str], None] = field(default=lambda _line: None, repr=False)
@@ -96,9 +100,11 @@ class Bench:
             PluginError: nothing of that name is installed, or the vectors are wrong.
             UnavailableError: texts are missing from the store and the embedder cannot run here.
         """
+        self._demand("embedder", name)
         vectors = embed_catalog(self.catalog, name, self.values, self.workspace, self.spending)
         if reducer is None:
             return vectors
+        self._demand("reducer", reducer)
         return reduce_items(
             vectors,
             reducer,
@@ -163,6 +169,7 @@ class Bench:
         """
         from benchkit.configure import configure
 
+        self._demand("recommender", name)
         recommender = configure(
             name,
             {**self.values.get(name, {}), **(values or {})},
@@ -175,6 +182,14 @@ class Bench:
             recommender.fit(self.train, self)
             self._fitted[key] = recommender
         return self._fitted[key]
+
+    def _demand(self, kind: str, name: str) -> None:
+        """Refuse a component that the record's key does not know: it could change unnoticed."""
+        if self.declared is not None and f"{kind}:{name}" not in self.declared:
+            raise PluginError(
+                f"the {kind} {name!r} is asked for and not declared: by builds_on, or by a "
+                f"parameter of names={kind!r}"
+            )
 
     def _learnt(self, fit_on: Literal["catalog", "train"]) -> Bool:
         """Return which items a reducer learns from, ``bool[items]``."""

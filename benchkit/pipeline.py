@@ -233,7 +233,11 @@ def _bench(
     settings = task.settings
     counts = split.item_counts(prepared), split.session_counts(prepared)
     bench = settings.bench(prepared, split.train, *counts, spending, report)
-    return replace(bench, checkpoints=records.weights_folder(settings.out, prepared.name))
+    return replace(
+        bench,
+        checkpoints=records.weights_folder(settings.out, prepared.name),
+        declared=frozenset(task.identity.builds_on),
+    )
 
 
 def _recommender(task: Task, prepared: PreparedDataset) -> Recommender:

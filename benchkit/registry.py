@@ -7,6 +7,7 @@ pluggy's own loader would let one replace the other unnoticed.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import inspect
 import re
@@ -23,7 +24,7 @@ import pluggy
 
 from benchkit import hookspecs
 from benchkit.contracts.component import KINDS, Component
-from benchkit.contracts.config import Config
+from benchkit.contracts.config import Config, Float
 from benchkit.contracts.dataset import Dataset
 from benchkit.contracts.embedder import Embedder
 from benchkit.contracts.metric import Metric
@@ -222,6 +223,9 @@ def _components(manager: pluggy.PluginManager, point: EntryPoint) -> list[type[C
         manager.check_pending()
         callers = manager.get_hookcallers(plugin) or []
         if not callers:
+            bare = [name for name in _hook_names() if hasattr(plugin, name)]
+            if bare:
+                raise PluginError(f"{point.value}: {bare[0]} lacks @hookimpl")
             raise PluginError(
                 f"{point.value} implements no hook; there are: {', '.join(_hook_names())}"
             )
@@ -254,10 +258,30 @@ def _checked(hook: str, result: Any) -> Sequence[type[Component]]:
             raise PluginError(f"{component.__name__} needs a name in kebab-case, not {name!r}")
         if not (isinstance(component.Config, type) and issubclass(component.Config, Config)):
             raise PluginError(f"{component.__name__}.Config must derive from benchkit.Config")
+        _check_parameters(component)
         missing = sorted(getattr(component, "__abstractmethods__", ()))
         if missing:
             raise PluginError(f"{component.__name__} lacks {', '.join(missing)}")
     return result
+
+
+def _check_parameters(component: type[Component]) -> None:
+    """Refuse parameters that would be ignored, or would fail once a run is under way."""
+    config = component.Config
+    known = {field.name for field in dataclasses.fields(config)}
+    for kind in config.__mro__:
+        own = {name for name, value in vars(kind).items() if isinstance(value, dataclasses.Field)}
+        if own - known:
+            raise PluginError(f"{kind.__name__} lacks @dataclass(frozen=True, kw_only=True)")
+    for each in config.fields():
+        name, about = f"{component.__name__}.{each.name}", each.param
+        if about.names is not None and about.names not in KINDS:
+            raise PluginError(f"{name} names {unknown_name('kind', about.names, KINDS)}")
+        if unknown := sorted(set(about.when) - known):
+            raise PluginError(f"{name}: {unknown_name('parameter', unknown[0], known)}")
+        whole = each.type in (int, int | None)
+        if whole and isinstance(about.search, Float):
+            raise PluginError(f"{name} takes whole numbers and is searched over others")
 
 
 def _one_line(error: BaseException) -> str:

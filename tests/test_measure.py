@@ -114,7 +114,7 @@ def test_distinct_of_wider_integers() -> None:
 def test_a_failing_metric_is_noted_and_the_rest_goes_on() -> None:
     metrics: dict[str, Metric] = {"raises": Raises(), "hits": Hits()}
     measured = run([[1, 2], [3, 4]], [1, 4], metrics)
-    assert measured.failed == {"raises@2": "no values beyond one"}
+    assert measured.failed == {"raises@2": "RuntimeError: no values beyond one"}
     assert measured.summaries == {"raises@1": 0.5, "hits@1": 0.5, "hits@2": 1.0}
     assert "raises@2" not in measured.values
 

@@ -15,6 +15,14 @@ from tests.strangers import RECOMMENDER, declare, entry_points_in, install
 BODY = RECOMMENDER.format(name="broken")
 
 
+def configured(parameter: str, *, decorated: bool = True) -> str:
+    """Return the source of a recommender with a parameter."""
+    config = f"class C(Config):\n    {parameter}\n"
+    head = "from dataclasses import dataclass\nfrom benchkit import Config, Float, Int, param\n"
+    line = "@dataclass(frozen=True, kw_only=True)\n" if decorated else ""
+    return head + line + config + BODY.replace("source = ", "Config = C\n    source = ")
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder on the path, to install strangers into."""
@@ -62,6 +70,13 @@ def test_a_plugin_is_found_with_its_origin(folder: Path) -> None:
         (BODY.replace("'broken'", "'../broken'"), "in kebab-case, not '../broken'"),
         (BODY.replace("def recommend(", "def advise("), "Stranger lacks recommend"),
         (BODY.replace("source = ", "Config = "), "Config must derive from benchkit.Config"),
+        (BODY.replace("@hookimpl", ""), "benchkit_recommenders lacks @hookimpl"),
+        (configured("k: int = param(1, 'size')", decorated=False), "lacks @dataclass(frozen=True"),
+        (configured("e: str = param('lsa', 'whose', names='embeder')"), "did you mean embedder"),
+        (configured("k: int = param(1, 'size', when={'nosuch': 1})"), "unknown parameter 'nosuch'"),
+        (configured("k: int = param(1, 'size', search=Float(1, 9))"), "takes whole numbers"),
+        (configured("k: int = param(1, 'size', search=Int(9, 1))"), "9 to 1 is no range to search"),
+        (configured("k: int = param(1, 'size', search=Int(0, 9, log=True))"), "begins above 0"),
     ],
 )
 def test_a_broken_plugin_is_reported_and_left_out(folder: Path, source: str, reason: str) -> None:

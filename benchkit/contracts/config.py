@@ -34,6 +34,9 @@ class Int:
     step: int = 1
     log: bool = False
 
+    def __post_init__(self) -> None:
+        _check_range(self)
+
     def __str__(self) -> str:
         step = f" step {self.step}" if self.step != 1 else ""
         return f"{self.low} to {self.high}{step}{' (log)' if self.log else ''}"
@@ -48,9 +51,20 @@ class Float:
     step: float | None = None
     log: bool = False
 
+    def __post_init__(self) -> None:
+        _check_range(self)
+
     def __str__(self) -> str:
         step = f" step {self.step:g}" if self.step is not None else ""
         return f"{self.low:g} to {self.high:g}{step}{' (log)' if self.log else ''}"
+
+
+def _check_range(searched: Int | Float) -> None:
+    low, high = searched.low, searched.high
+    if low > high or (searched.step is not None and searched.step <= 0):
+        raise ConfigError(f"{searched} is no range to search")
+    if searched.log and low <= 0:
+        raise ConfigError(f"{searched}: a logarithmic range begins above 0")
 
 
 class Choice:

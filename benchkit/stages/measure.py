@@ -65,9 +65,10 @@ def ranked_lists(
     Arguments and errors are those of `measure`.
     """
     _check(recommendations, truth, len(item_counts))
-    items = distinct(recommendations)
-    items.flags.writeable = False
-    return RankedLists(items, truth, item_counts, catalog)
+    arrays = distinct(recommendations), truth.view(), item_counts.view()
+    for array in arrays:  # what follows is measured on the same, and kept
+        array.flags.writeable = False
+    return RankedLists(*arrays, catalog)
 
 
 def measure_lists(
@@ -90,7 +91,9 @@ def _measure_one(measured: Measured, key: str, metric: Metric, lists: RankedList
         if not np.isfinite(summary):
             raise ValueError(f"the summary is {summary}")
     except Exception as error:
-        measured.failed[key] = " ".join(str(error).split()) or type(error).__name__
+        text, kind = " ".join(str(error).split()), type(error).__name__
+        named = "" if text and kind == "ValueError" else f"{kind}: "
+        measured.failed[key] = f"{named}{text}".rstrip(": ")
         return
     measured.summaries[key] = summary
     if values is not None:

@@ -13,7 +13,15 @@ from benchkit.errors import PluginError
 
 
 def fit(recommender: Recommender, bench: Bench) -> float:
-    """Fit on the bench's training sessions and return the wall time in seconds."""
+    """Fit on the bench's training sessions and return the wall time in seconds.
+
+    What is shared with other fits is read-only from here on: a recommender that writes to its
+    input fails instead of spoiling theirs.
+    """
+    _freeze(bench.train)
+    for counts in (bench.item_counts, bench.session_counts):
+        if counts is not None:
+            counts.flags.writeable = False
     started = time.perf_counter()
     recommender.fit(bench.train, bench)
     return time.perf_counter() - started
@@ -33,6 +41,7 @@ def recommend(
     depth = min(depth, len(bench.catalog))
     filtered = bench.exclude_prompt and not hasattr(recommender.config, "exclude_seen")
     asked = depth + int(prompts.lengths.max(initial=0)) if filtered else depth
+    _freeze(prompts)
     started = time.perf_counter()
     lists = recommender.recommend(prompts, asked)
     seconds = time.perf_counter() - started
@@ -62,7 +71,14 @@ def without(lists: Recommendations, seen: Sessions, depth: int) -> Recommendatio
     )
 
 
+def _freeze(sessions: Sessions) -> None:
+    for array in (sessions.items, sessions.offsets, sessions.times, sessions.ids):
+        array.flags.writeable = False
+
+
 def _check(name: str, lists: Recommendations, prompts: int, depth: int, items: int) -> None:
+    if not isinstance(lists, Recommendations):
+        raise PluginError(f"{name} returned {type(lists).__name__}, not Recommendations")
     for what, array, kind in (
         ("items", lists.items, np.int32),
         ("scores", lists.scores, np.float32),
@@ -76,3 +92,14 @@ def _check(name: str, lists: Recommendations, prompts: int, depth: int, items: i
         raise PluginError(f"{name} returned item codes outside the catalog of {items}")
     if np.isnan(lists.scores).any():
         raise PluginError(f"{name} returned scores that are not a number")
+    listed = lists.items >= 0
+    ranked = np.sort(np.where(listed, lists.items, np.arange(-depth, 0, dtype=np.int32)), axis=1)
+    for what, wrong in (
+        ("an item behind the end of its list", listed[:, 1:] & ~listed[:, :-1]),
+        ("an item without a finite score", listed & ~np.isfinite(lists.scores)),
+        ("scores that ascend", listed[:, 1:] & (lists.scores[:, 1:] > lists.scores[:, :-1])),
+        ("an item twice", ranked[:, 1:] == ranked[:, :-1]),
+    ):
+        if wrong.any():
+            row = int(wrong.any(axis=1).argmax())
+            raise PluginError(f"{name} returned {what} for prompt {row}; `benchkit.testing` checks")

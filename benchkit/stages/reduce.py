@@ -12,8 +12,10 @@ from benchkit.contracts.config import Value
 from benchkit.contracts.recommender import Float32
 from benchkit.contracts.reducer import Reducer
 from benchkit.contracts.sessions import Bool
+from benchkit.errors import PluginError
 from benchkit.files import write_atomically
 from benchkit.registry import registry
+from benchkit.stages.embedding_check import check_vectors
 from benchkit.stages.embedding_store import FOLDER, digest_of
 
 
@@ -63,7 +65,7 @@ def reduce_items(
     if kept is not None:
         return kept
     reducer.fit(vectors[learnt], class_codes(classes)[learnt], dim, seed)
-    reduced = reducer.transform(vectors[titled])
+    reduced = _transformed(reducer, vectors[titled], dim)
     items = np.zeros((len(vectors), reduced.shape[1]), dtype=np.float32)
     items[titled] = reduced
     write_atomically(path, _npy(items))
@@ -100,8 +102,17 @@ def reduce_texts(
     reducer = _reducer(name, values)
     learnt = fit_on & vectors.any(axis=1)
     reducer.fit(vectors[learnt], class_codes(classes)[learnt], dim, seed)
-    reduced = reducer.transform(further)
+    reduced = _transformed(reducer, further, dim)
     reduced[~further.any(axis=1)] = 0
+    return reduced
+
+
+def _transformed(reducer: Reducer, vectors: Float32, dim: int) -> Float32:
+    """Return reduced vectors once they are known to be such."""
+    reduced = reducer.transform(vectors)
+    check_vectors(reducer.name, reduced, len(vectors), None, alike=True)
+    if reduced.shape[1] > dim:
+        raise PluginError(f"{reducer.name} returned {reduced.shape[1]} dimensions, not {dim}")
     return reduced
 
 
