@@ -262,7 +262,9 @@ def test_answers_are_learnt_and_prompts_as_much_as_they_weigh(model: str) -> Non
     assert lessons.weight_of(given, 0, 0.25) == 15 + 0.25 * (predicted - 15)
 
 
-def gradients(kind: str, shared: bool, **values: Any) -> tuple[float, float, list[Any]]:
+def gradients(
+    kind: str, shared: bool, multiple: int = 1, prompt_weight: float = 0.0, **values: Any
+) -> tuple[float, float, list[Any]]:
     """Return training loss, validation loss and gradients of adapters that change something."""
     import torch
 
@@ -271,15 +273,29 @@ def gradients(kind: str, shared: bool, **values: Any) -> tuple[float, float, lis
     base = loading.assembled(tiny.model(kind, **values), tiny.tokenizer())
     given = lessons.lessons_of(EXAMPLES, base.chat, base.context, pytest.fail)
     assert lessons.known_length(given) > 3
-    recipe = lora.Recipe("usual", 8, 32, 0.0, 0.01, 1, 4, 0.0)
+    recipe = lora.Recipe("usual", 8, 32, 0.0, 0.01, 1, 4, prompt_weight)
     trainer = lora.Trainer(lora.adapted(base.model, recipe, 0), recipe, 0, print)
     generator = torch.Generator().manual_seed(1)
     for variable in trainer.variables:
         torch.nn.init.normal_(variable, std=0.1, generator=generator)
     trainer._continues = trainer._continues and shared
+    trainer._multiple = multiple
     trainer.model.train()
     loss, _ = trainer._gradients(given)
     return loss, trainer._validate(given), [variable.grad for variable in trainer.variables]
+
+
+# of prompts that are learnt, a shorter prefix leaves more to learn
+@pytest.mark.parametrize(("shared", "prompt_weight"), [(False, 0.0), (True, 0.0), (False, 1.0)])
+def test_lessons_of_few_lengths_teach_the_same(shared: bool, prompt_weight: float) -> None:
+    import torch
+
+    loss, validation, expected = gradients("llama", shared, 1, prompt_weight)
+    for multiple in (2, 16):
+        found = gradients("llama", shared, multiple, prompt_weight)
+        assert found[:2] == pytest.approx((loss, validation), rel=1e-5)
+        for one, other in zip(found[2], expected, strict=True):
+            assert torch.allclose(one, other, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,11 @@ def weight_of(lessons: Sequence[Lesson], known: int, prompt_weight: float) -> fl
 
 
 def padded(
-    lessons: Sequence[Lesson], device: torch.device, known: int = 0, prompt_weight: float = 0.0
+    lessons: Sequence[Lesson],
+    device: torch.device,
+    known: int = 0,
+    prompt_weight: float = 0.0,
+    multiple: int = 1,
 ) -> Page:
     """Return lessons laid out to be read together.
 
@@ -112,9 +116,13 @@ def padded(
         known: tokens at the beginning of each that have been read already.
         prompt_weight: of the prompts' tokens, those of answers weigh 1; 0: they are not predicted.
             The first that is read never is.
+        multiple: of tokens that are read and predicted at a time.
     """
     longest = max(len(lesson.tokens) for lesson in lessons) - known
-    widest = longest - 1 if prompt_weight else max(lesson.answer for lesson in lessons)
+    longest = -(-longest // multiple) * multiple
+    answers = max(lesson.answer for lesson in lessons)
+    widest = longest - 1 if prompt_weight else -(-answers // multiple) * multiple
+    widest = min(widest, longest - 1)
     tokens = torch.zeros(len(lessons), longest, dtype=torch.int64)  # [B, T]
     mask = torch.zeros_like(tokens)  # [B, T]
     targets = torch.zeros(len(lessons), widest, dtype=torch.int64)  # [B, P]

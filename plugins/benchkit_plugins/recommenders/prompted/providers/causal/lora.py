@@ -27,7 +27,7 @@ from torch import Tensor
 from benchkit.durations import show_time
 from benchkit_plugins.language_models.batching import batches_by_length
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
-from benchkit_plugins.recommenders.neural.hardware import memory_errors, seeded
+from benchkit_plugins.recommenders.neural.hardware import ALIGN, memory_errors, seeded
 from benchkit_plugins.recommenders.prompted.config import Targets
 from benchkit_plugins.recommenders.prompted.pace import Pace
 from benchkit_plugins.recommenders.prompted.providers.causal.lessons import (
@@ -129,6 +129,9 @@ class Trainer:
         self.parts = 1
         self._continues = continues(model)
         self._recomputes = False
+        # oneDNN keeps what it prepared for each new shape of a product in bfloat16: it meets few
+        kept = self.device.type == "cpu" and model.dtype == torch.bfloat16
+        self._multiple = ALIGN if kept else 1
         self.state = State()
         self.best = self._copy()
 
@@ -215,6 +218,7 @@ class Trainer:
     def _prefix(self, lessons: Sequence[Lesson]) -> Prefix | None:
         """Read what all lessons begin with; None where that saves nothing."""
         known = known_length(lessons) if len(lessons) > 1 and self._continues else 0
+        known -= known % self._multiple
         return Prefix(self.model, lessons[0].tokens[:known]) if known else None
 
     def _split(self, batch: Sequence[Lesson]) -> Iterator[list[Lesson]]:
@@ -247,7 +251,8 @@ class Trainer:
         self, part: Sequence[Lesson], prefix: Prefix | None, prompt_weight: float = 0.0
     ) -> Tensor:
         """Return the weighted sum of the losses; `prefix` has read the first tokens."""
-        page = padded(part, self.device, prefix.length if prefix else 0, prompt_weight)
+        known = prefix.length if prefix else 0
+        page = padded(part, self.device, known, prompt_weight, self._multiple)
         longest, predicted = page.tokens.shape[1], page.targets.shape[1]
         # what is predicted stands at the end: of the rest no logits are computed. As places, not
         # as a number: a slice would be multiplied lesson by lesson, which is slow.
