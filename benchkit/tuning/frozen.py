@@ -47,6 +47,7 @@ def _about(search: Search, study: Study, ledger: Ledger) -> dict[str, Any]:
         "budget": {"trials": ended.get("trials"), "seconds": ended.get("seconds")},
         "ended": ended.get("reason", ""),
         "trials": {kind.replace(" ", "_"): count for kind, count in ledger.counts.items()},
+        **({"failure": ledger.last_reason} if ledger.last_reason else {}),
         "seconds": round(ledger.seconds, 3),
         "cost": ledger.cost,
         "best": None

@@ -120,9 +120,10 @@ class Ledger:
     def _note_failure(self, trial: FrozenTrial, kind: Kind, failures_from: int) -> None:
         if kind != "failed":
             self.failures = 0
-        elif trial.number >= failures_from:
+            return
+        self.last_reason = str(trial.user_attrs.get(REASON, ""))
+        if trial.number >= failures_from:
             self.failures += 1
-            self.last_reason = str(trial.user_attrs.get(REASON, ""))
             if trial.user_attrs.get(FINAL):
                 self.final = self.last_reason
 

@@ -138,6 +138,8 @@ def summary(name: str, frozen: Frozen) -> str:
         else f"best {best['value']:.4f} in trial {best['trial']}"
     )
     ended = f"; ended: {search['ended']}" if search["ended"] else ""
+    if search.get("failure") and search["failure"] not in ended:
+        ended += f"; the last failure: {search['failure']}"
     return f"{name}: {found} ({counts or 'no trials'}, {show_time(search['seconds'])}){ended}"
 
 

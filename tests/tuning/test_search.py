@@ -21,6 +21,7 @@ from benchkit.tuning.review import review
 from benchkit.tuning.stopping import reason_to_stop
 from benchkit.tuning.storage import journal, open_storage
 from benchkit.tuning.trial import Trials
+from benchkit.tuning.view import summary
 from tests.tuning.searching import Made, conduct, rising, search_in
 
 
@@ -141,9 +142,12 @@ def test_a_failure_between_successes_does_not_end_a_search(tmp_path: Path) -> No
         return rising(config, fold)
 
     count = [0]
-    ledger, reason = conduct(search_in(tmp_path, trials=30, pruner="none"), evaluate)
+    search = search_in(tmp_path, trials=30, pruner="none")
+    ledger, reason = conduct(search, evaluate)
     assert reason == "30 trials"
     assert ledger.counts["failed"] > 5
+    said = summary("sknn", freeze(search, search.study(), ledger))
+    assert said.endswith("; the last failure: ValueError: now and then")
     assert sum(ledger.counts.values()) == 30
 
 
