@@ -121,7 +121,9 @@ def test_neighbours_have_no_say(rows: int, monkeypatch: pytest.MonkeyPatch) -> N
     assert other[1].texts != together[1].texts
 
 
-def test_samples_that_agree_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many tokens each reading had."""
     from benchkit_plugins.recommenders.prompted.providers.causal import branching, decoding
 
     read: list[int] = []
@@ -132,6 +134,10 @@ def test_samples_that_agree_are_read_once(monkeypatch: pytest.MonkeyPatch) -> No
         return inner(model, store, tokens, *rest)
 
     monkeypatch.setattr(decoding, "read_tree", counted)
+    return read
+
+
+def test_samples_that_agree_are_read_once(read: list[int]) -> None:
     sampling = Sampling(1000, temperature=1.0, top_p=1.0, max_tokens=2, seed=0)
     found = drawn(tiny.model(), PROMPTS[:2], sampling)
     prompts = sum(answer.prompt_tokens for answer in found)
@@ -139,19 +145,11 @@ def test_samples_that_agree_are_read_once(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_likeliest_answers_come_before_all_prompts_are_read(
-    monkeypatch: pytest.MonkeyPatch,
+    read: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from benchkit_plugins.recommenders.prompted.providers.causal import branching, decoding
+    from benchkit_plugins.recommenders.prompted.providers.causal import decoding
     from benchkit_plugins.recommenders.prompted.providers.causal.sampling import Sampler
 
-    read: list[int] = []
-    inner = branching.read_tree
-
-    def counted(model: Any, store: Any, tokens: Any, *rest: Any) -> Any:
-        read.append(tokens.numel())
-        return inner(model, store, tokens, *rest)
-
-    monkeypatch.setattr(decoding, "read_tree", counted)
     monkeypatch.setitem(decoding._PROMPTS, "cpu", 1)
     sampler = Sampler(causal(tiny.model()))
     asked = sampler.causal.chat.prompts(PROMPTS)
