@@ -58,7 +58,7 @@ def test_no_scheduler_and_no_dask_are_one_sentence(monkeypatch: pytest.MonkeyPat
     with pytest.raises(UnavailableError, match=r"b has distributed 1\.0, here it is"):
         connecting._check_version("b", "distributed", "1.0")
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(UnavailableError, match="--cluster needs Dask: pip install"):
+    with pytest.raises(UnavailableError, match="--cluster: it needs the extra `cluster`"):
         connecting.connect("tcp://127.0.0.1:9")
 
 

@@ -35,7 +35,7 @@ def bought(at: int, count: int) -> Conversation:
 def test_a_fine_tuned_model_beats_its_base(tmp_path: Path) -> None:
     places = range(len(TITLES))
     pairs = [Example(bought(at, count), TITLES[at]) for at in places for count in (2, 4)]
-    config = PromptedConfig(epochs=6, learning_rate=5e-3, batch_size=4, dropout=0.0, device="cpu")
+    config = PromptedConfig(epochs=6, learning_rate=2e-3, batch_size=4, dropout=0.0, device="cpu")
     local = Local(config, tmp_path)
     course = Course(local.identity(), local.recipe(), Pairs(pairs, []), seed=0)
     base = answers(local, None)

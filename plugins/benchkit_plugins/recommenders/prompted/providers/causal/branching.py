@@ -19,7 +19,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 from transformers import AttentionInterface, DynamicCache
 
 from benchkit_plugins.recommenders.prompted.providers.causal.loading import cache_argument
-from benchkit_plugins.recommenders.prompted.providers.causal.proof import agree, tokens_amid
+from benchkit_plugins.recommenders.prompted.providers.causal.proof import agree, texts_of
 
 _NAME = "benchkit-branches"
 _Pair = tuple[Tensor, Tensor]  # keys and values of one layer
@@ -208,18 +208,18 @@ def teach(model: Any) -> int | None:
     remembers otherwise. The proof is a small tree, read both ways.
     """
     before = model.config._attn_implementation
-    told = tokens_amid(model, 0.5, 0.3, 0.7, 0.5, 0.4, 0.6).view(2, 3)
-    expected = model(input_ids=told, use_cache=False).logits[:, 1:]  # [2, 2, V]
-    try:
-        common = Store(1)
-        AttentionInterface.register(_NAME, attend)
-        model.set_attn_implementation(_NAME)
-        found = _small_tree(model, common, told)
-        if agree(found, expected):
-            return common.bytes_per_token()
-    except Exception:  # noqa: S110 - whatever it says, it does not read trees
-        pass
-    model.set_attn_implementation(before)
+    AttentionInterface.register(_NAME, attend)
+    for text in texts_of(model):
+        told = text[[0, 1, 2, 0, 3, 4]].view(2, 3)
+        expected = model(input_ids=told, use_cache=False).logits[:, 1:]  # [2, 2, V]
+        try:
+            common = Store(1)
+            model.set_attn_implementation(_NAME)
+            if agree(_small_tree(model, common, told), expected):
+                return common.bytes_per_token()
+        except Exception:  # noqa: S110 - whatever it says, it does not read trees
+            pass
+        model.set_attn_implementation(before)
     return None
 
 

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
+# Where the tokens of a proof stand in the vocabulary. Control tokens stand at its ends.
+_SHARES = (
+    (0.5, 0.3, 0.7, 0.4, 0.6),
+    (0.2, 0.25, 0.22, 0.27, 0.31),
+    (0.8, 0.75, 0.7, 0.65, 0.6),
+)
 
-def tokens_amid(model: Any, *shares: float) -> Tensor:
-    """Return the tokens at some shares of a model's vocabulary, ``int64[tokens]``.
 
-    Control tokens stand at its ends. A model that has not learnt them amplifies rounding: SmolLM2,
-    fine-tuned, in bfloat16, is wrong by 18 there, and by 0.6 amid its vocabulary.
+def texts_of(model: Any) -> Iterator[Tensor]:
+    """Yield a few short texts of tokens that a model has learnt, ``int64[5]`` each.
+
+    A model that is fine-tuned amplifies the rounding of some texts, in bfloat16, beyond all
+    comparison (SmolLM2: logits off by 18 of 30 on control tokens). So one of these texts is proof.
     """
     size = model.config.vocab_size
-    return torch.tensor([int(share * size) for share in shares], device=model.device)
+    for shares in _SHARES:
+        yield torch.tensor([int(share * size) for share in shares], device=model.device)
 
 
 def agree(found: Tensor, expected: Tensor) -> bool:
