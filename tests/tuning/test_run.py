@@ -254,8 +254,8 @@ def finished_trials(workspace: Workspace) -> list[FrozenTrial]:
     if not journal.exists():
         return []
     storage = open_storage(str(journal))
-    (study,) = storage.get_all_studies()
-    trials = storage.get_all_trials(study._study_id)
+    studies = storage.get_all_studies()  # none between the file's beginning and the first one's
+    trials = [trial for study in studies for trial in storage.get_all_trials(study._study_id)]
     return [trial for trial in trials if trial.state.is_finished()]
 
 
