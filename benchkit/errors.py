@@ -38,6 +38,12 @@ class StorageError(BenchkitError):
     """A file of ours cannot be read or written: permission, full disk, damage."""
 
 
+def one_line(error: BaseException) -> str:
+    """Return an error's type and words in one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 def extra_missing(extra: str) -> str:
     """Return the sentence for what one of our extras would bring.
 

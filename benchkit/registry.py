@@ -30,7 +30,7 @@ from benchkit.contracts.embedder import Embedder
 from benchkit.contracts.metric import Metric
 from benchkit.contracts.recommender import Recommender
 from benchkit.contracts.reducer import Reducer
-from benchkit.errors import PluginError, unknown_name
+from benchkit.errors import PluginError, one_line, unknown_name
 
 GROUP = "benchkit"
 # Names stand on command lines, in tables and in file names.
@@ -196,7 +196,7 @@ def load(points: Iterable[EntryPoint]) -> Registry:
         try:
             components = _components(manager, point)
         except (Exception, SystemExit) as error:  # a stranger's code may raise anything
-            problem = f"{origin} is left out: {_one_line(error)}"
+            problem = f"{origin} is left out: {one_line(error)}"
             if distribution == GROUP:
                 raise PluginError(problem) from error
             found.problems.append(problem)
@@ -282,8 +282,3 @@ def _check_parameters(component: type[Component]) -> None:
         whole = each.type in (int, int | None)
         if whole and isinstance(about.search, Float):
             raise PluginError(f"{name} takes whole numbers and is searched over others")
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -35,6 +36,11 @@ def whole_numbers(
         return numbers
 
     return read
+
+
+def recommenders_option(help: str) -> Callable[..., Any]:
+    """Return the option that names recommenders, as the argument ``names``."""
+    return click.option("-r", "--recommender", "names", multiple=True, metavar="NAME", help=help)
 
 
 cutoffs_option = click.option(

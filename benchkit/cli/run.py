@@ -17,6 +17,7 @@ from benchkit.cli.options import (
     protocol_option,
     raw_option,
     read_assignments,
+    recommenders_option,
     set_option,
     take_values,
     whole_numbers,
@@ -48,14 +49,7 @@ _GO_ON = "Interrupted. The same command goes on; what is finished is kept."
     is_flag=True,
     help="Every recommender that can run here without prompting or downloading a language model.",
 )
-@click.option(
-    "-r",
-    "--recommender",
-    "names",
-    multiple=True,
-    metavar="NAME",
-    help="A recommender, in place of --all; may be repeated.",
-)
+@recommenders_option("A recommender, in place of --all; may be repeated.")
 @click.argument("more", nargs=-1, metavar="")
 @click.option("--dataset", required=True, metavar="NAME|TOML", help="Dataset, or a file of yours.")
 @raw_option

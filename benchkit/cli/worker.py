@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchkit.cli.options import out_option, raw_option
+from benchkit.cli.options import out_option, raw_option, recommenders_option
 from benchkit.errors import BenchkitError
 
 if TYPE_CHECKING:
@@ -28,14 +28,7 @@ if TYPE_CHECKING:
     "file.",
 )
 @click.option("--dataset", required=True, metavar="NAME|TOML", help="Dataset, or a file of yours.")
-@click.option(
-    "-r",
-    "--recommender",
-    "names",
-    multiple=True,
-    metavar="NAME",
-    help="Work on its search alone; may be repeated.  [default: all searches]",
-)
+@recommenders_option("Work on its search alone; may be repeated.  [default: all searches]")
 @raw_option
 @click.option(
     "--jobs", default=1, show_default=True, type=click.IntRange(1), help="Trials at a time."

@@ -121,13 +121,12 @@ def _problem(identity: Identity, dataset: str) -> str:
 def _problem_with_values(record: Record) -> str:
     """Return what is wrong with a record's figures, "" if nothing."""
     parts = (record.metrics, record.seconds, record.api, record.diagnostics)
-    if not all(isinstance(part, Mapping) for part in parts):
+    maps = (*parts, record.overrides, record.failed_metrics, record.split, record.search)
+    if not all(isinstance(part, Mapping) for part in maps):
         return "a part of it is no mapping"
     numbers = [value for part in parts for value in part.values()]
     if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in numbers):
         return "a figure is no number"
     texts = (record.preset, record.created, record.asked)
-    maps = (record.overrides, record.failed_metrics, record.split, record.search)
-    if not all(isinstance(text, str) for text in texts):
-        return "its preset or time is no text"
-    return "" if all(isinstance(part, Mapping) for part in maps) else "a part of it is no mapping"
+    known = all(isinstance(text, str) for text in texts)
+    return "" if known else "its preset or time is no text"

@@ -11,7 +11,7 @@ from benchkit.contracts.catalog import Catalog
 from benchkit.contracts.metric import Float64, Metric, RankedLists
 from benchkit.contracts.sessions import Int32, Int64
 from benchkit.distinct import distinct
-from benchkit.errors import DataError
+from benchkit.errors import DataError, one_line
 
 
 @dataclass
@@ -91,9 +91,8 @@ def _measure_one(measured: Measured, key: str, metric: Metric, lists: RankedList
         if not np.isfinite(summary):
             raise ValueError(f"the summary is {summary}")
     except Exception as error:
-        text, kind = " ".join(str(error).split()), type(error).__name__
-        named = "" if text and kind == "ValueError" else f"{kind}: "
-        measured.failed[key] = f"{named}{text}".rstrip(": ")
+        # a ValueError's words suffice: ours are of this type
+        measured.failed[key] = one_line(error).removeprefix("ValueError: ")
         return
     measured.summaries[key] = summary
     if values is not None:

@@ -50,7 +50,7 @@ def open_dataset(
     folder = raw_folder(dataset, home, raw)
     synthetic = folder is None
     if folder is None:
-        folder = sample_folder(dataset, home, f"{entry.version}-{entry.source_digest()[:8]}")
+        folder = sample_folder(dataset, home, entry)
     shown = f"{name}-sample" if synthetic else name
     return prepared_cache.prepared(
         dataset, folder, home, name=shown, synthetic=synthetic, source=_source(entry)
@@ -124,12 +124,10 @@ def raw_folder(dataset: Dataset, home: Path, raw: Path | None) -> Path | None:
     )
 
 
-def sample_folder(dataset: Dataset, home: Path, version: str) -> Path:
-    """Return the folder of the generated sample, which each version of the plugin makes once.
-
-    Version: what tells its code apart.
-    """
-    folder = home / "sample" / f"{version}-{SAMPLE_SESSIONS}-sessions-seed-{SAMPLE_SEED}"
+def sample_folder(dataset: Dataset, home: Path, entry: Registered) -> Path:
+    """Return the folder of the generated sample, which each code of the plugin makes once."""
+    code = f"{entry.version}-{entry.source_digest()[:8]}"
+    folder = home / "sample" / f"{code}-{SAMPLE_SESSIONS}-sessions-seed-{SAMPLE_SEED}"
     if not all(any(folder.glob(file.name)) for file in dataset.files):
         with folder_atomically(folder) as new:
             dataset.generate(new, SAMPLE_SESSIONS, SAMPLE_SEED)

@@ -17,6 +17,7 @@ import pytest
 
 from benchkit.tuning.ledger import kind_of
 from benchkit.tuning.storage import open_storage
+from tests.strangers import declare
 from tests.workspace import Workspace
 
 distributed = pytest.importorskip("distributed")
@@ -87,10 +88,7 @@ class Cluster:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     site, home = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("machines")
-    about = site / "slow-0.1.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: slow\nVersion: 0.1\n")
-    (about / "entry_points.txt").write_text("[benchkit]\nslow = slow\n")
+    declare(site, "slow", {"slow": "slow"}, "0.1")
     (site / "slow.py").write_text(PLUGIN)
     environment = {"PYTHONPATH": str(site), "BENCHKIT_HOME": str(home), "OMP_NUM_THREADS": "1"}
     Workspace(home, {**os.environ, **environment}).run("data", "info", "steam")

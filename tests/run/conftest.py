@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.strangers import declare
 from tests.workspace import Workspace
 
 
@@ -19,10 +20,8 @@ def workspace(tmp_path: Path, plugin_path: str) -> Workspace:
 def plugin_path(tmp_path: Path) -> str:
     """A folder with a third-party distribution: recommenders that are slow, and that fail."""
     site = tmp_path / "site"
-    about = site / "awkward-0.1.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: awkward\nVersion: 0.1\n")
-    (about / "entry_points.txt").write_text("[benchkit]\nawkward = awkward\n")
+    site.mkdir()
+    declare(site, "awkward", {"awkward": "awkward"}, "0.1")
     (site / "awkward.py").write_text(AWKWARD)
     return str(site)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.strangers import declare
 from tests.tuning.machines import PLUGIN, Machines
 from tests.workspace import Workspace
 
@@ -24,10 +25,8 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def machine(tmp_path: Path, sample: Path) -> Machines:
     """Make machines: folders that share nothing but the plugins."""
     site = tmp_path / "site"
-    about = site / "slow-0.1.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: slow\nVersion: 0.1\n")
-    (about / "entry_points.txt").write_text("[benchkit]\nslow = slow\n")
+    site.mkdir()
+    declare(site, "slow", {"slow": "slow"}, "0.1")
     (site / "slow.py").write_text(PLUGIN)
 
     def make(name: str) -> Workspace:

@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial
 
 from benchkit.tuning.ledger import kind_of
 from benchkit.tuning.storage import open_storage
+from tests.strangers import declare
 from tests.workspace import Workspace
 
 PLUGIN = '''
@@ -111,10 +112,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def workspace(tmp_path: Path, prepared: Path) -> Workspace:
     shutil.copytree(prepared, tmp_path / "datasets")
     site = tmp_path / "site"
-    about = site / "awkward-0.1.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: awkward\nVersion: 0.1\n")
-    (about / "entry_points.txt").write_text("[benchkit]\nawkward = awkward\n")
+    site.mkdir()
+    declare(site, "awkward", {"awkward": "awkward"}, "0.1")
     (site / "awkward.py").write_text(PLUGIN)
     return Workspace(
         tmp_path, {**os.environ, "PYTHONPATH": str(site), "AWKWARD_LOG": str(tmp_path / "log")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,11 @@ def test_under_the_strict_protocol_untrained_items_shape_no_category(
 ) -> None:
     clustered: list[int] = []
     inner = classes.k_means
-    counted = lambda rows, *rest: clustered.append(len(rows)) or inner(rows, *rest)  # type: ignore[func-returns-value]  # noqa: E731
+
+    def counted(rows: Any, *rest: Any) -> Any:
+        clustered.append(len(rows))
+        return inner(rows, *rest)
+
     monkeypatch.setattr(classes, "k_means", counted)
     strict = replace(bench(TITLES, VECTORS, TRAIN), only_trained=True)
     for given in (bench(TITLES, VECTORS, TRAIN), strict):

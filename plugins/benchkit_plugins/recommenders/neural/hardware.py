@@ -15,9 +15,10 @@ from benchkit import UnavailableError
 ALIGN = 64
 
 
-def aligned(count: int) -> int:
-    """Return the next multiple of `ALIGN`."""
-    return -(-count // ALIGN) * ALIGN
+def aligned(count: int, multiple: int | None = None) -> int:
+    """Return the next multiple, of `ALIGN` where nothing else is said."""
+    multiple = multiple or ALIGN
+    return -(-count // multiple) * multiple
 
 
 def choose_device(wanted: str) -> torch.device:

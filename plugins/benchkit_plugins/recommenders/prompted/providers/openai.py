@@ -90,7 +90,7 @@ class OpenAI(Hosted):
     ) -> Iterator[tuple[int, Completions]]:
         """Ask in batches or prompt by prompt; what batches have brought already, not again."""
         one_by_one = super().sample
-        if self.config.batch is False or not (self.config.batch or self.own):
+        if not self.batched(_MANY):
             return one_by_one(model, prompts, sampling, allow, report)
         self.check()
         return batches.sampled(self, model, prompts, sampling, allow, report, one_by_one)

@@ -18,12 +18,11 @@ class Class(TitledTask):
     """20 categories a completion; each stands for its most popular item, whose title is its name.
 
     Categories are 200 clusters of the items' embeddings (fewer where there are fewer items; under
-    the strict protocol, of trained items alone). All
-    are listed, as in the authors' prompts; they come first, so that what asks many prompts at once,
-    or caches what prompts begin with, reads them once. It learns to name the 20 whose centres are
-    nearest to the truth's embedding. A cluster none of whose items has both a title and been
-    trained on has no name, and is no category. An answer that names no category takes the one whose
-    item is nearest to it.
+    the strict protocol, of trained items alone). All are listed, as in the authors' prompts; they
+    come first, so that what asks many prompts at once, or caches what prompts begin with, reads
+    them once. It learns to name the 20 whose centres are nearest to the truth's embedding. A
+    cluster none of whose items has both a title and been trained on has no name, and is no
+    category. An answer that names no category takes the one whose item is nearest to it.
     """
 
     name = "class"

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from benchkit.contracts.prompted import Example
+from benchkit_plugins.recommenders.neural.hardware import aligned
 from benchkit_plugins.recommenders.prompted.providers.causal.chat import Chat
 from benchkit_plugins.recommenders.prompted.providers.causal.tree import Ints, common_length
 
@@ -118,11 +119,10 @@ def padded(
             The first that is read never is.
         multiple: of tokens that are read and predicted at a time.
     """
-    longest = max(len(lesson.tokens) for lesson in lessons) - known
-    longest = -(-longest // multiple) * multiple
-    answers = max(lesson.answer for lesson in lessons)
-    widest = longest - 1 if prompt_weight else -(-answers // multiple) * multiple
-    widest = min(widest, longest - 1)
+    longest = aligned(max(len(lesson.tokens) for lesson in lessons) - known, multiple)
+    widest = longest - 1  # the first is read, not predicted
+    if not prompt_weight:
+        widest = min(widest, aligned(max(lesson.answer for lesson in lessons), multiple))
     tokens = torch.zeros(len(lessons), longest, dtype=torch.int64)  # [B, T]
     mask = torch.zeros_like(tokens)  # [B, T]
     targets = torch.zeros(len(lessons), widest, dtype=torch.int64)  # [B, P]
