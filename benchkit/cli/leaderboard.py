@@ -40,11 +40,17 @@ class _Shown:
     columns: Sequence[Column]
     comparison: Comparison | None
     others: Sequence[str]
+    by: Column | None = None
 
 
 @click.command()
 @click.argument("dataset", required=False)
-@click.option("--sort", metavar="COLUMN", help="Best first by this column, such as ndcg@20.")
+@click.option(
+    "--sort",
+    metavar="COLUMN",
+    help="Best first by this column, such as hr@10; otherwise by ndcg@20, or the first metric at "
+    "the largest cutoff.",
+)
 @click.option("--format", "style", type=click.Choice(FORMATS), default="rich", show_default=True)
 @click.option(
     "--columns",
@@ -114,7 +120,7 @@ def _show(
     by = named(there, sort)[-1] if sort else default_sort(there)
     ranked = replace(table, rows=sort_rows(table.rows, by))
     comparison = compare(table) if paper else None
-    return _Shown(ranked, pick(there, columns), comparison, others("leaderboard", every, table))
+    return _Shown(ranked, pick(there, columns), comparison, others("leaderboard", every, table), by)
 
 
 def _diagnosed(out: Path, dataset: str, wanted: Wanted) -> _Shown:
@@ -160,4 +166,4 @@ def _print_tables(shown: Sequence[_Shown], style: str) -> None:
 
 
 def _sheet(shown: _Shown) -> Sheet:
-    return lay_out(shown.table, shown.columns, shown.comparison)
+    return lay_out(shown.table, shown.columns, shown.comparison, shown.by)

@@ -131,6 +131,17 @@ def test_the_caption_says_what_was_measured_on_what() -> None:
     assert "file's order" in " ".join(sheet(record("a", ties="file")).caption)
 
 
+@pytest.mark.parametrize(
+    ("column", "sentence"), [("ndcg@20", "NDCG@20"), ("memory", "Memory MiB"), (None, "NDCG@20")]
+)
+def test_the_caption_says_what_rows_are_sorted_by(column: str | None, sentence: str) -> None:
+    found = table(0.1, 0.2)
+    there = available(found)
+    by = named(there, column)[-1] if column else default_sort(there)
+    assert lay_out(found, there, by=by).caption[0] == f"Rows by {sentence}, best first."
+    assert not any("Rows by" in each for each in lay_out(table(0.1), there, by=by).caption)
+
+
 def test_a_generated_sample_says_so_loudly() -> None:
     shown = sheet(record("a", dataset="beauty-sample"))
     assert shown.alarm.startswith("GENERATED SAMPLE: beauty-sample")

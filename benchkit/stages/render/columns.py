@@ -45,6 +45,11 @@ class Column:
         """Whether it holds a metric, which can have a spread and fail."""
         return "@" in self.key
 
+    @property
+    def name(self) -> str:
+        """How a sentence names it: NDCG@20."""
+        return f"{self.heading}@{_cutoff(self)[1]}" if self.is_metric else self.heading
+
 
 def short(value: float) -> str:
     """Return four decimals, without the zero before the point: the field prints ``.0365``."""

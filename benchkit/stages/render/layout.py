@@ -87,18 +87,25 @@ class Sheet:
         return list(found.items())
 
 
-def lay_out(table: Table, columns: Sequence[Column], comparison: Comparison | None = None) -> Sheet:
+def lay_out(
+    table: Table,
+    columns: Sequence[Column],
+    comparison: Comparison | None = None,
+    by: Column | None = None,
+) -> Sheet:
     """Return a table's sheet; rows keep their order.
 
     Args:
         table: the table.
         columns: what to show.
         comparison: published figures to set beside ours; None shows none.
+        by: what the rows are sorted by, for the caption; None says nothing of it.
     """
+    sorted_by = [f"Rows by {by.name}, best first."] if by and len(table.rows) > 1 else []
     sheet = Sheet(
         title=f"{table.dataset}, {table.protocol['name']} protocol",
         alarm=alarm(table),
-        caption=caption(table, comparison),
+        caption=[*sorted_by, *caption(table, comparison)],
         columns=columns,
         failures=failures(table),
     )

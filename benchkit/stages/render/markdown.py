@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from benchkit.stages.render.captions import MARKS, heading
-from benchkit.stages.render.columns import available, pick
+from benchkit.stages.render.columns import available, default_sort, pick
 from benchkit.stages.render.layout import Cell, Line, Sheet, lay_out
 from benchkit.stages.render.text import visible
 from benchkit.stages.tables import Table
@@ -23,10 +23,11 @@ _ENTITIES = (
 
 
 def document(dataset: str, tables: Iterable[Table]) -> str:
-    """Return a page with all tables of a dataset, in the order given."""
+    """Return a page with all tables of a dataset in the order given, as `sorted_tables` sorts."""
     parts = [f"# Leaderboard: {escape(dataset)}"]
     for table in tables:
-        sheet = lay_out(table, pick(available(table), None))
+        there = available(table)
+        sheet = lay_out(table, pick(there, None), by=default_sort(there))
         sheet.title = heading(table)
         parts.append(render(sheet, level=2))
     return "\n\n".join(parts) + "\n"
