@@ -263,7 +263,7 @@ def test_answers_are_learnt_and_prompts_as_much_as_they_weigh(model: str) -> Non
 
 
 def gradients(
-    kind: str, shared: bool, multiple: int = 1, prompt_weight: float = 0.0, **values: Any
+    kind: str, shared: bool, few: bool = False, prompt_weight: float = 0.0, **values: Any
 ) -> tuple[float, float, list[Any]]:
     """Return training loss, validation loss and gradients of adapters that change something."""
     import torch
@@ -279,7 +279,7 @@ def gradients(
     for variable in trainer.variables:
         torch.nn.init.normal_(variable, std=0.1, generator=generator)
     trainer._continues = trainer._continues and shared
-    trainer._multiple = multiple
+    trainer._few = few
     trainer.model.train()
     loss, _ = trainer._gradients(given)
     return loss, trainer._validate(given), [variable.grad for variable in trainer.variables]
@@ -290,12 +290,22 @@ def gradients(
 def test_lessons_of_few_lengths_teach_the_same(shared: bool, prompt_weight: float) -> None:
     import torch
 
-    loss, validation, expected = gradients("llama", shared, 1, prompt_weight)
-    for multiple in (2, 16):
-        found = gradients("llama", shared, multiple, prompt_weight)
-        assert found[:2] == pytest.approx((loss, validation), rel=1e-5)
-        for one, other in zip(found[2], expected, strict=True):
-            assert torch.allclose(one, other, atol=1e-5)
+    loss, validation, expected = gradients("llama", shared, False, prompt_weight)
+    *found, near = gradients("llama", shared, True, prompt_weight)
+    assert found == pytest.approx([loss, validation], rel=1e-5)
+    for one, other in zip(near, expected, strict=True):
+        assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_of_an_octave_eight_lengths_are_left_none_an_eighth_longer() -> None:
+    from benchkit_plugins.recommenders.prompted.providers.causal.lessons import unit
+
+    assert [unit(length) for length in (0, 1, 15, 16, 31, 32, 72, 4000)] == [
+        1, 1, 1, 2, 2, 4, 8, 256,
+    ]  # fmt: skip
+    lengths = {length: -(-length // unit(length)) * unit(length) for length in range(1, 2048)}
+    assert all(length <= rounded < length * 9 / 8 for length, rounded in lengths.items())
+    assert len({rounded for length, rounded in lengths.items() if length >= 1024}) == 9
 
 
 @pytest.mark.parametrize(

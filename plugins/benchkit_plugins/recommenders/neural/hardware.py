@@ -10,8 +10,7 @@ import torch
 
 from benchkit import UnavailableError
 
-# Products run faster over multiples of this many rows and columns. And a library that prepares
-# itself for each new shape, and keeps what it prepared (oneDNN does, for bfloat16), meets few.
+# Products run faster over multiples of this many rows and columns.
 ALIGN = 64
 
 

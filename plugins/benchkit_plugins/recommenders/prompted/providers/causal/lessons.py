@@ -95,6 +95,14 @@ def known_length(lessons: Sequence[Lesson]) -> int:
     return min(common_length([lesson.tokens for lesson in lessons]), *asked)
 
 
+def unit(length: int) -> int:
+    """Return what to round a length to multiples of, so that few lengths differ: an eighth of it.
+
+    Of lengths from one power of two to the next eight are left.
+    """
+    return 1 << max(0, length.bit_length() - 4)
+
+
 def weight_of(lessons: Sequence[Lesson], known: int, prompt_weight: float) -> float:
     """Return what the predicted tokens of some lessons weigh together; arguments as in `padded`."""
     answers = sum(lesson.answer for lesson in lessons)
@@ -107,7 +115,7 @@ def padded(
     device: torch.device,
     known: int = 0,
     prompt_weight: float = 0.0,
-    multiple: int = 1,
+    few: bool = False,
 ) -> Page:
     """Return lessons laid out to be read together.
 
@@ -117,12 +125,16 @@ def padded(
         known: tokens at the beginning of each that have been read already.
         prompt_weight: of the prompts' tokens, those of answers weigh 1; 0: they are not predicted.
             The first that is read never is.
-        multiple: of tokens that are read and predicted at a time.
+        few: round up how many tokens are read and predicted at a time, see `unit`.
     """
-    longest = aligned(max(len(lesson.tokens) for lesson in lessons) - known, multiple)
+
+    def rounded(length: int) -> int:
+        return aligned(length, unit(length)) if few else length
+
+    longest = rounded(max(len(lesson.tokens) for lesson in lessons) - known)
     widest = longest - 1  # the first is read, not predicted
     if not prompt_weight:
-        widest = min(widest, aligned(max(lesson.answer for lesson in lessons), multiple))
+        widest = min(widest, rounded(max(lesson.answer for lesson in lessons)))
     tokens = torch.zeros(len(lessons), longest, dtype=torch.int64)  # [B, T]
     mask = torch.zeros_like(tokens)  # [B, T]
     targets = torch.zeros(len(lessons), widest, dtype=torch.int64)  # [B, P]

@@ -27,7 +27,7 @@ from torch import Tensor
 from benchkit.durations import show_time
 from benchkit_plugins.language_models.batching import batches_by_length
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
-from benchkit_plugins.recommenders.neural.hardware import ALIGN, memory_errors, seeded
+from benchkit_plugins.recommenders.neural.hardware import memory_errors, seeded
 from benchkit_plugins.recommenders.prompted.config import Targets
 from benchkit_plugins.recommenders.prompted.pace import Pace
 from benchkit_plugins.recommenders.prompted.providers.causal.lessons import (
@@ -35,6 +35,7 @@ from benchkit_plugins.recommenders.prompted.providers.causal.lessons import (
     batches,
     known_length,
     padded,
+    unit,
     weight_of,
 )
 from benchkit_plugins.recommenders.prompted.providers.causal.loading import cache_argument, quiet
@@ -130,8 +131,7 @@ class Trainer:
         self._continues = continues(model)
         self._recomputes = False
         # oneDNN keeps what it prepared for each new shape of a product in bfloat16: it meets few
-        kept = self.device.type == "cpu" and model.dtype == torch.bfloat16
-        self._multiple = ALIGN if kept else 1
+        self._few = self.device.type == "cpu" and model.dtype == torch.bfloat16
         self.state = State()
         self.best = self._copy()
 
@@ -218,7 +218,7 @@ class Trainer:
     def _prefix(self, lessons: Sequence[Lesson]) -> Prefix | None:
         """Read what all lessons begin with; None where that saves nothing."""
         known = known_length(lessons) if len(lessons) > 1 and self._continues else 0
-        known -= known % self._multiple
+        known -= known % unit(known) if self._few else 0
         return Prefix(self.model, lessons[0].tokens[:known]) if known else None
 
     def _split(self, batch: Sequence[Lesson]) -> Iterator[list[Lesson]]:
@@ -252,7 +252,7 @@ class Trainer:
     ) -> Tensor:
         """Return the weighted sum of the losses; `prefix` has read the first tokens."""
         known = prefix.length if prefix else 0
-        page = padded(part, self.device, known, prompt_weight, self._multiple)
+        page = padded(part, self.device, known, prompt_weight, self._few)
         longest, predicted = page.tokens.shape[1], page.targets.shape[1]
         # what is predicted stands at the end: of the rest no logits are computed. As places, not
         # as a number: a slice would be multiplied lesson by lesson, which is slow.
