@@ -68,6 +68,21 @@ def test_only_what_is_missing_is_asked(made: type[Made], tmp_path: Path) -> None
     assert made.asked == TEXTS[6:]
 
 
+def test_an_edited_embedder_embeds_anew_unless_it_was_paid(
+    made: type[Made], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for paid, again in ((False, TEXTS), (True, [])):
+        monkeypatch.setattr(made, "paid", paid)
+        monkeypatch.setattr(Registered, "source_digest", lambda _: "as it was")
+        embedded(tmp_path, "made", TEXTS)
+        made.asked.clear()
+        embedded(tmp_path, "made", TEXTS)
+        assert made.asked == []
+        monkeypatch.setattr(Registered, "source_digest", lambda _: "edited")
+        embedded(tmp_path, "made", TEXTS)
+        assert made.asked == again
+
+
 def test_no_text_at_all_is_one_sentence(made: type[Made], tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="no item of this dataset has a text"):
         embedded(tmp_path, "made", ["", ""])

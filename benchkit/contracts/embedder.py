@@ -78,7 +78,8 @@ class Embedder(Component):
         """Return what decides the vectors: equal identity and text, equal vector.
 
         By default the whole configuration; leave out what does not change vectors, and add the
-        version of what is not in the configuration. It must be computable where the embedder
+        version of what is not in the configuration. Where it costs nothing the plugin's source
+        counts, too: edited, it embeds anew. It must be computable where the embedder
         itself cannot run, so that the store serves offline; and it is written down: no secrets.
         """
         return self.config.as_dict()

@@ -12,7 +12,7 @@ from benchkit.contracts.catalog import Catalog
 from benchkit.contracts.embedder import Embedder, Estimate
 from benchkit.contracts.recommender import Float32
 from benchkit.errors import ConfigError, PluginError, UnavailableError
-from benchkit.registry import registry
+from benchkit.registry import GROUP, registry
 from benchkit.stages.embedding_check import check_rows, check_vectors
 from benchkit.stages.embedding_store import EmbeddingStore
 from benchkit.stages.spending import Spending
@@ -84,7 +84,7 @@ def _missing(
 ) -> tuple[list[str], Estimate]:
     asked = embedder(asking[-1], settings.get(asking[-1], {}))
     if not asked.of_corpus:
-        known = EmbeddingStore(workspace, asking[-1], asked.identity()).known(texts)
+        known = store_of(workspace, asked).known(texts)
         lacking = [text for text, here in zip(texts, known, strict=True) if not here]
         return lacking, asked.estimate(lacking)
     lacking, total = [], Estimate(0)
@@ -210,7 +210,7 @@ class _Embedding:
             )
             check_vectors(name, vectors, len(texts), None, alike=self.corpus is not None)
             return vectors
-        store = EmbeddingStore(self.workspace, name, asked.identity())
+        store = store_of(self.workspace, asked)
         if not store.known(texts).all():
             with store.filling():
                 # another process may have filled it meanwhile
@@ -241,6 +241,19 @@ class _Embedding:
             raise PluginError(
                 f"{asked.name} returned {int(arrived.sum())} vectors for {len(lacking)} texts"
             )
+
+
+def store_of(workspace: Path, asked: Embedder) -> EmbeddingStore:
+    """Return what keeps an embedder's vectors.
+
+    A stranger's embedder that was edited embeds anew, or its old vectors would pass for those of
+    the new code; what was paid for is kept until its identity says otherwise.
+    """
+    identity: dict[str, object] = dict(asked.identity())
+    entry = registry().get("embedder", asked.name)
+    if entry.distribution != GROUP and not asked.paid:
+        identity["source"] = entry.source_digest()
+    return EmbeddingStore(workspace, asked.name, identity)
 
 
 def _require(asked: Embedder) -> None:

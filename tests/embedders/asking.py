@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchkit.contracts.config import Value
 from benchkit.contracts.recommender import Float32
-from benchkit.stages.embed import Progress, embed_catalog, embedder
+from benchkit.stages.embed import Progress, embed_catalog, embedder, store_of
 from benchkit.stages.embedding_store import EmbeddingStore
 from benchkit.stages.spending import Spending
 from tests.making import catalog
@@ -32,7 +32,7 @@ def embedded(
 
 def store(folder: Path, name: str, values: Mapping[str, Value]) -> EmbeddingStore:
     """Return the store that an embedder with these values uses."""
-    return EmbeddingStore(folder, name, embedder(name, values).identity())
+    return store_of(folder, embedder(name, values))
 
 
 def kept(
