@@ -97,7 +97,7 @@ class Bench:
                 alone.
 
         Raises:
-            PluginError: nothing of that name is installed, or the vectors are wrong.
+            PluginError: nothing of that name is installed or declared, or the vectors are wrong.
             UnavailableError: texts are missing from the store and the embedder cannot run here.
         """
         self._demand("embedder", name)
@@ -140,6 +140,9 @@ class Bench:
             PluginError: as in `embeddings`.
             UnavailableError: as in `embeddings`; or the embedder embeds nothing but catalogs.
         """
+        self._demand("embedder", name)
+        if reducer is not None:
+            self._demand("reducer", reducer)
         about = (self.catalog, name, self.values, self.workspace, self.spending)
         further = embed_texts(texts, *about)
         if reducer is None or not further.any():

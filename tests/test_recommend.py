@@ -77,9 +77,18 @@ def test_what_others_learn_from_cannot_be_written_to() -> None:
 
 def test_what_the_key_does_not_know_cannot_be_asked_for() -> None:
     given = Bench(
-        catalog(4), PROMPTS, np.ones(4, dtype=np.int64), declared=frozenset({"recommender:sknn"})
+        catalog(4),
+        PROMPTS,
+        np.ones(4, dtype=np.int64),
+        declared=frozenset({"recommender:sknn", "embedder:random"}),
     )
     given.recommender("sknn")
-    for ask in (lambda: given.recommender("v-sknn"), lambda: given.embeddings("lsa")):
+    for ask in (
+        lambda: given.recommender("v-sknn"),
+        lambda: given.embeddings("lsa"),
+        lambda: given.embeddings("random", "pca"),
+        lambda: given.embed_texts(["a"], "lsa"),
+        lambda: given.embed_texts(["a"], "random", "pca"),
+    ):
         with pytest.raises(PluginError, match="is asked for and not declared: by builds_on"):
             ask()
