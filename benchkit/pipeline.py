@@ -92,9 +92,17 @@ class Task:
         return found
 
     def missing(self, record: Record) -> set[str]:
-        """Return the metrics that a record lacks, of those that are installed now."""
-        wanted = {f"{name}@{k}" for name in registry().metrics() for k in self.settings.cutoffs}
-        return wanted - set(record.metrics) - set(record.failed_metrics)
+        """Return the metrics that a record lacks, of those that are installed now.
+
+        It lacks those, too, whose source has changed since they were computed.
+        """
+        known = {*record.metrics, *record.failed_metrics}
+        return {
+            key
+            for name, source in _metric_sources().items()
+            for key in (f"{name}@{k}" for k in self.settings.cutoffs)
+            if key not in known or record.metric_sources.get(name, source) != source
+        }
 
 
 def plan(prepared: PreparedDataset, name: str, settings: Settings) -> Task:
@@ -202,6 +210,7 @@ def _evaluate(
         overrides=task.given,
         metrics=measured.summaries,
         failed_metrics=measured.failed,
+        metric_sources=_metric_sources(),
         prompts=len(split.test.truth),
         # What an earlier fit did is part of what the model cost.
         seconds={
@@ -291,7 +300,12 @@ def remeasure(
     names = (*record.metrics, *record.failed_metrics)
     known = {record.identity.depth, *(int(name.rpartition("@")[2]) for name in names)}
     measured = _measure(lists, split, prepared, sorted(known.union(cutoffs)))
-    renewed = replace(record, metrics=measured.summaries, failed_metrics=measured.failed)
+    renewed = replace(
+        record,
+        metrics=measured.summaries,
+        failed_metrics=measured.failed,
+        metric_sources=_metric_sources(),
+    )
     records.rewrite_metrics(folder, renewed, measured.values)
     return renewed
 
@@ -308,6 +322,11 @@ def _measure(
         cutoffs,
         metrics,
     )
+
+
+def _metric_sources() -> dict[str, str]:
+    """Return a digest of each installed metric's source."""
+    return {name: registry().get("metric", name).source_digest() for name in registry().metrics()}
 
 
 def now() -> str:

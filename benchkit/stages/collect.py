@@ -121,7 +121,14 @@ def _problem(identity: Identity, dataset: str) -> str:
 def _problem_with_values(record: Record) -> str:
     """Return what is wrong with a record's figures, "" if nothing."""
     parts = (record.metrics, record.seconds, record.api, record.diagnostics)
-    maps = (*parts, record.overrides, record.failed_metrics, record.split, record.search)
+    maps = (
+        *parts,
+        record.overrides,
+        record.failed_metrics,
+        record.metric_sources,
+        record.split,
+        record.search,
+    )
     if not all(isinstance(part, Mapping) for part in maps):
         return "a part of it is no mapping"
     numbers = [value for part in parts for value in part.values()]

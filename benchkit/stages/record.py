@@ -95,6 +95,7 @@ class Record:
         search: how the configuration was found (`benchkit.tuning.frozen`); {} without a search.
         diagnostics: what the answers of a prompted model were like; {} for other recommenders.
         asked: when a later run asked for it again, where it was no longer the newest; "" never.
+        metric_sources: digests of the metrics' sources, by name; {} where nobody noted them.
     """
 
     identity: Identity
@@ -113,6 +114,7 @@ class Record:
     search: Mapping[str, Any] = field(default_factory=dict)
     diagnostics: Mapping[str, float] = field(default_factory=dict)
     asked: str = ""
+    metric_sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def latest(self) -> str:

@@ -85,6 +85,24 @@ def test_evaluate_measures_kept_lists_anew(workspace: Workspace) -> None:
     assert "its lists hold 20 items" in err
 
 
+def test_a_metric_that_was_edited_is_measured_anew_on_kept_lists(workspace: Workspace) -> None:
+    command = ("run", "-r", "v-sknn", "--dataset", "steam")
+    workspace.run(*command)
+    (path,) = workspace.records()
+    record = json.loads(path.read_text())
+    sources, wrong = record["metric_sources"], {**record["metrics"], "ndcg@20": 0.0}
+    for noted in (sources, dict[str, str]()):  # unchanged as far as anybody knows
+        path.write_text(json.dumps({**record, "metrics": wrong, "metric_sources": noted}))
+        workspace.run(*command)
+        assert json.loads(path.read_text())["metrics"] == wrong
+    edited = {**sources, "ndcg": "another"}
+    path.write_text(json.dumps({**record, "metrics": wrong, "metric_sources": edited}))
+    workspace.run(*command)
+    found = json.loads(path.read_text())
+    assert found["metrics"] == pytest.approx(record["metrics"])
+    assert (found["metric_sources"], found["seconds"]) == (sources, record["seconds"])
+
+
 def test_strict_keeps_prompts_out_and_has_a_table_of_its_own(
     workspace: Workspace, tmp_path: Path
 ) -> None:
