@@ -44,6 +44,38 @@ class Recommendations:
             np.full((prompts, k), -np.inf, dtype=np.float32),
         )
 
+    def problem(self, prompts: int, k: int, items: int) -> str:
+        """Return what is wrong with the lists, "" if nothing; scores of padding may be any number.
+
+        Args:
+            prompts: how many lists there should be.
+            k: how long.
+            items: of the catalog.
+        """
+        for what, array, kind in (
+            ("items", self.items, "int32"),
+            ("scores", self.scores, "float32"),
+        ):
+            if not isinstance(array, np.ndarray):
+                return f"{what} in a {type(array).__name__}, not an array"
+            if array.shape != (prompts, k) or array.dtype != kind:
+                return f"{what} {array.dtype}{list(array.shape)}, not {kind}{[prompts, k]}"
+        if self.items.size and not (self.items.min() >= -1 and self.items.max() < items):
+            return f"item codes outside the catalog of {items}"
+        if np.isnan(self.scores).any():
+            return "scores that are not a number"
+        listed = self.items >= 0
+        ranked = np.sort(np.where(listed, self.items, np.arange(-k, 0, dtype=np.int32)), axis=1)
+        for what, wrong in (
+            ("an item behind the end of its list", listed[:, 1:] & ~listed[:, :-1]),
+            ("an item without a finite score", listed & ~np.isfinite(self.scores)),
+            ("scores that ascend", listed[:, 1:] & (self.scores[:, 1:] > self.scores[:, :-1])),
+            ("an item twice", ranked[:, 1:] == ranked[:, :-1]),
+        ):
+            if wrong.any():
+                return f"{what} for prompt {int(wrong.any(axis=1).argmax())}"
+        return ""
+
 
 class Recommender(Component):
     """Base of every recommender.

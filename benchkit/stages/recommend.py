@@ -79,27 +79,5 @@ def _freeze(sessions: Sessions) -> None:
 def _check(name: str, lists: Recommendations, prompts: int, depth: int, items: int) -> None:
     if not isinstance(lists, Recommendations):
         raise PluginError(f"{name} returned {type(lists).__name__}, not Recommendations")
-    for what, array, kind in (
-        ("items", lists.items, np.int32),
-        ("scores", lists.scores, np.float32),
-    ):
-        if array.shape != (prompts, depth) or array.dtype != kind:
-            raise PluginError(
-                f"{name} returned {what} {array.dtype}{list(array.shape)}, "
-                f"not {np.dtype(kind)}{[prompts, depth]}"
-            )
-    if lists.items.size and not (lists.items.min() >= -1 and lists.items.max() < items):
-        raise PluginError(f"{name} returned item codes outside the catalog of {items}")
-    if np.isnan(lists.scores).any():
-        raise PluginError(f"{name} returned scores that are not a number")
-    listed = lists.items >= 0
-    ranked = np.sort(np.where(listed, lists.items, np.arange(-depth, 0, dtype=np.int32)), axis=1)
-    for what, wrong in (
-        ("an item behind the end of its list", listed[:, 1:] & ~listed[:, :-1]),
-        ("an item without a finite score", listed & ~np.isfinite(lists.scores)),
-        ("scores that ascend", listed[:, 1:] & (lists.scores[:, 1:] > lists.scores[:, :-1])),
-        ("an item twice", ranked[:, 1:] == ranked[:, :-1]),
-    ):
-        if wrong.any():
-            row = int(wrong.any(axis=1).argmax())
-            raise PluginError(f"{name} returned {what} for prompt {row}; `benchkit.testing` checks")
+    if problem := lists.problem(prompts, depth, items):
+        raise PluginError(f"{name} returned {problem}; `benchkit.testing` checks")

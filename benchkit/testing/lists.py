@@ -6,23 +6,16 @@ import numpy as np
 
 from benchkit.contracts.recommender import Recommendations
 from benchkit.testing import samples
-from benchkit.testing.checks import require, require_array
+from benchkit.testing.checks import require
 
 
 def require_lists(lists: Recommendations, prompts: int, k: int) -> None:
     """Fail unless lists are as `Recommendations` says."""
-    require_array("items", lists.items, np.int32, (prompts, k))
-    require_array("scores", lists.scores, np.float32, (prompts, k))
-    for row, (items, scores) in enumerate(zip(lists.items, lists.scores, strict=True)):
-        kept = items >= 0
-        length = int(kept.sum())
-        require(kept[:length].all(), f"prompt {row}: -1 stands only behind the end of a list")
-        require((items >= -1).all(), f"prompt {row}: items below -1")
-        require((items < samples.ITEMS).all(), f"prompt {row}: items beyond the catalog")
-        require(len(set(items[kept].tolist())) == length, f"prompt {row}: an item occurs twice")
-        require(np.isneginf(scores[length:]).all(), f"prompt {row}: padding must score -inf")
-        require(np.isfinite(scores[:length]).all(), f"prompt {row}: scores must be finite")
-        require((np.diff(scores[:length]) <= 0).all(), f"prompt {row}: scores must descend")
+    found = isinstance(lists, Recommendations)
+    require(found, f"it must return Recommendations, not {type(lists).__name__}")
+    problem = lists.problem(prompts, k, samples.ITEMS)
+    require(not problem, f"it returned {problem}")
+    require(np.isneginf(lists.scores[lists.items < 0]).all(), "padding must score -inf")
 
 
 def require_same_lists(what: str, one: Recommendations, other: Recommendations) -> None:
