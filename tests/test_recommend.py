@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -75,11 +76,12 @@ def test_what_others_learn_from_cannot_be_written_to() -> None:
     assert given.train[0].tolist() == [0, 1]
 
 
-def test_what_the_key_does_not_know_cannot_be_asked_for() -> None:
+def test_what_the_key_does_not_know_cannot_be_asked_for(tmp_path: Path) -> None:
     given = Bench(
         catalog(4),
         PROMPTS,
         np.ones(4, dtype=np.int64),
+        workspace=tmp_path,
         declared=frozenset({"recommender:sknn", "embedder:random"}),
     )
     given.recommender("sknn")
