@@ -91,10 +91,6 @@ def test_a_metric_that_was_edited_is_measured_anew_on_kept_lists(workspace: Work
     (path,) = workspace.records()
     record = json.loads(path.read_text())
     sources, wrong = record["metric_sources"], {**record["metrics"], "ndcg@20": 0.0}
-    for noted in (sources, dict[str, str]()):  # unchanged as far as anybody knows
-        path.write_text(json.dumps({**record, "metrics": wrong, "metric_sources": noted}))
-        workspace.run(*command)
-        assert json.loads(path.read_text())["metrics"] == wrong
     edited = {**sources, "ndcg": "another"}
     path.write_text(json.dumps({**record, "metrics": wrong, "metric_sources": edited}))
     workspace.run(*command)
