@@ -129,6 +129,7 @@ def test_what_was_not_answered_stays_short_and_counted() -> None:
             "distinct_recommendations": 3,
             "hallucinations": 1 / 4,
             "hallucination_similarity": 0.8,
+            "repeats": 1 / 4,
             "parse_failures": 2 / 7,
             "short_lists": 1 / 3,
         }

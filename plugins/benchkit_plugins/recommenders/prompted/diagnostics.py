@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchkit.contracts.sessions import Int32, Sessions
 from benchkit_plugins.recommenders.prompted.matching import Matches
 from benchkit_plugins.recommenders.prompted.titles import Title
 
@@ -64,6 +65,14 @@ DIAGNOSTICS = (
         "ours",
     ),
     Diagnostic(
+        "repeats",
+        "share of answered titles that stand in the prompt: copied, they are no hallucinations; a "
+        "title counts once a prompt",
+        _SHARE,
+        None,
+        "ours",
+    ),
+    Diagnostic(
         "parse_failures", "share of completions that give no title at all", _SHARE, False, "ours"
     ),
     Diagnostic(
@@ -73,13 +82,14 @@ DIAGNOSTICS = (
 
 
 def diagnose(
-    said: Sequence[Sequence[Sequence[Title]] | None], matches: Matches
+    said: Sequence[Sequence[Sequence[Title]] | None], matches: Matches, prompts: Sessions
 ) -> dict[str, float]:
     """Return what can be told of the `DIAGNOSTICS`; {} where nothing was answered.
 
     Args:
         said: titles of each completion of each prompt; None for a prompt that was not asked.
         matches: what became of them.
+        prompts: what was asked, whole.
     """
     answered = np.array([each is not None for each in said], dtype=bool)
     if not answered.any():
@@ -90,6 +100,8 @@ def diagnose(
         "answered_prompts": float(answered.sum()),
         "distinct_recommendations": float(len(np.unique(items[items >= 0]))),
         "hallucinations": matches.hallucinations / max(1, matches.titles),
+        "repeats": sum(_repeats(each, prompts[row]) for row, each in enumerate(said))
+        / max(1, matches.titles),
         "parse_failures": sum(not titles for titles in completions) / max(1, len(completions)),
         "short_lists": float((items < 0).any(axis=1).mean()),
     }
@@ -98,3 +110,10 @@ def diagnose(
     if matches.off_list is not None:
         found["off_list"] = matches.off_list / max(1, matches.titles)
     return found
+
+
+def _repeats(said: Sequence[Sequence[Title]] | None, prompt: Int32) -> int:
+    """Return how many different titles of one prompt's completions stand in the prompt."""
+    there = set(prompt.tolist())
+    titles = {title.key: title for completion in said or () for title in completion}
+    return sum(not there.isdisjoint(title.items) for title in titles.values())

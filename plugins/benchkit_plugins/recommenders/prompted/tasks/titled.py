@@ -72,7 +72,7 @@ class TitledTask(Task):
         ranked = [[] if each is None else self._ranked(each) for each in said]
         seen = excluded(prompts, prompts.last(self.config.last_n_items), self.config.exclude_seen)
         matches = self.matching.lists(ranked, k, seen, self._offers(prompts))
-        return Reading(matches.lists, diagnose(said, matches))
+        return Reading(matches.lists, diagnose(said, matches, prompts))
 
     @abstractmethod
     def _completions(self, prompts: Sessions, truth: Int32) -> list[str]:
