@@ -100,11 +100,10 @@ class Bench:
             PluginError: nothing of that name is installed or declared, or the vectors are wrong.
             UnavailableError: texts are missing from the store and the embedder cannot run here.
         """
-        self._demand("embedder", name)
+        self._demand_vectors(name, reducer)
         vectors = embed_catalog(self.catalog, name, self.values, self.workspace, self.spending)
         if reducer is None:
             return vectors
-        self._demand("reducer", reducer)
         return reduce_items(
             vectors,
             reducer,
@@ -140,9 +139,7 @@ class Bench:
             PluginError: as in `embeddings`.
             UnavailableError: as in `embeddings`; or the embedder embeds nothing but catalogs.
         """
-        self._demand("embedder", name)
-        if reducer is not None:
-            self._demand("reducer", reducer)
+        self._demand_vectors(name, reducer)
         about = (self.catalog, name, self.values, self.workspace, self.spending)
         further = embed_texts(texts, *about)
         if reducer is None or not further.any():
@@ -185,6 +182,11 @@ class Bench:
             recommender.fit(self.train, self)
             self._fitted[key] = recommender
         return self._fitted[key]
+
+    def _demand_vectors(self, name: str, reducer: str | None) -> None:
+        self._demand("embedder", name)
+        if reducer is not None:
+            self._demand("reducer", reducer)
 
     def _demand(self, kind: str, name: str) -> None:
         """Refuse a component that the record's key does not know: it could change unnoticed."""

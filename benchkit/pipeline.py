@@ -96,13 +96,18 @@ class Task:
 
         It lacks those, too, whose source has changed since they were computed.
         """
-        known = {*record.metrics, *record.failed_metrics}
-        return {
-            key
-            for name, source in _metric_sources().items()
-            for key in (f"{name}@{k}" for k in self.settings.cutoffs)
-            if key not in known or record.metric_sources.get(name, source) != source
+        sources = _metric_sources()
+        edited = {
+            name
+            for name, source in record.metric_sources.items()
+            if sources.get(name, source) != source
         }
+        known = {
+            key
+            for key in (*record.metrics, *record.failed_metrics)
+            if key.rpartition("@")[0] not in edited
+        }
+        return {f"{name}@{k}" for name in sources for k in self.settings.cutoffs} - known
 
 
 def plan(prepared: PreparedDataset, name: str, settings: Settings) -> Task:

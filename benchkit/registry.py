@@ -58,6 +58,11 @@ class Registered:
     distribution: str
     version: str
 
+    @property
+    def built_in(self) -> bool:
+        """Whether benchkit itself brings it."""
+        return self.distribution == GROUP
+
     def origin(self) -> dict[str, str]:
         """Return what a record says about where the component comes from."""
         return {
@@ -75,7 +80,7 @@ class Registered:
         try:
             source = Path(inspect.getfile(self.component))
             digest = hashlib.sha256(source.read_bytes())
-            if self.distribution != GROUP:
+            if not self.built_in:
                 for path in _beside(self.component, source):
                     digest.update(b"\0" + path.read_bytes())
         except (OSError, TypeError):  # no file: frozen, or defined at a prompt
@@ -164,7 +169,7 @@ class Registry:
             f"{kind} {name!r} is provided by both {known.distribution} {known.version} "
             f"and {entry.distribution} {entry.version}"
         )
-        if known.distribution == GROUP:
+        if known.built_in:
             self._report(f"{clash}: that of {entry.distribution} is left out")
         else:
             del self.components[kind][name]

@@ -8,14 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benchkit import Embedder
+from benchkit import Config, Embedder, param
 from benchkit.contracts.embedder import Batch
 from benchkit.errors import BenchkitError, ConfigError, PluginError, UnavailableError
 from benchkit.registry import Registered, registry
@@ -81,6 +81,21 @@ def test_an_edited_embedder_embeds_anew_unless_it_was_paid(
         monkeypatch.setattr(Registered, "source_digest", lambda _: "edited")
         embedded(tmp_path, "made", TEXTS)
         assert made.asked == again
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sourced(Config):
+    source: str = param("here", "where vectors come from")
+
+
+def test_a_strangers_parameter_of_any_name_tells_its_vectors_apart(
+    made: type[Made], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(made, "Config", Sourced)
+    for values in ({}, {"source": "there"}):
+        made.asked.clear()
+        embedded(tmp_path, "made", TEXTS, values)
+        assert made.asked == TEXTS
 
 
 def test_no_text_at_all_is_one_sentence(made: type[Made], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from benchkit.contracts.catalog import Catalog
 from benchkit.contracts.embedder import Embedder, Estimate
 from benchkit.contracts.recommender import Float32
 from benchkit.errors import ConfigError, PluginError, UnavailableError
-from benchkit.registry import GROUP, registry
+from benchkit.registry import registry
 from benchkit.stages.embedding_check import check_rows, check_vectors
 from benchkit.stages.embedding_store import EmbeddingStore
 from benchkit.stages.spending import Spending
@@ -249,10 +249,10 @@ def store_of(workspace: Path, asked: Embedder) -> EmbeddingStore:
     A stranger's embedder that was edited embeds anew, or its old vectors would pass for those of
     the new code; what was paid for is kept until its identity says otherwise.
     """
-    identity: dict[str, object] = dict(asked.identity())
+    identity: Mapping[str, object] = asked.identity()
     entry = registry().get("embedder", asked.name)
-    if entry.distribution != GROUP and not asked.paid:
-        identity["source"] = entry.source_digest()
+    if not entry.built_in and not asked.paid:
+        identity = {"identity": identity, "source": entry.source_digest()}
     return EmbeddingStore(workspace, asked.name, identity)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchkit.contracts.sessions import Int32, Sessions
+from benchkit.contracts.sessions import Sessions
 from benchkit_plugins.recommenders.prompted.matching import Matches
 from benchkit_plugins.recommenders.prompted.titles import Title
 
@@ -100,8 +100,7 @@ def diagnose(
         "answered_prompts": float(answered.sum()),
         "distinct_recommendations": float(len(np.unique(items[items >= 0]))),
         "hallucinations": matches.hallucinations / max(1, matches.titles),
-        "repeats": sum(_repeats(each, prompts[row]) for row, each in enumerate(said))
-        / max(1, matches.titles),
+        "repeats": _repeats(matches.counted, prompts) / max(1, matches.titles),
         "parse_failures": sum(not titles for titles in completions) / max(1, len(completions)),
         "short_lists": float((items < 0).any(axis=1).mean()),
     }
@@ -112,8 +111,11 @@ def diagnose(
     return found
 
 
-def _repeats(said: Sequence[Sequence[Title]] | None, prompt: Int32) -> int:
-    """Return how many different titles of one prompt's completions stand in the prompt."""
-    there = set(prompt.tolist())
-    titles = {title.key: title for completion in said or () for title in completion}
-    return sum(not there.isdisjoint(title.items) for title in titles.values())
+def _repeats(counted: Sequence[Sequence[Title]], prompts: Sessions) -> int:
+    """Return how many titles stand in their prompt."""
+    there = (set(prompts[row].tolist()) for row in range(len(prompts)))
+    return sum(
+        not items.isdisjoint(title.items)
+        for items, titles in zip(there, counted, strict=True)
+        for title in titles
+    )

@@ -31,17 +31,22 @@ class Matches:
 
     Attributes:
         lists: ranked items, ``int32[prompts, k]``.
-        titles: titles of all prompts.
+        counted: the titles of each prompt, without repetitions.
         hallucinations: how many of them name nothing that there was to choose from.
         off_list: how many of these are in the catalog; None where all of it was to choose from.
         similarities: of each hallucination that is in a list, the cosine with its item.
     """
 
     lists: Recommendations
-    titles: int
+    counted: list[list[Title]]
     hallucinations: int
     off_list: int | None
     similarities: list[float]
+
+    @property
+    def titles(self) -> int:
+        """How many titles count."""
+        return sum(map(len, self.counted))
 
 
 class Matching:
@@ -94,7 +99,7 @@ class Matching:
         lists.scores[:] = np.where(lists.items >= 0, 1 / np.arange(1, k + 1), -np.inf)
         return Matches(
             lists,
-            sum(map(len, named)),
+            [[title for title, _ in pairs] for pairs in named],
             len(sought),
             None if offers is None else sum(bool(title.items) for _, title in sought),
             similarities,
