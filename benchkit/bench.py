@@ -15,7 +15,8 @@ from benchkit.contracts.config import Value
 from benchkit.contracts.recommender import Float32, Recommender
 from benchkit.contracts.sessions import Bool, Int64, Sessions
 from benchkit.errors import PluginError
-from benchkit.stages.embed import embed_catalog, embed_texts
+from benchkit.pace import Pace
+from benchkit.stages.embed import Progress, Settings, embed_catalog, embed_texts
 from benchkit.stages.reduce import reduce_items, reduce_texts
 from benchkit.stages.spending import Spending
 
@@ -101,7 +102,7 @@ class Bench:
             UnavailableError: texts are missing from the store and the embedder cannot run here.
         """
         self._demand_vectors(name, reducer)
-        vectors = embed_catalog(self.catalog, name, self.values, self.workspace, self.spending)
+        vectors = embed_catalog(self.catalog, name, *self._embedding(name))
         if reducer is None:
             return vectors
         return reduce_items(
@@ -140,11 +141,10 @@ class Bench:
             UnavailableError: as in `embeddings`; or the embedder embeds nothing but catalogs.
         """
         self._demand_vectors(name, reducer)
-        about = (self.catalog, name, self.values, self.workspace, self.spending)
-        further = embed_texts(texts, *about)
+        further = embed_texts(texts, self.catalog, name, *self._embedding(name))
         if reducer is None or not further.any():
             return further
-        vectors = embed_catalog(*about)
+        vectors = embed_catalog(self.catalog, name, *self._embedding(name))
         return reduce_texts(
             further,
             vectors,
@@ -182,6 +182,11 @@ class Bench:
             recommender.fit(self.train, self)
             self._fitted[key] = recommender
         return self._fitted[key]
+
+    def _embedding(self, name: str) -> tuple[Settings, Path, Spending, Progress]:
+        """Return what embedding takes beside texts and a name."""
+        told = Pace(self.report, f"texts embedded by {name}")
+        return self.values, self.workspace, self.spending, told
 
     def _demand_vectors(self, name: str, reducer: str | None) -> None:
         self._demand("embedder", name)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchkit import Bench, Sessions, UnavailableError
+from benchkit import Bench, Sessions, UnavailableError, pace
 from tests.making import catalog
 
 
@@ -40,6 +40,26 @@ def test_a_catalogs_text_gets_its_items_vector(
 
 def test_texts_of_no_content_need_no_embedder(tmp_path: Path) -> None:
     assert real_bench(tmp_path).embed_texts(["", ""], "random", "pca", 2).shape[0] == 2
+
+
+def test_a_long_embedding_says_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchkit_plugins.embedders.random import Random
+
+    monkeypatch.setattr(pace, "_EVERY", 0.0)
+    monkeypatch.setattr(Random, "batch_size", 1)
+    said: list[str] = []
+    given = real_bench(tmp_path, report=said.append)
+    given.embeddings("random")
+    given.embed_texts(["a", "b"], "random")
+    assert [line.partition(" by ")[0] for line in said] == [
+        "1 of 3 texts embedded",
+        "2 of 3 texts embedded",
+        "1 of 2 texts embedded",
+    ]
+    given.embeddings("random")
+    assert len(said) == 3
 
 
 def test_shuffled_asks_the_other_embedder(tmp_path: Path) -> None:

@@ -151,6 +151,7 @@ def embed_texts(
     settings: Settings,
     workspace: Path,
     spending: Spending,
+    progress: Progress | None = None,
 ) -> Float32:
     """Return a vector for each of any texts, ``float32[texts, dim]``, comparable with the items'.
 
@@ -164,6 +165,7 @@ def embed_texts(
         settings: likewise.
         workspace: likewise.
         spending: likewise.
+        progress: likewise.
 
     Raises:
         UnavailableError: as in `embed_catalog`; or the embedder embeds nothing but catalogs.
@@ -173,7 +175,7 @@ def embed_texts(
     places = {text: row for row, text in enumerate(dict.fromkeys(filter(None, texts)))}
     if not places:
         return np.zeros((len(texts), 0), dtype=np.float32)
-    embedding = _Embedding(settings, workspace, spending, None, to_embed(catalog))
+    embedding = _Embedding(settings, workspace, spending, progress, to_embed(catalog))
     vectors = embedding.of(list(places), (name,))
     rows = np.array([places.get(text, -1) for text in texts], dtype=np.int64)
     return np.where(rows[:, None] >= 0, vectors[rows], np.float32(0))

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from benchkit import pace
 from benchkit.contracts.prompted import Example, Pairs, Work
 from benchkit.errors import BenchkitError, UnavailableError
 from benchkit.stages.spending import Spending
-from benchkit_plugins.recommenders.prompted import pace
 from benchkit_plugins.recommenders.prompted.asking import Asking
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.contract import Course

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from benchkit.contracts.prompted import Conversation, Work
 from benchkit.errors import UnavailableError
+from benchkit.pace import Pace
 from benchkit.stages.spending import Spending
-from benchkit_plugins.recommenders.prompted.pace import Pace
 from benchkit_plugins.recommenders.prompted.providers.contract import (
     Completions,
     Course,
@@ -105,13 +105,13 @@ class Asking:
             self._train(self.course, spending, report)  # its answers came without it
         model = self.trained.model if self.trained else None
         left = dict(enumerate(prompts))
-        tell = Pace(report, len(prompts), "prompts answered")
+        tell = Pace(report, "prompts answered")
         for row, completions in self.provider.sample(
             model, prompts, sampling, spending.allow, report
         ):
             spending.note(completions)  # paid for, whatever it is worth
             self.store.keep(self._key(left.pop(row), sampling), completions)
-            tell(len(prompts) - len(left))
+            tell(len(prompts) - len(left), len(prompts))
         if left:
             raise UnavailableError(
                 f"{self.provider.name} left {len(left):,} of {len(prompts):,} prompts unanswered; "

@@ -25,11 +25,11 @@ import torch
 from torch import Tensor
 
 from benchkit.durations import show_time
+from benchkit.pace import Pace
 from benchkit_plugins.language_models.batching import batches_by_length
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
 from benchkit_plugins.recommenders.neural.hardware import memory_errors, seeded
 from benchkit_plugins.recommenders.prompted.config import Targets
-from benchkit_plugins.recommenders.prompted.pace import Pace
 from benchkit_plugins.recommenders.prompted.providers.causal.lessons import (
     Lesson,
     batches,
@@ -162,14 +162,14 @@ class Trainer:
         steps = batches(lessons, self.recipe.batch_size, order)
         self.model.train()
         left = steps[state.step :]
-        tell = Pace(self.report, len(left), f"steps of epoch {state.epoch + 1} taken")
+        tell = Pace(self.report, f"steps of epoch {state.epoch + 1} taken")
         for taken, rows in enumerate(left, 1):
             done = (state.epoch + state.step / len(steps)) / self.recipe.epochs
             self.optimizer.param_groups[0]["lr"] = self.recipe.learning_rate * (1 - done)
             self._step([lessons[row] for row in rows])
             now = time.perf_counter()
             state.seconds, started = state.seconds + now - started, now
-            tell(taken)
+            tell(taken, len(left))
             if now - kept > _KEEP_EVERY:
                 checkpoint.keep(self)
                 kept = now

@@ -17,18 +17,17 @@ class Pace:
 
     Args:
         report: told a line.
-        total: how many there are to do.
-        what: they are, and what happens to them: ``prompts answered``.
+        what: is done, and what is done to it: ``prompts answered``.
     """
 
-    def __init__(self, report: Callable[[str], None], total: int, what: str) -> None:
-        self._report, self._total, self._what = report, total, what
+    def __init__(self, report: Callable[[str], None], what: str) -> None:
+        self._report, self._what = report, what
         self._begun = self._told = time.monotonic()
 
-    def __call__(self, done: int) -> None:
-        """Say so, where the last line is a minute old and this is not the end."""
+    def __call__(self, done: int, total: int) -> None:
+        """Say how many of how many, where the last line is a minute old and this is not the end."""
         now = time.monotonic()
-        if now - self._told >= _EVERY and done < self._total:
+        if now - self._told >= _EVERY and done < total:
             self._told = now
             took = show_time(now - self._begun)
-            self._report(f"{done:,} of {self._total:,} {self._what} in {took}")
+            self._report(f"{done:,} of {total:,} {self._what} in {took}")
