@@ -111,7 +111,11 @@ def test_pickles_and_damaged_files_are_one_sentence(tmp_path: Path) -> None:
 
     assert "pickled weights are not read" in refused()
     (folder / "model.safetensors").write_bytes(b"damaged")
-    assert "cannot be loaded" in refused()
+    assert f"the language model {folder} cannot be loaded" in refused()
+    file = tmp_path / "damaged.gguf"
+    file.write_bytes(b"damaged")
+    local = Local(PromptedConfig(model=str(file), device="cpu"), tmp_path)
+    assert f"the language model {file} cannot be loaded" in refused()
 
 
 @tiny.local

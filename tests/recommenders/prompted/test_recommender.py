@@ -163,6 +163,9 @@ def test_another_wording_is_another_run(service: Service, tmp_path: Path) -> Non
     assert len({each["templates"] for each in digests}) == 3
     other = recommender(service, LLMSeqPromptRank, templates=str(path)).reads()
     assert other == recommender(service, LLMSeqPromptRank).reads()
+    path.write_text('[gen-item]\nuser = "{titels}"\n')
+    with pytest.raises(ConfigError, match="unknown placeholder"):
+        recommender(service, templates=str(path)).reads()
 
 
 def test_advice_names_the_recommender(service: Service, tmp_path: Path) -> None:

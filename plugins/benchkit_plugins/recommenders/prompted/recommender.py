@@ -21,7 +21,6 @@ from benchkit_plugins.recommenders.prompted.providers.contract import (
     Sampling,
 )
 from benchkit_plugins.recommenders.prompted.store import CompletionStore
-from benchkit_plugins.recommenders.prompted.templates import read_template
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +68,7 @@ class LLMSeqPrompt(PromptedRecommender):
         """Return digests of the prompts' wording, ours or the user's, and of the base model."""
         provider = self._provider(workspace())
         return {
-            "templates": read_template(self.config.templates, self.task_type.name).digest,
+            "templates": self.task_type.wording(self.config).digest,
             "model": digest_of(provider.identity()),
         }
 

@@ -14,6 +14,7 @@ from benchkit.contracts.sessions import Sessions
 if TYPE_CHECKING:
     from benchkit.bench import Bench
     from benchkit_plugins.recommenders.prompted.config import PromptedConfig
+    from benchkit_plugins.recommenders.prompted.templates import Template
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,15 @@ class Task(ABC):
     samples: ClassVar[int]
     max_tokens: ClassVar[int]
     most: ClassVar[int]
+
+    @classmethod
+    @abstractmethod
+    def wording(cls, config: PromptedConfig) -> Template:
+        """Return the task's template, ours or the user's.
+
+        Raises:
+            ConfigError: the user's cannot be used.
+        """
 
     @abstractmethod
     def __init__(self, config: PromptedConfig, train: Sessions, bench: Bench) -> None:

@@ -15,7 +15,7 @@ from benchkit_plugins.recommenders.prompted.diagnostics import diagnose
 from benchkit_plugins.recommenders.prompted.matching import Matching
 from benchkit_plugins.recommenders.prompted.reading import titles_in
 from benchkit_plugins.recommenders.prompted.tasks.contract import Reading, Task
-from benchkit_plugins.recommenders.prompted.templates import read_template
+from benchkit_plugins.recommenders.prompted.templates import Template, read_template
 from benchkit_plugins.recommenders.prompted.titles import Title, Titles
 
 if TYPE_CHECKING:
@@ -37,10 +37,15 @@ class TitledTask(Task):
     may: ClassVar[Collection[str]] = ("count",)
     most: ClassVar[int] = COUNT
 
+    @classmethod
+    def wording(cls, config: PromptedConfig) -> Template:
+        """Return the task's template, its placeholders checked."""
+        return read_template(config.templates, cls.name, cls.needs, cls.may)
+
     def __init__(self, config: PromptedConfig, train: Sessions, bench: Bench) -> None:
         """Read titles and templates; embeddings are asked for when they are needed."""
         self.config, self.train, self.bench = config, train, bench
-        self.template = read_template(config.templates, self.name, self.needs, self.may)
+        self.template = self.wording(config)
         self.titles = Titles(bench.catalog, train)
         self.matching = Matching(config, train, bench)
 

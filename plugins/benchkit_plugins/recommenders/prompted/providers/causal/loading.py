@@ -71,7 +71,7 @@ def load(source: Source, device: str, adapter: Path | None = None) -> Causal:
     except Exception as error:  # a damaged folder fails in many ways
         reason = " ".join(str(error).split())[:200]
         raise UnavailableError(
-            f"the language model in {adapter or folder} cannot be loaded: "
+            f"the language model {adapter or folder / (gguf or '')} cannot be loaded: "
             f"{type(error).__name__}: {reason}"
         ) from error
     dtype = torch.bfloat16 if has_fast_bfloat16(place) else torch.float32
