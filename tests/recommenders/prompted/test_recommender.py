@@ -159,7 +159,10 @@ def test_another_wording_is_another_run(service: Service, tmp_path: Path) -> Non
     digests = [recommender(service).reads()]
     for words in ("Go on.", "What next?"):
         path.write_text(f'[gen-item]\nsystem = "{words}"\n')
-        digests.append(recommender(service, templates=str(path)).reads())
+        mine = recommender(service, templates=str(path))
+        digests.append(mine.reads())
+        # a row of its own, beside that of our wording
+        assert mine.identity() == {**recommender(service).identity(), "templates": str(path)}
     assert len({each["templates"] for each in digests}) == 3
     other = recommender(service, LLMSeqPromptRank, templates=str(path)).reads()
     assert other == recommender(service, LLMSeqPromptRank).reads()

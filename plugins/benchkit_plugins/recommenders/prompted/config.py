@@ -45,7 +45,6 @@ class PromptedConfig(EmbeddedConfig):
     templates: str | None = param(
         None,
         "TOML file with prompts of yours; none: ours (`benchkit prompts` shows them)",
-        incidental=True,  # its content is not: `LLMSeqPrompt.reads`
     )
     last_n_items: int | None = param(
         20, "show only the prompt's last items; none: all", unit="items", at_least=1
