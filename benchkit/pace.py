@@ -17,7 +17,7 @@ class Pace:
 
     Args:
         report: told a line.
-        what: is done, and what is done to it: ``prompts answered``.
+        what: what is counted, and what has become of it: ``prompts answered``.
     """
 
     def __init__(self, report: Callable[[str], None], what: str) -> None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from benchkit.pipeline import Task
+from benchkit.protocol import Protocol
+from benchkit.settings import Settings
+from benchkit.stages import record as records
 from tests.workspace import Workspace
 
 QUICK = ("-r", "most-popular", "-r", "v-sknn")
@@ -90,6 +95,10 @@ def test_a_metric_that_was_edited_is_measured_anew_on_kept_lists(workspace: Work
     workspace.run(*command)
     (path,) = workspace.records()
     record = json.loads(path.read_text())
+    kept, settings = records.read(path), Settings(Protocol(), "", {}, (20,), 0, path, path)
+    task = Task(kept.identity, settings, {})
+    for noted in (kept.metric_sources, dict[str, str]()):  # unchanged as far as anybody knows
+        assert not task.missing(replace(kept, metric_sources=noted))
     sources, wrong = record["metric_sources"], {**record["metrics"], "ndcg@20": 0.0}
     edited = {**sources, "ndcg": "another"}
     path.write_text(json.dumps({**record, "metrics": wrong, "metric_sources": edited}))

@@ -15,8 +15,8 @@ from benchkit_plugins.recommenders.prompted.tasks.gen_item import GenItem
 from benchkit_plugins.recommenders.prompted.tasks.gen_list import GenList
 from benchkit_plugins.recommenders.prompted.tasks.instruct import TALLRec
 from benchkit_plugins.recommenders.prompted.tasks.rank import Rank
-from benchkit_plugins.recommenders.prompted.templates import Template, read_template
-from tests.recommenders.prompted.tasked import bench, prompt, task, user
+from benchkit_plugins.recommenders.prompted.templates import Template
+from tests.recommenders.prompted.tasked import bench, config, prompt, task, user
 
 ROOT = Path(__file__).parents[3]
 KINDS = (GenItem, GenList, Class, Rank, TALLRec)
@@ -24,23 +24,24 @@ KINDS = (GenItem, GenList, Class, Rank, TALLRec)
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_task_has_a_template_of_ours(kind: type[GenItem]) -> None:
-    template = read_template(None, kind.name, kind.needs, kind.may)
+    template = kind.wording(config())
     assert set(kind.needs) <= template.placeholders
     assert template.user == template.user.strip()
     assert len(template.digest) == 16
 
 
 def test_no_two_tasks_are_asked_alike() -> None:
-    assert len({read_template(None, kind.name).digest for kind in KINDS}) == len(KINDS)
+    assert len({kind.wording(config()).digest for kind in KINDS}) == len(KINDS)
 
 
 def test_a_users_entry_replaces_ours(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text('[gen-item]\nuser = "After:\\n{titles}\\n?"', encoding="utf-8")
-    ours, mine = read_template(None, "gen-item"), read_template(str(file), "gen-item")
+    own = config(templates=str(file))
+    ours, mine = GenItem.wording(config()), GenItem.wording(own)
     assert mine == Template(ours.system, "After:\n{titles}\n?")
     assert mine.digest != ours.digest
-    assert read_template(str(file), "rank") == read_template(None, "rank")
+    assert Rank.wording(own) == Rank.wording(config())
     (conversation,) = task(GenItem, bench(["a", "b"]), templates=str(file)).ask(prompt([0, 1]))
     assert user(conversation) == "After:\na\nb\n?"
 
@@ -48,8 +49,8 @@ def test_a_users_entry_replaces_ours(tmp_path: Path) -> None:
 def test_the_digest_is_of_the_content_not_of_the_place(tmp_path: Path) -> None:
     for name in ("a.toml", "b.toml"):
         (tmp_path / name).write_text('[rank]\nsystem = ""\n', encoding="utf-8")
-    digests = {read_template(str(tmp_path / name), "rank").digest for name in ("a.toml", "b.toml")}
-    assert len(digests) == 1
+    a, b = (config(templates=str(tmp_path / name)) for name in ("a.toml", "b.toml"))
+    assert Rank.wording(a).digest == Rank.wording(b).digest
 
 
 def test_braces_in_titles_mean_nothing() -> None:

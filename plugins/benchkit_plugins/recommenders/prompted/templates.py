@@ -55,7 +55,7 @@ class Template:
 
 
 def read_template(
-    path: str | None, task: str, needs: Collection[str] = (), may: Collection[str] = ()
+    path: str | None, task: str, needs: Collection[str], may: Collection[str]
 ) -> Template:
     """Return a task's template.
 
@@ -74,8 +74,7 @@ def read_template(
         _check(given, entries, path)
         entries[task].update(given.get(task, {}))
     template = Template(**{name: text.strip() for name, text in entries[task].items()})
-    if needs or may:
-        _check_placeholders(template, task, path, set(needs), {*needs, *may})
+    _check_placeholders(template, task, path, set(needs), {*needs, *may})
     return template
 
 
