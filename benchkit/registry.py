@@ -11,12 +11,10 @@ import dataclasses
 import hashlib
 import inspect
 import re
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,6 +29,7 @@ from benchkit.contracts.metric import Metric
 from benchkit.contracts.recommender import Recommender
 from benchkit.contracts.reducer import Reducer
 from benchkit.errors import PluginError, one_line, unknown_name
+from benchkit.sources import files_beside
 
 GROUP = "benchkit"
 # Names stand on command lines, in tables and in file names.
@@ -75,34 +74,17 @@ class Registered:
         """Return a digest of the component's source: an edited plugin is another plugin.
 
         Of benchkit's own it is the file of the class: its version tells of the rest. Of a
-        stranger's, it is the whole package too; beside a lone module, the modules of bases.
+        stranger's, it is the whole package too, or what a lone module imports from its folder.
         """
         try:
             source = Path(inspect.getfile(self.component))
             digest = hashlib.sha256(source.read_bytes())
             if not self.built_in:
-                for path in _beside(self.component, source):
+                for path in files_beside(self.component):
                     digest.update(b"\0" + path.read_bytes())
         except (OSError, TypeError):  # no file: frozen, or defined at a prompt
             return ""
         return digest.hexdigest()[:16]
-
-
-def _beside(component: type[Component], source: Path) -> list[Path]:
-    """Return the other files of a component: its package's, or its bases' in the same folder."""
-    names = accumulate(component.__module__.split("."), "{}.{}".format)
-    top = next(filter(None, map(_file_of, names)))  # a namespace has no file
-    if top.name == "__init__.py":
-        found = set(top.parent.rglob("*.py"))
-    else:
-        bases = filter(None, (_file_of(base.__module__) for base in component.__mro__))
-        found = {path for path in bases if path.parent == source.parent}
-    return sorted(found - {source})
-
-
-def _file_of(module: str) -> Path | None:
-    path = getattr(sys.modules.get(module), "__file__", None)
-    return None if path is None else Path(path)
 
 
 @dataclass

@@ -208,6 +208,19 @@ def test_an_edited_base_in_a_module_beside_is_another_plugin(folder: Path) -> No
     assert before != entry.source_digest()
 
 
+def test_an_edited_helper_in_a_module_beside_is_another_plugin(folder: Path) -> None:
+    (folder / "stranger_helper.py").write_text("def f():\n    from stranger_leaf import x\n")
+    (folder / "stranger_leaf.py").write_text("x = 1\nimport stranger_helper\n")
+    (folder / "stranger_else.py").write_text("x = 1\n")
+    install(folder, "one", "import stranger_helper, numpy, json\n" + BODY)
+    entry = found(folder).get("recommender", "broken")
+    before = entry.source_digest()
+    (folder / "stranger_else.py").write_text("x = 2\n")
+    assert before == entry.source_digest()
+    (folder / "stranger_leaf.py").write_text("x = 2\nthis is no Python\n")
+    assert before != entry.source_digest()
+
+
 def test_of_benchkits_own_the_file_of_the_class_counts() -> None:
     entry = registry().get("recommender", "sasrec")
     source = Path(inspect.getfile(entry.component)).read_bytes()
