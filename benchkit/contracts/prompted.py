@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -71,7 +72,8 @@ class Work:
         """Return it in words."""
         if not self.calls:
             return "nothing more to ask, all answers are kept"
-        price = f"${self.dollars:,.2f}" if self.dollars else "no cost"
+        # rounded up: the cap that allows the whole is no less
+        price = f"${math.ceil(self.dollars * 100) / 100:,.2f}" if self.dollars else "no cost"
         known = f", about {show_time(self.seconds)}" if self.seconds else ""
         return f"{self.calls:,} calls, about {self.tokens:,} tokens, {price}{known}"
 

@@ -64,6 +64,15 @@ def test_the_strict_protocol_keeps_the_prompt_out() -> None:
     assert listed(shown.read(prompt([0], [1, 2]), answers, 3).lists) == [[1, 2], [1, 0]]
 
 
+def test_what_is_shown_stays_out_though_an_untitled_item_comes_after_it() -> None:
+    made = task(GenItem, bench(["a", "b", "", "d"]), exclude_seen="read", last_n_items=2)
+    prompts = prompt([0, 1, 2])
+    (asked,) = made.ask(prompts)
+    assert asked is not None
+    assert user(asked) == "a\nb"
+    assert listed(made.read(prompts, [["a", "b", "d"]], 3).lists) == [[3]]
+
+
 def test_every_title_of_beauty_reads_back(real_data: Path, tmp_path: Path) -> None:
     prepared = open_dataset("beauty", tmp_path, real_data / "beauty", {})
     split = split_sessions(prepared, Protocol())

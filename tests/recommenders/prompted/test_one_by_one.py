@@ -85,6 +85,16 @@ def test_seeds_are_none_that_a_service_refuses() -> None:
     assert all(0 <= seed < 2**31 for seed in seeds)
 
 
+def test_who_refuses_a_prompt_takes_no_more_of_the_cap_with_each_try(service: Service) -> None:
+    service.errors = {"BAD": Refused(400, "cannot read it")}
+    asked, allowed = provider("openai", service.url), list[float]()
+    with pytest.raises(UnavailableError, match="refused 1 of 1"):
+        list(asked.sample(None, [prompt("BAD")], sampling(20), allowed.append, print))
+    assert [body["n"] for body in service.sent("POST /v1/chat")] == [20, 10, 5, 2, 1]
+    whole = asked.asking([prompt("BAD")], sampling(20)).dollars
+    assert math.isclose(sum(allowed), whole)
+
+
 def test_what_a_request_brought_is_not_paid_for_again(service: Service) -> None:
     def allow(_dollars: float) -> None:
         if service.count("POST /v1/chat") == 5:  # of five completions, then two, then one at a time

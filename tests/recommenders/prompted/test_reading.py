@@ -72,15 +72,24 @@ def test_nothing_is_nothing(nothing: str) -> None:
     assert read(nothing) == []
 
 
+def test_keys_of_json_are_no_titles() -> None:
+    given = '[{"title": "a", "why" : "b"}, {"title":"c"}, {"title": "d'
+    assert read(given) == [("a", ()), ("b", ()), ("c", ())]
+
+
 def test_no_more_titles_than_asked_for() -> None:
     assert read("a\nb\nc", most=2) == [("a", ()), ("b", ())]
 
 
 @pytest.mark.parametrize(
-    "unit", ["a", "a\n", '"', '\\"', '["', "&amp;", "\x1b[", "- ", "[", "&", "\ud800"]
+    ("start", "unit"),
+    [
+        *(("", unit) for unit in ("a", "a\n", '"', '\\"', '["', "&amp;", "\x1b[", "- ", "[", "&")),
+        *(("", "\ud800"), ("&#", "9"), ("&#x", "f"), ('["', '\\"'), ("[", '"\\')),
+    ],
 )
-def test_a_million_characters_are_no_trouble(unit: str) -> None:
-    found = read(unit * (1_000_000 // len(unit)))
+def test_a_million_characters_are_no_trouble(start: str, unit: str) -> None:
+    found = read(start + unit * (1_000_000 // len(unit)))
     assert len(found) <= 20
     assert all(len(text) <= 1000 for text, _ in found)
 

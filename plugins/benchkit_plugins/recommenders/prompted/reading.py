@@ -14,14 +14,17 @@ _MARK = re.compile(r"(?:[-*+#>\u2022\u2013\u2014]+|\(?\d{1,3}[.):])\s+")  # a li
 _AROUND = {'"': '"', "'": "'", "`": "`", "*": "*", "_": "_", "\u201c": "\u201d", "\u2018": "\u2019"}
 _LAYERS = 4  # - 1. **"Title"**
 _LIST = re.compile(r'\[\s*["{]')  # where JSON begins; a title may begin with [
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*(?:"|$)', re.DOTALL)
+# A lone backslash at the end belongs to it, or the search would begin again at each quote before.
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)', re.DOTALL)
+_KEY = re.compile(r"\s*:")  # what follows a string that names a value
 
 
 def titles_in(completion: str, titles: Titles, most: int) -> list[Title]:
     """Return the titles that a completion gives, in its order.
 
-    One a line, or the strings of a JSON list, whole or cut off; numbers, bullets, quotes and markup
-    around a title are no part of it, unless the catalog has it so.
+    One a line, or the strings of a JSON list, whole or cut off, and those within its objects but
+    their keys; numbers, bullets, quotes and markup around a title are no part of it, unless the
+    catalog has it so.
 
     Args:
         completion: any text.
@@ -75,9 +78,11 @@ def _shown(lines: Iterable[str]) -> Iterator[str]:
 def _strings(text: str) -> list[str]:
     """Return the strings of a JSON list, without what is cut off; deep nesting cannot hurt."""
     found = []
-    for piece in _STRING.findall(text):
+    for piece in _STRING.finditer(text):
+        if _KEY.match(text, piece.end()):
+            continue
         try:
-            found.append(str(json.loads(piece, strict=False)))
+            found.append(str(json.loads(piece[0], strict=False)))
         except ValueError:  # cut off, or no JSON at all
             continue
     return found

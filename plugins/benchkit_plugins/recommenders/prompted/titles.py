@@ -26,11 +26,18 @@ def one_line(text: str) -> str:
     A line break within a title would be two titles to whoever reads one a line.
     """
     text = _ESCAPES.sub("", text) if "\x1b" in text else text
-    while "&" in text and (decoded := html.unescape(text)) != text:
+    while "&" in text and (decoded := _unescaped(text)) != text:
         text = decoded  # an entity may hide another: what is shown must read back as the same
     if not text.isprintable():
         text = "".join(char if char.isprintable() else " " for char in text)
     return " ".join(text.split())
+
+
+def _unescaped(text: str) -> str:
+    try:
+        return html.unescape(text)
+    except ValueError:  # an entity's number has more digits than Python reads
+        return text
 
 
 def may_be_title(text: str) -> bool:

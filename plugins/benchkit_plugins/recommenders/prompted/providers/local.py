@@ -13,6 +13,7 @@ from benchkit import DataError, UnavailableError
 from benchkit.contracts.config import Value
 from benchkit.contracts.prompted import Conversation, Example, Pairs, Work
 from benchkit.files import folder_atomically
+from benchkit.shares import visible_gpus
 from benchkit_plugins.language_models.tokens import estimated_tokens
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.causal.source import Source
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from benchkit_plugins.recommenders.prompted.providers.causal.sampling import Sampler
 
 # Tokens a second, rough: of a model of so many parameters (SmolLM2) on two cores. One of n times
-# its size takes n times as long; a GPU takes a small part of it.
+# its size takes n times as long.
 _READING, _WRITING, _TRAINING, _PARAMETERS = 700, 250, 300, 135e6
 
 
@@ -175,8 +176,10 @@ class Local(Provider):
 
     @property
     def _size(self) -> float:
-        """The model's size in SmolLM2s; 0 where nobody can tell."""
-        return self._source.parameters() / _PARAMETERS
+        """The model's size in SmolLM2s; 0 where nobody can tell what it means for the time."""
+        device = self.config.device
+        on_gpu = visible_gpus() if device == "auto" else device != "cpu"
+        return 0.0 if on_gpu else self._source.parameters() / _PARAMETERS
 
     def _sampler(self, model: str | None) -> Sampler:
         from benchkit_plugins.recommenders.prompted.providers.causal import loading, sampling

@@ -75,7 +75,7 @@ class TitledTask(Task):
             for texts in answers
         ]
         ranked = [[] if each is None else self._ranked(each) for each in said]
-        seen = excluded(prompts, prompts.last(self.config.last_n_items), self.config.exclude_seen)
+        seen = excluded(prompts, self._shown(prompts), self.config.exclude_seen)
         matches = self.matching.lists(ranked, k, seen, self._offers(prompts))
         return Reading(matches.lists, diagnose(said, matches, prompts))
 
@@ -106,7 +106,7 @@ class TitledTask(Task):
         return {"count": str(COUNT)}
 
     def _conversations(self, prompts: Sessions, offers: Int32 | None) -> list[Conversation | None]:
-        shown = prompts.where(self.titles.present[prompts.items]).last(self.config.last_n_items)
+        shown = self._shown(prompts)
         found: list[Conversation | None] = []
         for row in range(len(shown)):
             values = self._values(offers, row) if len(shown[row]) else None
@@ -116,6 +116,10 @@ class TitledTask(Task):
                 titles = self.titles.lines(shown[row])
                 found.append(self.template.fill({**values, "titles": titles}))
         return found
+
+    def _shown(self, prompts: Sessions) -> Sessions:
+        titled = prompts.where(self.titles.present[prompts.items])
+        return titled.last(self.config.last_n_items)
 
     def _titled(self, sessions: Sessions) -> Bool:
         """Return which sessions have titles for all items, ``bool[sessions]``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from benchkit_plugins.recommenders.prompted.reading import gives_all
 # would use up the few tokens that a completion has.
 _FIXED = {"date_string": "26 Jul 2024", "enable_thinking": False}
 _MARK = "benchkit"
+# How templates mark turns where it is not by special tokens: [INST], <</SYS>>, <|user|>.
+_MARKUP = re.compile(r"\[/?[A-Z_]+\]|<<?[/|]?\w+\|?>>?")
 
 
 class Chat:
@@ -19,7 +22,8 @@ class Chat:
 
     A model without a chat template gets a plain one: each message under ``### role:``, a blank
     line between them. A template that has no system role gets the system message in front of the
-    user's. Special tokens in a message are broken up by a space: titles are text, not markup.
+    user's. Special tokens in a message, and what else a template marks turns with in brackets, are
+    broken up by a space: titles are text, not markup.
 
     Args:
         tokenizer: of transformers.
@@ -33,7 +37,9 @@ class Chat:
         self._tokenizer = tokenizer
         self._breaks: dict[int, bool] = {}  # by token, as far as asked for
         added = tokenizer.added_tokens_decoder.values()
-        self._special = {str(token) for token in added if token.special and str(token).strip()}
+        self._markup = {str(token) for token in added if token.special and str(token).strip()}
+        talk = [Message(role, _MARK) for role in ("system", "user", "assistant", "user")]
+        self._markup.update(_MARKUP.findall(self._rendered(talk, asking=True)))
         self._closing = self._find_closing()
         ends = {*stops, *self._closing, tokenizer.eos_token_id}
         self.stops = frozenset(token for token in ends if token is not None)
@@ -105,8 +111,8 @@ class Chat:
     def _inert(self, text: str) -> str:
         # lone surrogates are no text to a tokenizer
         clean = text.encode("utf-8", "replace").decode()
-        for token in self._special:
-            clean = clean.replace(token, f"{token[0]} {token[1:]}")
+        for mark in self._markup:
+            clean = clean.replace(mark, f"{mark[0]} {mark[1:]}")
         return clean
 
     def _find_closing(self) -> list[int]:

@@ -100,12 +100,14 @@ class _Run:
     ) -> tuple[Completions, Answer]:
         wanted, most = service.distinct(self.sampling), self.provider.most
         whole, answer = Completions(()), service.Answer([])
+        spare = 0.0  # dollars promised for requests that were refused, and cost nothing
         while (missing := wanted - len(whole.texts)) and not answer.refused:
             key = self._key(prompt, len(whole.texts))
             part = self.parts.completions(key)
             if part is None:
                 count = min(most, self.provider.most, missing)
-                answer, part = self._asked(prompt, count, len(whole.texts), stop)
+                answer, part = self._asked(prompt, count, len(whole.texts), spare, stop)
+                spare = spare + part.promised if answer.refused else 0.0
                 if not answer.refused:
                     self.provider.most = min(self.provider.most, most)
                     self._keep(key, part, wanted)
@@ -117,21 +119,30 @@ class _Run:
         return replace(whole, texts=service.all_of(texts, self.sampling)), answer
 
     def _asked(
-        self, prompt: Conversation, count: int, start: int, stop: threading.Event
+        self,
+        prompt: Conversation,
+        count: int,
+        start: int,
+        spare: float,
+        stop: threading.Event,
     ) -> tuple[Answer, Completions]:
-        """Return what one request brings, for the completions from `start` on."""
+        """Return what one request brings, for the completions from `start` on.
+
+        Args:
+            spare: dollars promised already that nothing else will take.
+        """
         began, seed = time.monotonic(), service.seed_of(self.sampling, start)
         longest, complete = self.sampling.max_tokens, self.provider.complete
-        estimate = self.rates.of(tokens_of(prompt), count * longest)
+        promise = max(0.0, self.rates.of(tokens_of(prompt), count * longest) - spare)
         answer = self.provider.asked(
             partial(complete, self.model, prompt, self.sampling, count, seed),
-            partial(self.allow, estimate),
+            partial(self.allow, promise),
             stop,
         )
         read = service.counted(answer.read, tokens_of(prompt))
         written = service.counted(answer.written, len(answer.texts) * longest)
         dollars, seconds = self.rates.of(read, written), time.monotonic() - began
-        return answer, Completions(tuple(answer.texts), read, written, dollars, estimate, seconds)
+        return answer, Completions(tuple(answer.texts), read, written, dollars, promise, seconds)
 
     def _key(self, prompt: Conversation, start: int) -> str:
         return key_of(f"{self.model or ''} from {start}", prompt, self.sampling)

@@ -120,7 +120,7 @@ class Hosted(Provider):
         written = len(prompts) * distinct(sampling) * sampling.max_tokens
         dollars = self.rates(self.config.state == "fine-tuned").of(read, written) if prompts else 0
         seconds = len(prompts) * requests * _A_CALL / self.config.concurrency
-        return Work(len(prompts), read + written, dollars, seconds)
+        return Work(len(prompts) * requests, read + written, dollars, seconds)
 
     def status(self, course: Course) -> Status:
         """Return how a fine-tuning stands at the service."""
