@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from benchkit.configure import configure, foundations
 from benchkit.contracts.component import Component
@@ -44,9 +44,7 @@ def reason_against(
     recommender = configure(
         name, settings.overrides.get(name, {}), family=prepared.family, preset=settings.preset
     )
-    below = list(
-        foundations(recommender, settings.overrides, family=prepared.family, preset=settings.preset)
-    )
+    below = _below(recommender, prepared, settings)
     if not any(prepared.catalog.texts) and any(map(_reads_texts, (recommender, *below))):
         return _NO_TEXTS
     given = {*settings.overrides, *map(str, settings.overrides.get(name, {}).values())}
@@ -68,6 +66,13 @@ def reason_against(
         if reason is not None and not _stored(each, prepared, settings):
             return f"its {each.kind} {each.name}: {reason}"
     return None
+
+
+def _below(component: Component, prepared: PreparedDataset, settings: Settings) -> list[Component]:
+    found = foundations(
+        component, settings.overrides, family=prepared.family, preset=settings.preset
+    )
+    return [each.component for each in found]
 
 
 def _reads_texts(component: Component) -> bool:
@@ -96,10 +101,40 @@ def _stored(component: Component, prepared: PreparedDataset, settings: Settings)
     return not lacking
 
 
+def unused(
+    values: Mapping[str, object],
+    names: Iterable[str],
+    prepared: PreparedDataset,
+    settings: Settings,
+) -> list[str]:
+    """Return those of the user's values, by component, that no recommender of a run would see.
+
+    Args:
+        values: what the user set, by component.
+        names: the recommenders of the run.
+        prepared: the dataset.
+        settings: of the run.
+    """
+    seen, searched = set[str](), set[str]()
+    for name in names:
+        given = settings.overrides.get(name, {})
+        top = configure(name, given, family=prepared.family, preset=settings.preset)
+        for each in (top, *_below(top, prepared, settings)):
+            seen.add(each.name)
+            searched |= {
+                field.param.names
+                for field in each.config.fields()
+                if field.param.names and field.param.search
+            }
+    for kind in searched:  # a search may choose any of them
+        seen |= set(registry().components[kind])
+    return [name for name in values if name not in seen]
+
+
 def with_embedder(
     values: Mapping[str, Mapping[str, str]], embedder: str
 ) -> dict[str, dict[str, str]]:
-    """Return the user's values with `embedder` for every recommender that has that parameter.
+    """Return the user's values with `embedder` wherever a recommender's parameter names one.
 
     What the user set for a single recommender stays.
 
@@ -109,6 +144,8 @@ def with_embedder(
     registry().get("embedder", embedder)
     merged = {name: dict(given) for name, given in values.items()}
     for name, entry in registry().components["recommender"].items():
-        if any(field.name == "embedder" for field in entry.component.Config.fields()):
-            merged[name] = {"embedder": embedder, **merged.get(name, {})}
+        fields = entry.component.Config.fields()
+        named = {field.name: embedder for field in fields if field.param.names == "embedder"}
+        if named:
+            merged[name] = {**named, **merged.get(name, {})}
     return merged

@@ -183,10 +183,11 @@ class Bench:
             self._fitted[key] = recommender
         return self._fitted[key]
 
-    def _embedding(self, name: str) -> tuple[Settings, Path, Spending, Progress]:
+    def _embedding(self, name: str) -> tuple[Settings, Path, Spending, Progress, Bool | None]:
         """Return what embedding takes beside texts and a name."""
         told = Pace(self.report, f"texts embedded by {name}")
-        return self.values, self.workspace, self.spending, told
+        learnt = self._trained() if self.only_trained else None
+        return self.values, self.workspace, self.spending, told, learnt
 
     def _demand_vectors(self, name: str, reducer: str | None) -> None:
         self._demand("embedder", name)
@@ -204,5 +205,9 @@ class Bench:
     def _learnt(self, fit_on: Literal["catalog", "train"]) -> Bool:
         """Return which items a reducer learns from, ``bool[items]``."""
         if fit_on == "train" or self.only_trained:
-            return np.bincount(self.train.items, minlength=len(self.catalog)) > 0
+            return self._trained()
         return np.ones(len(self.catalog), dtype=bool)
+
+    def _trained(self) -> Bool:
+        """Return which items have been trained on, ``bool[items]``."""
+        return np.bincount(self.train.items, minlength=len(self.catalog)) > 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 
 from benchkit.contracts.component import Component
+from benchkit.contracts.config import Value
 from benchkit.contracts.recommender import Recommender
 from benchkit.registry import registry
 
@@ -48,6 +50,34 @@ def best_values(plugin: type[Component], family: str, preset: str) -> Mapping[st
     return given[preset]
 
 
+@dataclass(frozen=True)
+class Foundation:
+    """A component that another stands on.
+
+    Attributes:
+        component: it, configured.
+        set_above: its parameters that those set that ask for it.
+    """
+
+    component: Component
+    set_above: Collection[str]
+
+    def identity(self) -> dict[str, Value]:
+        """Return what of its own configuration shapes results, by parameter."""
+        values = self.component.identity()
+        return {name: value for name, value in values.items() if name not in self.set_above}
+
+    def asks_for(self) -> list[tuple[str, str]]:
+        """Return the components that its own configuration asks for, as (kind, name)."""
+        config = self.component.config
+        named = [
+            (field.param.names, str(getattr(config, field.name)))
+            for field in config.fields()
+            if field.name in self.set_above
+        ]
+        return [asked for asked in self.component.asks_for() if asked not in named]
+
+
 def foundations(
     component: Component,
     values: Mapping[str, Mapping[str, object]],
@@ -55,7 +85,7 @@ def foundations(
     family: str,
     preset: str = "paper",
     exclude_prompt: bool = False,
-) -> Iterator[Component]:
+) -> Iterator[Foundation]:
     """Yield everything that a component stands on, configured, the nearest first, each once.
 
     Args:
@@ -70,6 +100,7 @@ def foundations(
         ConfigError: a value does not fit.
     """
     waiting, seen = component.asks_for(), set()
+    sets = dict(component.sets())
     while waiting:
         kind, name = waiting.pop(0)
         if (kind, name) in seen:
@@ -77,11 +108,13 @@ def foundations(
         seen.add((kind, name))
         given = values.get(name, {})
         if kind == "recommender":
-            found: Component = configure(
+            made: Component = configure(
                 name, given, family=family, preset=preset, exclude_prompt=exclude_prompt
             )
         else:
             plugin = registry().get(kind, name).component
-            found = plugin(plugin.Config.create(given, name))
+            made = plugin(plugin.Config.create(given, name))
+        found = Foundation(made, sets.get(name, ()))
         yield found
         waiting += found.asks_for()
+        sets = {**made.sets(), **sets}

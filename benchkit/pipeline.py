@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from benchkit.bench import Bench
-from benchkit.configure import foundations
-from benchkit.contracts.component import Component
+from benchkit.configure import Foundation, foundations
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.metric import Metric
 from benchkit.contracts.prompted import PromptedRecommender, Work
 from benchkit.contracts.recommender import Recommendations, Recommender
 from benchkit.environment import environment, peak_memory
 from benchkit.errors import StorageError
+from benchkit.protocol import Protocol
 from benchkit.registry import registry
 from benchkit.settings import Frozen, Progress, Settings
 from benchkit.stages import record as records
@@ -119,6 +119,8 @@ def plan(prepared: PreparedDataset, name: str, settings: Settings) -> Task:
     """
     if (own := registry().recommender(name).protocol) is not None:
         settings = replace(settings, protocol=replace(settings.protocol, name=own))
+    if _asks_all(settings.protocol, prepared):
+        settings = replace(settings, protocol=replace(settings.protocol, max_prompts=None))
     protocol = settings.protocol
     frozen = settings.frozen.get(name, Frozen({}, {}))
     values = {**frozen.values, **settings.overrides.get(name, {})}
@@ -146,10 +148,16 @@ def plan(prepared: PreparedDataset, name: str, settings: Settings) -> Task:
     return Task(identity, settings, recommender.config.as_dict())
 
 
+def _asks_all(protocol: Protocol, prepared: PreparedDataset) -> bool:
+    """Return whether all prompts are fewer than `max_prompts` permits: that is no subset."""
+    most = protocol.max_prompts
+    return most is not None and most >= split_sessions(prepared, protocol).card.prompts
+
+
 def _builds_on(
     recommender: Recommender, prepared: PreparedDataset, settings: Settings
 ) -> dict[str, Any]:
-    components = foundations(
+    below = foundations(
         recommender,
         settings.overrides,
         family=prepared.family,
@@ -157,12 +165,13 @@ def _builds_on(
         exclude_prompt=settings.protocol.strict,
     )
     files = {f"file:{name}": digest for name, digest in recommender.reads().items()}
-    return {f"{each.kind}:{each.name}": _about(each) for each in components} | files
+    return {f"{each.component.kind}:{each.component.name}": _about(each) for each in below} | files
 
 
-def _about(component: Component) -> dict[str, Any]:
+def _about(foundation: Foundation) -> dict[str, Any]:
+    component = foundation.component
     origin = registry().get(component.kind, component.name).origin()
-    return {**origin, "config": component.identity()}
+    return {**origin, "config": foundation.identity()}
 
 
 def execute(task: Task, progress: Progress, report: Progress) -> Record:

@@ -23,13 +23,18 @@ Run = Callable[[Sequence[Task]], Generator[Event, None, None]]
 class Outcome:
     """How a run ended: finished tasks, failed ones, and whether somebody interrupted it.
 
-    `warnings` are about damaged records that the leaderboard had to leave out.
+    `warnings` are about damaged files that the leaderboard had to leave out.
     """
 
     done: list[Event] = field(default_factory=list)
     failed: list[Event] = field(default_factory=list)
-    warnings: Sequence[str] = ()
+    warnings: list[str] = field(default_factory=list)
     interrupted: bool = False
+
+    def write(self, out: Path, dataset: str) -> None:
+        """Write the leaderboard, and keep what is to be said of it."""
+        said = write_leaderboard(out, dataset)
+        self.warnings += [line for line in said if line not in self.warnings]
 
 
 def run_all(dataset: str, tasks: Sequence[Task], run: Run) -> Outcome:
@@ -60,7 +65,7 @@ def run_all(dataset: str, tasks: Sequence[Task], run: Run) -> Outcome:
         for event in outcome.done:
             watcher.kept(event)
         if outcome.done:
-            outcome.warnings = write_leaderboard(out, dataset)
+            outcome.write(out, dataset)
         try:
             with closing(run(todo)) as events:
                 for event in events:
@@ -68,7 +73,7 @@ def run_all(dataset: str, tasks: Sequence[Task], run: Run) -> Outcome:
                     watcher.tell(event)
         except KeyboardInterrupt:
             outcome.interrupted = True
-            outcome.warnings = write_leaderboard(out, dataset)
+            outcome.write(out, dataset)
     return outcome
 
 
@@ -91,7 +96,7 @@ def _note(event: Event, outcome: Outcome, out: Path, dataset: str) -> None:
         )
     else:
         return
-    outcome.warnings = write_leaderboard(out, dataset)
+    outcome.write(out, dataset)
 
 
 def _check_writable(out: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchkit.availability import reason_against
+from benchkit.availability import reason_against, unused, with_embedder
 from benchkit.protocol import Protocol
 from benchkit.settings import Settings
 from tests.making import prepared
@@ -47,6 +47,48 @@ def test_what_reads_texts_needs_some(tmp_path: Path, name: str, named: bool) -> 
     given = settings(tmp_path)
     assert "the items have no texts" in str(reason_against(name, WORDLESS, given, named=named))
     assert "no texts" not in str(reason_against(name, DATA, given, named=named))
+
+
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("llm-seq-sim-popularity", {"embedder": "random"}),
+        ("embedding-ensemble", {"first": "random", "second": "random"}),
+    ],
+)
+def test_what_it_gives_others_itself_decides_what_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, own: dict[str, str]
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    unusable = {"llm-seq-sim": {"embedder": "openai"}}
+    given = replace(settings(tmp_path), overrides={**unusable, name: own})
+    assert reason_against(name, DATA, given, named=True) is None
+    assert "key" in str(reason_against("llm-seq-sim", DATA, given, named=True))
+
+
+def test_an_embedder_for_all_reaches_every_parameter_that_names_one() -> None:
+    values = with_embedder({"embedding-ensemble": {"second": "minilm"}}, "random")
+    assert values["embedding-ensemble"] == {"first": "random", "second": "minilm"}
+    assert values["llm-seq-sim-popularity"] == {"embedder": "random"}
+    assert "sknn" not in values
+
+
+@pytest.mark.parametrize(
+    ("given", "names", "idle"),
+    [
+        ("sknn", ["v-sknn"], True),
+        ("sknn", ["v-sknn", "sknn"], False),
+        ("llm-seq-sim", ["llm-seq-sim-popularity"], False),
+        ("random-projection", ["llm-seq-sim"], False),  # a search may choose it
+        ("lsa", ["llm-seq-sim"], True),
+        ("sknn-emb", ["llm-seq-sim-sequential"], False),
+    ],
+)
+def test_what_was_set_for_nobody_is_found(
+    tmp_path: Path, given: str, names: list[str], idle: bool
+) -> None:
+    found = unused({given: {}}, names, DATA, settings(tmp_path))
+    assert found == ([given] if idle else [])
 
 
 def test_what_prompting_takes_is_told_without_a_key(

@@ -38,6 +38,30 @@ def test_a_catalogs_text_gets_its_items_vector(
     np.testing.assert_allclose(alone[0], found[0], rtol=2e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("reducer", [None, "pca"])
+def test_under_the_strict_protocol_nothing_is_learnt_from_untrained_texts(
+    tmp_path: Path, reducer: str | None
+) -> None:
+    def vectors(untrained: str, **how: Any) -> Any:
+        made = replace(catalog(4), texts=["red rose cream", untrained, "blue car", "red car"])
+        train = Sessions.from_lists([[0, 2, 3]])
+        counts = np.bincount(train.items, minlength=4)
+        given = Bench(made, train, counts, workspace=tmp_path, **how)
+        about: Any = ("lsa", reducer, None if reducer is None else 2)
+        items = given.embeddings(*about)
+        np.testing.assert_allclose(given.embed_texts(["red car"], *about)[0], items[3], atol=1e-5)
+        return items
+
+    one, other = (vectors(text, only_trained=True) for text in ("rose racing", "blue blue red"))
+    np.testing.assert_allclose(one[[0, 2, 3]], other[[0, 2, 3]], atol=1e-6)
+    assert one[1].any(), "an untrained item has a vector all the same"
+    assert not np.allclose(one[1], other[1], atol=1e-3)
+    one, other = (vectors(text) for text in ("rose racing", "blue blue red"))
+    assert not np.allclose(one[0], other[0], atol=1e-3), (
+        "elsewhere the whole catalog is learnt from"
+    )
+
+
 def test_texts_of_no_content_need_no_embedder(tmp_path: Path) -> None:
     assert real_bench(tmp_path).embed_texts(["", ""], "random", "pca", 2).shape[0] == 2
 

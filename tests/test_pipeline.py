@@ -28,9 +28,39 @@ from tests.making import prepared
         ),
         (
             "llm-seq-sim-popularity",
-            {"llm-seq-sim": {"embedder": "lsa"}, "lsa": {"dims": "8"}},
-            {"llm-seq-sim.embedder": "lsa", "lsa.dims": 8},
+            {"llm-seq-sim": {"embedder": "lsa", "dim": "4"}, "lsa": {"dims": "8"}},
+            {"llm-seq-sim.dim": 4},  # it gives LLMSeqSim the embedder itself
         ),
+        (
+            "llm-seq-sim-popularity",
+            {"llm-seq-sim-popularity": {"embedder": "lsa"}, "lsa": {"dims": "8"}},
+            {"embedder": "lsa", "lsa.dims": 8},
+        ),
+        (
+            "embedding-ensemble",
+            {
+                "llm-seq-sim": {"exclude_seen": "none", "reducer": "lda"},
+                "minilm": {"device": "cpu"},
+            },
+            {"llm-seq-sim.reducer": "lda"},
+        ),
+        (
+            "embedding-ensemble",
+            {
+                "embedding-ensemble": {"first_reduced": "false", "second_reduced": "false"},
+                "llm-seq-sim": {"reducer": "lda"},
+            },
+            {"first_reduced": False, "second_reduced": False},
+        ),
+        (
+            "llm-seq-sim-sequential",
+            {
+                "llm-seq-sim-sequential": {"sequential": "llm-seq-sim", "exclude_seen": "none"},
+                "llm-seq-sim": {"embedder": "lsa", "exclude_seen": "read"},
+            },
+            {"sequential": "llm-seq-sim", "exclude_seen": "none", "llm-seq-sim.embedder": "lsa"},
+        ),
+        ("llm-seq-prompt-rank", {"llm-seq-sim": {"embedder": "lsa", "reducer": "lda"}}, {}),
         ("llm-seq-sim", {"minilm": {"device": "cpu"}}, {}),  # the same vectors
     ],
 )

@@ -9,6 +9,7 @@ import click
 from benchkit.cli.options import out_option, whole_numbers
 from benchkit.cli.results import collected, of_each, only, results_of
 from benchkit.errors import BenchkitError
+from benchkit.stages.render.text import visible
 
 
 @click.command()
@@ -35,6 +36,7 @@ def evaluate(
 
     found = of_each(results_of(out, dataset), lambda name: only(collected(out, name), names))
     failed = any(each.warnings for each in found)
+    said = {warning for each in found for warning in each.warnings}
     changed = set()
     kept = (record for each in found for record in each.records)
     for record, problem in evaluate_kept(out, kept, cutoffs):
@@ -47,5 +49,7 @@ def evaluate(
     if not changed:
         raise BenchkitError(f"no record was measured anew in {out}; `benchkit run` makes records")
     for name in sorted(changed):
-        write_leaderboard(out, name)
+        for warning in write_leaderboard(out, name):
+            if warning not in said:
+                click.echo(f"Warning: {visible(warning)}", err=True)
     return 1 if failed else 0

@@ -43,14 +43,14 @@ def recommenders_option(help: str) -> Callable[..., Any]:
     return click.option("-r", "--recommender", "names", multiple=True, metavar="NAME", help=help)
 
 
+_USUAL_CUTOFFS = (10, 20)  # always there, so that all rows can stand in one table
+_cutoffs = whole_numbers("5,50", at_least=1)
 cutoffs_option = click.option(
     "--k",
     "cutoffs",
-    default="10,20",
-    show_default=True,
     metavar="K[,K...]",
-    callback=whole_numbers("10,20", at_least=1),
-    help="Cutoffs of the metrics.",
+    callback=lambda *given: tuple(sorted({*_USUAL_CUTOFFS, *_cutoffs(*given)})),
+    help="Cutoffs of the metrics, besides 10 and 20.",
 )
 protocol_option = click.option(
     "--protocol",
@@ -92,13 +92,14 @@ def read_assignments(texts: tuple[str, ...]) -> dict[str, dict[str, str]]:
 
 
 def names_of(dataset: str) -> list[str]:
-    """Return what --set may call a dataset: its name, and of a TOML file also the file's.
+    """Return what --set may call a dataset: its name, its sample's, and of a TOML file the file's.
 
     Raises:
         DataError: the file is missing, is no TOML, or has no name.
     """
     if not dataset.endswith(".toml"):
-        return [dataset]
+        original = dataset.removesuffix("-sample")
+        return [original, f"{original}-sample"]
     from benchkit.session_log import read_name
 
     path = Path(dataset)

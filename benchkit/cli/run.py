@@ -152,7 +152,7 @@ def run(
     benchkit run -r v-sknn -r sknn --dataset beauty --ties 0,1,2 --set sknn.k=200
     benchkit run -r v-sknn --dataset beauty --trials 200 --timeout 2h --jobs 4
     """
-    from benchkit.availability import with_embedder
+    from benchkit.availability import unused, with_embedder
     from benchkit.protocol import Protocol, parse_ties
     from benchkit.registry import registry
     from benchkit.settings import Settings, usual_preset
@@ -171,6 +171,7 @@ def run(
     dataset_values = take_values(values, dataset)
     for name in values:
         _check_values(name, values[name])
+    given = values
     if embedder is not None:
         values = with_embedder(values, embedder)
     for problem in registry().problems:
@@ -195,6 +196,8 @@ def run(
         for seed in seeds
     ]
     chosen, left_out = _choose(names + more, prepared, settings[0], dry=dry_run)
+    if idle := unused(given, (*chosen, *left_out), prepared, settings[0]):
+        raise BenchkitError(f"--set {idle[0]}: {idle[0]} takes no part in this run")
     searches = plan_searches(prepared, chosen, settings[0], tuning)
     if dry_run:
         _dry_run(prepared, chosen, left_out, settings, searches)

@@ -158,7 +158,8 @@ def uses_gpu(task: Task) -> bool:
     how: dict[str, Any] = {"family": identity.dataset["family"], "preset": settings.preset}
     recommender = configure(task.recommender, task.config, **how)
     below = foundations(recommender, settings.overrides, **how)
-    return any(each.uses_gpu() for each in (recommender, *below) if each.kind == "recommender")
+    every = (recommender, *(each.component for each in below))
+    return any(each.uses_gpu() for each in every if each.kind == "recommender")
 
 
 def _conduct(search: Search, data: Data) -> Conduct:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 from benchkit.contracts import config as configuration
@@ -47,6 +47,14 @@ class Component(ABC):
             if field.param.names and (value := getattr(self.config, field.name)) is not None
         ]
         return [*self.builds_on, *named]
+
+    def sets(self) -> Mapping[str, Collection[str]]:
+        """Return the parameters of others that it sets itself where it asks for them, by name.
+
+        What the user set for them elsewhere does not reach those, and tells no results apart:
+        ``{"sknn": ("exclude_seen",)}``.
+        """
+        return {}
 
     def identity(self) -> dict[str, Value]:
         """Return what of the configuration shapes results, by parameter.

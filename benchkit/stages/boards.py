@@ -40,8 +40,9 @@ def ask_again(out: Path, kept: Sequence[Record], asked: Collection[str], now: st
 def write_leaderboard(out: Path, dataset: str) -> list[str]:
     """Rebuild ``<dataset>.json`` and ``<dataset>.md`` under `out` from all records there.
 
-    Rows of the file whose records are elsewhere stay. The lock makes whoever writes last see every
-    record written before. Nothing is written while there is neither a record nor a failure.
+    Rows of the file whose records are elsewhere stay; a file that cannot be read is kept beside the
+    new one, for nothing else holds them. The lock makes whoever writes last see every record
+    written before. Nothing is written while there is neither a record nor a failure.
 
     Returns:
         One sentence for each record or failure that could not be read.
@@ -55,6 +56,8 @@ def write_leaderboard(out: Path, dataset: str) -> list[str]:
             found = collect(out, dataset)
             ranked = sorted_tables(tables(found.records, found.failures, found.elsewhere))
             if ranked:
+                if found.damaged:
+                    found.warnings[0] += _put_aside(out / f"{dataset}.json")
                 first, *others = (table.as_dict() for table in ranked)
                 content = {**first, "other_tables": others}
                 write_atomically(out / f"{dataset}.json", json.dumps(content, indent=1) + "\n")
@@ -62,3 +65,13 @@ def write_leaderboard(out: Path, dataset: str) -> list[str]:
     except OSError as error:
         raise storage_error(out / f"{dataset}.json", error) from error
     return found.warnings
+
+
+def _put_aside(path: Path) -> str:
+    """Rename a file and return how to say so."""
+    number, aside = 1, path.with_name(f"{path.name}.damaged")
+    while aside.exists():
+        number += 1
+        aside = path.with_name(f"{path.name}.damaged-{number}")
+    path.rename(aside)
+    return f"; what it held is in {aside}"

@@ -23,12 +23,14 @@ class Collected:
         records: finished runs.
         failures: runs that ended without a record and have none since.
         elsewhere: tables that came with the leaderboard's file.
+        damaged: whether that file could not be read.
         warnings: one sentence for each file that could not be read.
     """
 
     records: list[Record] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     elsewhere: list[Table] = field(default_factory=list)
+    damaged: bool = False
     warnings: list[str] = field(default_factory=list)
 
 
@@ -45,6 +47,7 @@ def collect(out: Path, dataset: str) -> Collected:
     try:
         found.elsewhere = elsewhere.read_tables(out / f"{dataset}.json", dataset)
     except StorageError as error:
+        found.damaged = True
         found.warnings.append(str(error))
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if _hidden(path):  # not yet finished, or on its way out

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from benchkit.contracts.catalog import Catalog
 from benchkit.contracts.embedder import Embedder, Estimate
 from benchkit.contracts.recommender import Float32
+from benchkit.contracts.sessions import Bool
 from benchkit.errors import ConfigError, PluginError, UnavailableError
 from benchkit.registry import registry
 from benchkit.stages.embedding_check import check_rows, check_vectors
@@ -55,9 +57,15 @@ def default_embedder() -> str:
     return ranked[0][1]
 
 
-def to_embed(catalog: Catalog) -> list[str]:
-    """Return the distinct non-empty texts of a catalog, in order of appearance."""
-    return list(dict.fromkeys(text for text in catalog.texts if text))
+def to_embed(catalog: Catalog, learnt: Bool | None = None) -> list[str]:
+    """Return the distinct non-empty texts of a catalog, in order of appearance.
+
+    Args:
+        catalog: the items.
+        learnt: which of them count, ``bool[items]``; None for all.
+    """
+    texts = catalog.texts if learnt is None else compress(catalog.texts, learnt)
+    return list(dict.fromkeys(text for text in texts if text))
 
 
 def missing(
@@ -117,6 +125,7 @@ def embed_catalog(
     workspace: Path,
     spending: Spending,
     progress: Progress | None = None,
+    learnt: Bool | None = None,
 ) -> Float32:
     """Return a vector for each item, ``float32[items, dim]``; zero for an item without text.
 
@@ -127,6 +136,8 @@ def embed_catalog(
         workspace: folder that holds the store.
         spending: counts and caps what paid calls take.
         progress: told how many texts are embedded.
+        learnt: which items an embedder that learns from all texts together learns from,
+            ``bool[items]``; None for all.
 
     Raises:
         UnavailableError: texts are missing from the store and the embedder cannot run here.
@@ -136,7 +147,11 @@ def embed_catalog(
     texts = to_embed(catalog)
     if not texts:
         raise UnavailableError("no item of this dataset has a text to embed")
-    vectors = _Embedding(settings, workspace, spending, progress).of(texts, (name,))
+    embedding = _Embedding(settings, workspace, spending, progress)
+    if learnt is not None and embedder(name, settings.get(name, {})).of_corpus:
+        texts, vectors = embedding.learnt_from(to_embed(catalog, learnt), texts, (name,))
+    else:
+        vectors = embedding.of(texts, (name,))
     place = {text: row for row, text in enumerate(texts)}
     items = np.zeros((len(catalog), vectors.shape[1]), dtype=np.float32)
     titled = [code for code, text in enumerate(catalog.texts) if text]
@@ -152,6 +167,7 @@ def embed_texts(
     workspace: Path,
     spending: Spending,
     progress: Progress | None = None,
+    learnt: Bool | None = None,
 ) -> Float32:
     """Return a vector for each of any texts, ``float32[texts, dim]``, comparable with the items'.
 
@@ -166,6 +182,7 @@ def embed_texts(
         workspace: likewise.
         spending: likewise.
         progress: likewise.
+        learnt: likewise.
 
     Raises:
         UnavailableError: as in `embed_catalog`; or the embedder embeds nothing but catalogs.
@@ -175,7 +192,7 @@ def embed_texts(
     places = {text: row for row, text in enumerate(dict.fromkeys(filter(None, texts)))}
     if not places:
         return np.zeros((len(texts), 0), dtype=np.float32)
-    embedding = _Embedding(settings, workspace, spending, progress, to_embed(catalog))
+    embedding = _Embedding(settings, workspace, spending, progress, to_embed(catalog, learnt))
     vectors = embedding.of(list(places), (name,))
     rows = np.array([places.get(text, -1) for text in texts], dtype=np.int64)
     return np.where(rows[:, None] >= 0, vectors[rows], np.float32(0))
@@ -219,6 +236,23 @@ class _Embedding:
                 known = store.known(texts)
                 self._fill(asked, store, [t for t, k in zip(texts, known, strict=True) if not k])
         return store.get(texts)[0]
+
+    def learnt_from(
+        self, corpus: Sequence[str], texts: Sequence[str], asking: tuple[str, ...]
+    ) -> tuple[list[str], Float32]:
+        """Return some texts in an order of its own, and their vectors, learnt from a part of them.
+
+        Raises:
+            UnavailableError: that part is empty, or the embedder embeds nothing else.
+        """
+        if not corpus:
+            raise UnavailableError(f"{asking[-1]} has nothing to learn from: no trained text")
+        vectors, known = self.of(corpus, asking), set(corpus)
+        others = [text for text in texts if text not in known]
+        if others:
+            further = replace(self, corpus=corpus).of(others, asking)
+            vectors = np.concatenate((vectors, further))
+        return [*corpus, *others], vectors
 
     def _fill(self, asked: Embedder, store: EmbeddingStore, lacking: Sequence[str]) -> None:
         if not lacking:

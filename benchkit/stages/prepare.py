@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchkit.contracts.dataset import Dataset, PreparedDataset
-from benchkit.errors import ConfigError, DataError
+from benchkit.errors import ConfigError, DataError, PluginError
 from benchkit.files import folder_atomically
 from benchkit.protocol import Protocol
 from benchkit.registry import GROUP, Registered, registry
@@ -31,10 +31,11 @@ def open_dataset(
     """Return prepared data, from the cache if the same were prepared before.
 
     Args:
-        name: a registered dataset, or the path of a ``.toml`` file (`benchkit.session_log`).
+        name: a registered dataset, ``<name>-sample`` for its generated sample, or the path of a
+            ``.toml`` file (`benchkit.session_log`).
         workspace: folder that holds ``datasets/``.
         raw: folder of the raw files; None means those in the workspace, and where there are none
-            a generated sample, which is called ``<name>-sample``.
+            the generated sample.
         values: the user's values of the dataset's parameters.
 
     Raises:
@@ -44,10 +45,18 @@ def open_dataset(
     """
     if name.endswith(".toml"):
         return _open_own(Path(name), workspace, raw, values)
-    entry = registry().get("dataset", name)
+    original = name.removesuffix("-sample")
+    sampled = original in (known := registry().components["dataset"]) and name not in known
+    if sampled and raw is not None:
+        raise ConfigError(f"{name} is generated; --raw is for {original}")
+    name = original if sampled else name
+    try:
+        entry = registry().get("dataset", name)
+    except PluginError as error:
+        raise PluginError(f"{error}; data of your own are named by their TOML file") from error
     dataset = registry().dataset(name)(registry().dataset(name).Config.create(values, name))
     home = workspace / "datasets" / name
-    folder = raw_folder(dataset, home, raw)
+    folder = None if sampled else raw_folder(dataset, home, raw)
     synthetic = folder is None
     if folder is None:
         folder = sample_folder(dataset, home, entry)

@@ -280,7 +280,9 @@ def read_lists(folder: Path) -> tuple[Recommendations, Int32, Int32]:
         items, scores = frame["items"].to_numpy(), frame["scores"].to_numpy()
         sessions, truth = frame["session"].to_numpy(), frame["truth"].to_numpy()
     except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-        raise StorageError(f"cannot read the lists {path} ({error}); run again") from error
+        raise StorageError(
+            f"cannot read the lists {path} ({error}); remove the folder {folder} and run again"
+        ) from error
     return Recommendations(items, scores), sessions, truth
 
 

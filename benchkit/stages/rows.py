@@ -137,12 +137,20 @@ def code_of(run: Record | Failure) -> str:
     """Return a digest of what decides a result besides data, protocol and seed.
 
     That is version, source and values, of the recommender and of all that it builds on. The values
-    that a search has found do not count: two searches of one recommender are two runs of one row.
+    that a search has found do not count, nor what they name: two searches of one recommender are
+    two runs of one row.
     """
     about = run.identity
-    config = {} if run.preset == TUNED else about.config
+    config, below = about.config, about.builds_on
+    if run.preset == TUNED:
+        searched = run.search.get("space", ()) if isinstance(run, Record) else ()
+        named = {config.get(name) for name in searched}
+        below = {
+            part: known for part, known in below.items() if part.partition(":")[2] not in named
+        }
+        config = {}
     own = about.recommender["version"], about.recommender["source"], config
-    text = json.dumps([*own, about.builds_on], sort_keys=True)
+    text = json.dumps([*own, below], sort_keys=True)
     return sha256(text.encode()).hexdigest()[:16]
 
 
@@ -270,8 +278,8 @@ def _metrics(runs: Sequence[Run]) -> tuple[dict[str, list[float]], dict[str, str
             reasons = (run.failed_metrics[name] for run in runs if name in run.failed_metrics)
             failed[name] = next(
                 reasons,
-                f"measured in {len(found)} of {len(runs)} runs; "
-                "`benchkit evaluate` measures the others",
+                f"measured in {len(found)} of {len(runs)} runs; `benchkit evaluate` or, where "
+                "lists are too short, `benchkit run`, with the same --k for all, adds the others",
             )
     return values, failed
 

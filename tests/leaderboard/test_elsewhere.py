@@ -189,8 +189,18 @@ def test_a_damaged_file_is_one_sentence_and_stops_nothing(
     assert "cannot use the rows of other machines in" in warning
     assert "restore the file" in warning
     keep(out, [record("mine")])
-    assert write_leaderboard(out, "beauty") == [warning]
+    aside = [out / "beauty.json.damaged", out / "beauty.json.damaged-2"]
+    assert write_leaderboard(out, "beauty") == [f"{warning}; what it held is in {aside[0]}"]
     assert tables(out) == [{"mine": 0.5}]
+    assert aside[0].read_text() == damage(whole)
+    assert write_leaderboard(out, "beauty") == []
+    (out / "beauty.json").write_text("{")
+    write_leaderboard(out, "beauty")
+    assert aside[1].read_text() == "{"
+    aside[0].write_text(whole)
+    aside[0].rename(out / "beauty.json")
+    write_leaderboard(out, "beauty")
+    assert tables(out) == [{"mine": 0.5, "sknn": 0.5}]
 
 
 @pytest.mark.parametrize("dataset", files(SHIPPED))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchkit.stages.record import TUNED
+from benchkit.stages.record import TUNED, Record
 from benchkit.stages.render import available, pick
 from benchkit.stages.render.captions import caption
 from benchkit.stages.rows import average, current, labels, overrides_of
@@ -53,6 +53,25 @@ def test_what_two_searches_found_are_two_runs() -> None:
     assert {ties: row.metrics["ndcg@20"] for ties, row in by_ties.items()} == {
         (0, 1): pytest.approx(0.2)
     }
+
+
+def test_two_searches_that_chose_other_components_are_two_runs_of_one_row() -> None:
+    def found(figure: float, seed: int, reducer: str, embedder: str = "1") -> Record:
+        below = {
+            f"reducer:{reducer}": {"version": "1"},
+            "embedder:minilm": {"version": embedder},
+        }
+        run = record(metrics=figure, seed=seed, preset=TUNED, builds_on=below)
+        config = {"reducer": reducer, "embedder": "minilm"}
+        return replace(
+            run, identity=replace(run.identity, config=config), search={"space": {"reducer": ""}}
+        )
+
+    runs = [found(0.1, 0, "pca"), found(0.3, 1, "lda")]
+    (row,) = tables(runs)[0].rows
+    assert (row.metrics["ndcg@20"], row.seeds) == (pytest.approx(0.2), [0, 1])
+    (row,) = tables([*runs, found(0.9, 2, "pca", embedder="2")])[0].rows
+    assert (row.metrics["ndcg@20"], row.seeds) == (0.9, [2]), "other code"
 
 
 def test_a_single_run_has_no_spread() -> None:

@@ -97,6 +97,16 @@ def test_two_runs_at_once_do_the_work_once(workspace: Workspace, tmp_path: Path)
         (("--all", "--dataset", "steam", "--ties", "x"), "--ties takes seeds"),
         (("--all", "--dataset", "steam", "--k", "0"), "takes whole numbers from 1"),
         (("--all", "--dataset", "steam", "--raw", "nowhere"), "nowhere"),
+        (("--all", "--dataset", "steam-sample", "--raw", "x"), "steam-sample is generated; --raw"),
+        (("--all", "--dataset", "my-shop"), "data of your own are named by their TOML file"),
+        (
+            ("-r", "v-sknn", "--dataset", "steam", "--set", "sknn.k=9"),
+            "--set sknn: sknn takes no part in this run",
+        ),
+        (
+            ("-r", "most-popular", "-r", "sknn", "--dataset", "steam", "--set", "lsa.dims=3"),
+            "--set lsa: lsa takes no part in this run",
+        ),
         (("--all", "--dataset", "no.toml"), "no.toml"),
     ],
 )

@@ -50,6 +50,29 @@ def test_what_a_run_shows_is_its_own_though_it_was_kept_or_measured_anew(
     assert (shown(), shown(*other, "--k", "5,20")) == (whole, cored)
 
 
+def test_other_cutoffs_join_the_usual_ones(workspace: Workspace) -> None:
+    command = ("run", "-r", "most-popular", "--dataset", "steam-sample")
+    workspace.run(*command)
+    (before,) = workspace.records()
+    created = json.loads(before.read_text())["created"]
+    out, _ = workspace.run(*command, "--set", "steam-sample.p_core=5", "--k", "5")
+    assert "Top@5" in out or "@5" in out
+    (after,) = workspace.records()
+    assert json.loads(after.read_text())["created"] == created, "the kept lists say it"
+    workspace.run(*command, "--k", "50")
+    (row,) = workspace.rows()
+    assert {"ndcg@10", "ndcg@20", "ndcg@50"} <= set(row["metrics"])
+
+
+def test_as_many_prompts_as_there_are_is_no_subset(workspace: Workspace) -> None:
+    command = ("run", "-r", "most-popular", "--dataset", "steam")
+    workspace.run(*command)
+    _, err = workspace.run(*command, "--max-prompts", "100000")
+    assert "kept from an earlier run" in err
+    out, _ = workspace.run(*command, "--max-prompts", "50")
+    assert "SUBSET of 50 of" in " ".join(out.split())
+
+
 def test_every_prompt_keeps_its_list_and_values(workspace: Workspace) -> None:
     workspace.run("run", "-r", "v-sknn", "--dataset", "steam")
     (path,) = workspace.records()

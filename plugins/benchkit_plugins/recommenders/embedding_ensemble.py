@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -107,6 +108,12 @@ class EmbeddingEnsemble(Recommender):
             "rank_threshold": 1,
         },
     }
+
+    def sets(self) -> dict[str, Collection[str]]:
+        """Return which parameters of LLMSeqSim are not the user's, in either list."""
+        config = self.config
+        reduced = config.first_reduced or config.second_reduced
+        return {"llm-seq-sim": self._values(config.first, reduced)}
 
     def fit(self, train: Sessions, bench: Bench) -> None:  # noqa: ARG002
         """Get both LLMSeqSims."""

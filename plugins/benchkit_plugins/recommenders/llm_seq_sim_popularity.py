@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -87,6 +88,10 @@ class LLMSeqSimPopularity(Recommender):
         "delivery-hero": {"reduced": True, "mode": "popularity", "popularity_quantile": 0.75},
         "steam": {"reduced": True, "mode": "popularity", "popularity_quantile": 0.5},
     }
+
+    def sets(self) -> dict[str, Collection[str]]:
+        """Return which parameters of LLMSeqSim are not the user's."""
+        return {"llm-seq-sim": self._values()}
 
     def fit(self, train: Sessions, bench: Bench) -> None:  # noqa: ARG002
         """Get LLMSeqSim and the thresholds."""

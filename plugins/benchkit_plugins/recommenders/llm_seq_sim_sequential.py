@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -69,6 +70,10 @@ class LLMSeqSimSequential(Recommender):
         for family in ("beauty", "delivery-hero", "steam")
     }
 
+    def sets(self) -> dict[str, Collection[str]]:
+        """Return which parameters of the two recommenders are not the user's."""
+        return {"llm-seq-sim": self._values(), self.config.sequential: self._seen()}
+
     def fit(self, train: Sessions, bench: Bench) -> None:  # noqa: ARG002
         """Get both recommenders and the threshold.
 
@@ -80,14 +85,8 @@ class LLMSeqSimSequential(Recommender):
             raise ConfigError(f"{self.name}: sequential must be another recommender than itself")
         counts = bench.popularity
         self._popular: Bool = counts >= np.quantile(counts, config.popularity_quantile)
-        seen: dict[str, Value] = (
-            {} if config.exclude_seen == "own" else {"exclude_seen": config.exclude_seen}
-        )
-        reduced: dict[str, Value] = {} if config.reduced else {"reducer": None}
-        self._sequential = bench.recommender(config.sequential, seen)
-        self._similar = bench.recommender(
-            "llm-seq-sim", {"embedder": config.embedder, **reduced, **seen}
-        )
+        self._sequential = bench.recommender(config.sequential, self._seen())
+        self._similar = bench.recommender("llm-seq-sim", self._values())
 
     def recommend(self, prompts: Sessions, k: int) -> Recommendations:
         """Return each prompt's list from the one that its last item calls for."""
@@ -100,6 +99,14 @@ class LLMSeqSimSequential(Recommender):
             found = model.recommend(prompts.take(rows), k)
             lists.items[rows], lists.scores[rows] = found.items, found.scores
         return lists
+
+    def _seen(self) -> dict[str, Value]:
+        seen = self.config.exclude_seen
+        return {} if seen == "own" else {"exclude_seen": seen}
+
+    def _values(self) -> dict[str, Value]:
+        reduced: dict[str, Value] = {} if self.config.reduced else {"reducer": None}
+        return {"embedder": self.config.embedder, **reduced, **self._seen()}
 
 
 @hookimpl

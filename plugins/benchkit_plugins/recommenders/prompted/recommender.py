@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
@@ -51,6 +51,10 @@ class LLMSeqPrompt(PromptedRecommender):
     Config = PromptedConfig
     config: PromptedConfig
     task_type: ClassVar[type[Task]]
+
+    def sets(self) -> Mapping[str, Collection[str]]:
+        """Return what the task sets itself of what it asks for."""
+        return self.task_type.sets
 
     def obstacle(self) -> str | None:
         """Return why the provider cannot be asked; None where answers are kept that may do."""

@@ -38,7 +38,7 @@ class Chat:
         self._breaks: dict[int, bool] = {}  # by token, as far as asked for
         added = tokenizer.added_tokens_decoder.values()
         self._markup = {str(token) for token in added if token.special and str(token).strip()}
-        talk = [Message(role, _MARK) for role in ("system", "user", "assistant", "user")]
+        talk = tuple(Message(role, _MARK) for role in ("system", "user", "assistant", "user"))
         self._markup.update(_MARKUP.findall(self._rendered(talk, asking=True)))
         self._closing = self._find_closing()
         ends = {*stops, *self._closing, tokenizer.eos_token_id}
