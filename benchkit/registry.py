@@ -8,14 +8,11 @@ pluggy's own loader would let one replace the other unnoticed.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import inspect
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 from typing import Any, cast
 
 import pluggy
@@ -29,7 +26,7 @@ from benchkit.contracts.metric import Metric
 from benchkit.contracts.recommender import Recommender
 from benchkit.contracts.reducer import Reducer
 from benchkit.errors import PluginError, one_line, unknown_name
-from benchkit.sources import files_beside
+from benchkit.sources import code_digest
 
 GROUP = "benchkit"
 # Names stand on command lines, in tables and in file names.
@@ -73,18 +70,11 @@ class Registered:
     def source_digest(self) -> str:
         """Return a digest of the component's source: an edited plugin is another plugin.
 
-        Of benchkit's own it is the file of the class: its version tells of the rest. Of a
-        stranger's, it is the whole package too, or what a lone module imports from its folder.
+        Of benchkit's own it is what the class's file imports of the plugins; its version tells of
+        the core. Of a stranger's, it is the whole package, or what a lone module imports from its
+        folder.
         """
-        try:
-            source = Path(inspect.getfile(self.component))
-            digest = hashlib.sha256(source.read_bytes())
-            if not self.built_in:
-                for path in files_beside(self.component):
-                    digest.update(b"\0" + path.read_bytes())
-        except (OSError, TypeError):  # no file: frozen, or defined at a prompt
-            return ""
-        return digest.hexdigest()[:16]
+        return code_digest(self.component, whole=not self.built_in)
 
 
 @dataclass

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from pathlib import Path
 
 import pytest
 
+from benchkit import sources
 from benchkit.errors import PluginError
-from benchkit.registry import Registry, load, registry
+from benchkit.registry import Registered, Registry, load, registry
 from tests.strangers import RECOMMENDER, declare, entry_points_in, install
 
 BODY = RECOMMENDER.format(name="broken")
@@ -171,16 +171,52 @@ def test_an_edited_plugin_has_another_digest(folder: Path) -> None:
     module = install(folder, "one", BODY)
     entry = found(folder).get("recommender", "broken")
     before = entry.source_digest()
-    (folder / f"{module}.py").write_text(BODY + "# edited\n")
+    (folder / f"{module}.py").write_text(BODY + "EDITED = True\n")
     assert before != entry.source_digest()
     assert len(before) == 16
 
 
-def test_a_lone_module_is_digested_as_it_is(folder: Path) -> None:
-    module = install(folder, "one", BODY)
-    source = (folder / f"{module}.py").read_bytes()
-    digest = found(folder).get("recommender", "broken").source_digest()
-    assert digest == hashlib.sha256(source).hexdigest()[:16]
+CODE = '''"""A module."""
+from benchkit import hookimpl, Recommender, Recommendations
+class Stranger(Recommender):
+    """A headline."""
+    name = "broken"
+    def fit(self, train, bench):
+        """Fit."""
+        if len(train):
+            self.one = 1
+            self.two = 2
+    def recommend(self, prompts, k):
+        return Recommendations.empty(len(prompts), k)
+@hookimpl
+def benchkit_recommenders():
+    return [Stranger]
+'''
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "another"),
+    [
+        ("A module.", "Another", False),
+        ('"""Fit."""', "", False),
+        ("A headline.", "Two\nlines.", False),
+        ("self.one = 1", "self.one = 1  # a reason", False),
+        ("class Stranger", "\n\n# a reason\nclass Stranger", False),
+        ("    ", "  ", False),
+        ("self.one = 1", "self.one = 2", True),
+        ("            self.two", "        self.two", True),
+        ("self.two = 2", "self.two = '''2'''", True),
+        ("[Stranger]", "[Stranger", True),
+    ],
+)
+def test_what_a_machine_does_not_read_makes_no_other_plugin(
+    folder: Path, old: str, new: str, another: bool
+) -> None:
+    module = install(folder, "one", CODE)
+    entry = found(folder).get("recommender", "broken")
+    before = entry.source_digest()
+    (folder / f"{module}.py").write_text(CODE.replace(old, new))
+    assert (entry.source_digest() != before) == another
 
 
 def test_an_edited_module_of_a_package_is_another_plugin(folder: Path) -> None:
@@ -194,7 +230,7 @@ def test_an_edited_module_of_a_package_is_another_plugin(folder: Path) -> None:
     declare(folder, "one", {"plugin": package.name})
     entry = found(folder).get("recommender", "broken")
     before = entry.source_digest()
-    (package / "parts" / "core.py").write_text("# edited\n")
+    (package / "parts" / "core.py").write_text("EDITED = True\n")
     assert before != entry.source_digest()
 
 
@@ -204,7 +240,7 @@ def test_an_edited_base_in_a_module_beside_is_another_plugin(folder: Path) -> No
     install(folder, "one", derived)
     entry = found(folder).get("recommender", "broken")
     before = entry.source_digest()
-    (folder / "stranger_base.py").write_text(BODY + "# edited\n")
+    (folder / "stranger_base.py").write_text(BODY + "EDITED = True\n")
     assert before != entry.source_digest()
 
 
@@ -221,7 +257,35 @@ def test_an_edited_helper_in_a_module_beside_is_another_plugin(folder: Path) -> 
     assert before != entry.source_digest()
 
 
-def test_of_benchkits_own_the_file_of_the_class_counts() -> None:
-    entry = registry().get("recommender", "sasrec")
-    source = Path(inspect.getfile(entry.component)).read_bytes()
-    assert entry.source_digest() == hashlib.sha256(source).hexdigest()[:16]
+def test_of_benchkits_own_what_the_class_imports_of_the_plugins_counts(folder: Path) -> None:
+    package = folder / "own_package"
+    package.mkdir()
+    modules = {
+        "__init__": "",
+        "core": "def f():\n    from own_package import deep\n",
+        "deep": "from own_package.core import f\n",
+        "other": "",
+        "plugin": "import own_package.core, json\n" + BODY,
+    }
+    for name, text in modules.items():
+        (package / f"{name}.py").write_text(text)
+    declare(folder, "one", {"plugin": "own_package.plugin"})
+    component = found(folder).get("recommender", "broken").component
+    own = Registered(component, "benchkit", "1")
+    before = own.source_digest()
+    (package / "other.py").write_text("EDITED = True\n")
+    assert own.source_digest() == before
+    (package / "deep.py").write_text("EDITED = True\n")
+    assert own.source_digest() != before
+
+
+def test_of_a_network_its_loop_is_part() -> None:
+    files = {path.name for path in _files_of("sasrec")}
+    assert {"sasrec.py", "training.py", "losses.py", "transformer.py"} <= files
+    assert "gru4rec.py" not in files
+    assert {"local.py", "lora.py", "instruct.py"} <= {path.name for path in _files_of("tallrec")}
+
+
+def _files_of(name: str) -> set[Path]:
+    component = registry().get("recommender", name).component
+    return sources._files(component, Path(inspect.getfile(component)), whole=False)

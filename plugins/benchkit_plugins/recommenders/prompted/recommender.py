@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar
 
 from benchkit.contracts.prompted import Conversation, Pairs, PromptedRecommender, Work
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from benchkit import Bench, Recommendations, Sessions
     from benchkit_plugins.recommenders.prompted.tasks.contract import Task
 
-# Modules are imported when a provider is used: each brings a library of its own.
-_PROVIDERS = {"local": "Local", "openai": "OpenAI", "vertex": "Vertex"}
 # At most this share of the sessions is kept out of fine-tuning, unless the user says how many.
 _VALIDATION = 0.1
 # What stands in a provider's advice for the name of whoever asked it.
@@ -161,10 +158,18 @@ class LLMSeqPrompt(PromptedRecommender):
         return Asking(provider, self._store(provider, bench.workspace), course)
 
     def _provider(self, folder: Path) -> Provider:
-        name = self.config.provider
-        module = import_module(f"benchkit_plugins.recommenders.prompted.providers.{name}")
-        made: Provider = getattr(module, _PROVIDERS[name])(self.config, folder)
-        return made
+        # each brings a library of its own
+        if self.config.provider == "local":
+            from benchkit_plugins.recommenders.prompted.providers.local import Local
+
+            return Local(self.config, folder)
+        if self.config.provider == "openai":
+            from benchkit_plugins.recommenders.prompted.providers.openai import OpenAI
+
+            return OpenAI(self.config, folder)
+        from benchkit_plugins.recommenders.prompted.providers.vertex import Vertex
+
+        return Vertex(self.config, folder)
 
     def _store(self, provider: Provider, folder: Path | None = None) -> CompletionStore:
         return CompletionStore(folder or workspace(), provider.name, provider.identity())
