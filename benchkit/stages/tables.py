@@ -119,7 +119,12 @@ def _group_of(table: Table) -> tuple[str, ...]:
 def _tables_of(group: _Group) -> list[Table]:
     rows = current(group.records)
     sets = {frozenset(ties_of(run) for run in runs) for runs in rows.values()}
-    theirs = {frozenset(table.ties): table for table in group.elsewhere}
+    # a run over several orders writes a table of the first ones, too: that is no other machine's
+    theirs = {
+        frozenset(table.ties): table
+        for table in group.elsewhere
+        if _others(table, group.records)
+    }
     lost = frozenset(ties_of(run) for run in group.failures).difference(*sets, *theirs)
     every = (*sets | set(theirs), *([lost] if lost else []))
     found = (_table(rows, group, ties, theirs.get(ties)) for ties in every)

@@ -52,6 +52,13 @@ def test_a_copy_without_records_is_shown(tmp_path: Path) -> None:
     assert run("leaderboard", "beauty", "--out", str(out)).stdout == shown.stdout
 
 
+def test_a_run_over_several_orders_leaves_one_table(tmp_path: Path) -> None:
+    for ties, figure in enumerate((0.1, 0.3)):
+        keep(tmp_path, [record("sknn", figure, ties=ties)])
+        write_leaderboard(tmp_path, "beauty")
+    assert tables(tmp_path) == [{"sknn": pytest.approx(0.2)}]
+
+
 def test_what_runs_here_joins_the_rows_of_others(tmp_path: Path) -> None:
     out = cloned(tmp_path, record("sknn", 0.2), record("gru4rec", 0.4), failure("lost"))
     keep(out, [record("mine", 0.3)])
