@@ -121,9 +121,7 @@ def _tables_of(group: _Group) -> list[Table]:
     sets = {frozenset(ties_of(run) for run in runs) for runs in rows.values()}
     # a run over several orders writes a table of the first ones, too: that is no other machine's
     theirs = {
-        frozenset(table.ties): table
-        for table in group.elsewhere
-        if _others(table, group.records)
+        frozenset(table.ties): table for table in group.elsewhere if _others(table, group.records)
     }
     lost = frozenset(ties_of(run) for run in group.failures).difference(*sets, *theirs)
     every = (*sets | set(theirs), *([lost] if lost else []))
