@@ -143,15 +143,19 @@ def code_of(run: Record | Failure) -> str:
     about = run.identity
     config, below = about.config, about.builds_on
     if run.preset == TUNED:
-        searched = run.search.get("space", ()) if isinstance(run, Record) else ()
-        named = {config.get(name) for name in searched}
-        below = {
-            part: known for part, known in below.items() if part.partition(":")[2] not in named
-        }
+        below = {part: known for part, known in below.items() if not _was_found(part, run)}
         config = {}
     own = about.recommender["version"], about.recommender["source"], config
     text = json.dumps([*own, below], sort_keys=True)
     return sha256(text.encode()).hexdigest()[:16]
+
+
+def _was_found(part: str, run: Record | Failure) -> bool:
+    """Return whether a search decided that something is built on, as ``kind:name``."""
+    kind, _, name = part.partition(":")
+    searched = run.search.get("space", ()) if isinstance(run, Record) else ()
+    named = (run.identity.config.get(parameter) for parameter in searched)
+    return kind == "reducer" or name in named  # a hybrid's search says whether there is a reducer
 
 
 def ties_of(run: Record | Failure) -> Ties:
