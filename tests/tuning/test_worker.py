@@ -50,7 +50,7 @@ def test_a_worker_goes_on_with_what_a_killed_run_has_begun(
     assert "is on steam-sample with the fingerprint" in err
     plugin = tmp_path / "site" / "slow.py"
     source = plugin.read_text()
-    plugin.write_text(source + "# edited\n")
+    plugin.write_text(source + "EDITED = True\n")
     _, err = helper.run("worker", *search, "-r", "slow", code=2)
     assert "slow is not the same here: it comes from slow 0.1 (source" in err
     plugin.write_text(source)
