@@ -149,7 +149,7 @@ def plan(prepared: PreparedDataset, name: str, settings: Settings) -> Task:
 
 
 def _asks_all(protocol: Protocol, prepared: PreparedDataset) -> bool:
-    """Return whether all prompts are fewer than `max_prompts` permits: that is no subset."""
+    """Return whether `max_prompts` permits all prompts there are: that is no subset."""
     most = protocol.max_prompts
     return most is not None and most >= split_sessions(prepared, protocol).card.prompts
 

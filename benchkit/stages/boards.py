@@ -45,7 +45,7 @@ def write_leaderboard(out: Path, dataset: str) -> list[str]:
     written before. Nothing is written while there is neither a record nor a failure.
 
     Returns:
-        One sentence for each record or failure that could not be read.
+        One sentence for each file that could not be read; of the leaderboard's own, the first.
 
     Raises:
         StorageError: the files cannot be written; the old ones stay.

@@ -19,6 +19,7 @@ from benchkit_plugins.recommenders.prompted.providers.causal.source import Sourc
 from benchkit_plugins.recommenders.prompted.providers.contract import Sampling
 from benchkit_plugins.recommenders.prompted.providers.local import Local
 from tests.recommenders.prompted import tiny
+from tests.recommenders.prompted.tasked import config
 
 SAMPLING = Sampling(2, temperature=1.0, top_p=1.0, max_tokens=4, seed=0)
 
@@ -146,8 +147,7 @@ def test_nobody_tells_how_long_a_gpu_takes(tmp_path: Path, monkeypatch: pytest.M
     example = Example(tiny.ask("a", "b"), "c")
     for gpus, device, known in (("", "auto", True), ("0", "auto", False), ("0", "cpu", True)):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
-        config = PromptedConfig(device=device)  # type: ignore[arg-type]
-        work = Local(config, tmp_path).work(Pairs([example], []))
+        work = Local(config(device=device), tmp_path).work(Pairs([example], []))
         assert (work.seconds > 0) == known
         assert work.tokens > 0
 
