@@ -107,6 +107,7 @@ def test_dates_out_of_range_are_named(steam: Path) -> None:
 
 
 def test_beauty_decodes_titles_and_keeps_items_without(tmp_path: Path) -> None:
+    endless = f"&#{'9' * 5000};"
     products = [
         {
             "asin": "A",
@@ -116,6 +117,7 @@ def test_beauty_decodes_titles_and_keeps_items_without(tmp_path: Path) -> None:
         },
         {"asin": "B", "categories": [["C"]]},
         {"asin": "C", "title": "Plain", "brand": ""},
+        {"asin": "D", "title": endless},  # more digits than Python reads
     ]
     pack(tmp_path / "meta_Beauty.json.gz", map(repr, products))
     reviews = [
@@ -125,7 +127,7 @@ def test_beauty_decodes_titles_and_keeps_items_without(tmp_path: Path) -> None:
     pack(tmp_path / "reviews_Beauty.json.gz", map(json.dumps, reviews))
     data = make(Beauty, tmp_path, p_core=1)
     assert listed(data) == {"r": ["A", "B", "C", "D", "A"]}
-    assert list(data.catalog.texts) == ["Salt & Lime's", "", "Plain", ""]
+    assert list(data.catalog.texts) == ["Salt & Lime's", "", "Plain", endless]
     assert list(data.catalog.classes) == ["B_C", "C", "", ""]
     assert [data.catalog.attributes(item) for item in range(4)] == [["C", "B", "Z"], ["C"], [], []]
 

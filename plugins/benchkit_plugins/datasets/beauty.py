@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from benchkit import hookimpl
 from benchkit.contracts.config import Config, param
 from benchkit.contracts.dataset import Dataset, DatasetConfig, RawFile, RawTables
+from benchkit.entities import unescaped
 from benchkit_plugins.datasets.lines import INTEGER, NESTED, TEXT, read_columns
 from benchkit_plugins.datasets.published import paper_results
 from benchkit_plugins.datasets.tables import checked_times, concat, interactions, unique_items
@@ -92,7 +92,7 @@ def _products(path: Path) -> tuple[pl.DataFrame, dict[str, int]]:
 
     fields = {"asin": TEXT, "title": TEXT, "brand": TEXT, "categories": NESTED}
     products = concat(read_columns(path, fields, optional=("title", "brand", "categories")), path)
-    titles = _unescaped(products.get_column("title").fill_null("")).str.strip_chars()
+    titles = _decoded(products.get_column("title").fill_null("")).str.strip_chars()
     brand = pl.when(pl.col("brand").str.len_bytes() > 0).then(pl.concat_list("brand"))
     rows = products.with_columns(titles).select(
         pl.col("asin").alias("item"),
@@ -110,10 +110,10 @@ def _products(path: Path) -> tuple[pl.DataFrame, dict[str, int]]:
     return items, {"products listed twice": twice}
 
 
-def _unescaped(texts: pl.Series) -> pl.Series:
+def _decoded(texts: pl.Series) -> pl.Series:
     """Decode HTML entities, in the few texts that have one."""
     rows = texts.str.contains("&", literal=True).arg_true()
-    return texts.scatter(rows, [html.unescape(text) for text in texts.gather(rows)])
+    return texts.scatter(rows, [unescaped(text) for text in texts.gather(rows)])
 
 
 @hookimpl

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchkit.contracts.sessions import Bool, Int32
+from benchkit.entities import unescaped
 from benchkit.ranking import tie_order
 
 if TYPE_CHECKING:
@@ -26,18 +26,11 @@ def one_line(text: str) -> str:
     A line break within a title would be two titles to whoever reads one a line.
     """
     text = _ESCAPES.sub("", text) if "\x1b" in text else text
-    while "&" in text and (decoded := _unescaped(text)) != text:
+    while "&" in text and (decoded := unescaped(text)) != text:
         text = decoded  # an entity may hide another: what is shown must read back as the same
     if not text.isprintable():
         text = "".join(char if char.isprintable() else " " for char in text)
     return " ".join(text.split())
-
-
-def _unescaped(text: str) -> str:
-    try:
-        return html.unescape(text)
-    except ValueError:  # an entity's number has more digits than Python reads
-        return text
 
 
 def may_be_title(text: str) -> bool:
