@@ -45,7 +45,7 @@ def write_leaderboard(out: Path, dataset: str) -> list[str]:
     written before. Nothing is written while there is neither a record nor a failure.
 
     Returns:
-        One sentence for each file that could not be read; of the leaderboard's own, the first.
+        One sentence for each file that could not be read, the leaderboard's own first.
 
     Raises:
         StorageError: the files cannot be written; the old ones stay.
@@ -57,7 +57,7 @@ def write_leaderboard(out: Path, dataset: str) -> list[str]:
             ranked = sorted_tables(tables(found.records, found.failures, found.elsewhere))
             if ranked:
                 if found.damaged:
-                    found.warnings[0] += _put_aside(out / f"{dataset}.json")
+                    found.damaged += _put_aside(out / f"{dataset}.json")
                 first, *others = (table.as_dict() for table in ranked)
                 content = {**first, "other_tables": others}
                 write_atomically(out / f"{dataset}.json", json.dumps(content, indent=1) + "\n")

@@ -23,15 +23,20 @@ class Collected:
         records: finished runs.
         failures: runs that ended without a record and have none since.
         elsewhere: tables that came with the leaderboard's file.
-        damaged: whether that file could not be read.
-        warnings: one sentence for each file that could not be read.
+        damaged: one sentence where that file could not be read, else "".
+        unreadable: one sentence for each record or failure that could not be read.
     """
 
     records: list[Record] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     elsewhere: list[Table] = field(default_factory=list)
-    damaged: bool = False
-    warnings: list[str] = field(default_factory=list)
+    damaged: str = ""
+    unreadable: list[str] = field(default_factory=list)
+
+    @property
+    def warnings(self) -> list[str]:
+        """One sentence for each file that could not be read, the leaderboard's own first."""
+        return [self.damaged, *self.unreadable] if self.damaged else self.unreadable
 
 
 def datasets(out: Path) -> list[str]:
@@ -47,8 +52,7 @@ def collect(out: Path, dataset: str) -> Collected:
     try:
         found.elsewhere = elsewhere.read_tables(out / f"{dataset}.json", dataset)
     except StorageError as error:
-        found.damaged = True
-        found.warnings.append(str(error))
+        found.damaged = str(error)
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if _hidden(path):  # not yet finished, or on its way out
             continue
@@ -60,7 +64,7 @@ def collect(out: Path, dataset: str) -> Collected:
         except FileNotFoundError:  # removed, or being replaced by another run this moment
             continue
         except StorageError as error:
-            found.warnings.append(str(error))
+            found.unreadable.append(str(error))
     found.records.sort(key=lambda record: record.created)
     found.failures.sort(key=lambda failure: failure.created)
     return found
