@@ -18,10 +18,11 @@ class Pace:
     Args:
         report: told a line.
         what: what is counted, and what has become of it: ``prompts answered``.
+        before: how much a process that was killed has done already.
     """
 
-    def __init__(self, report: Callable[[str], None], what: str) -> None:
-        self._report, self._what = report, what
+    def __init__(self, report: Callable[[str], None], what: str, before: int = 0) -> None:
+        self._report, self._what, self._before = report, what, before
         self._begun = self._told = time.monotonic()
 
     def __call__(self, done: int, total: int) -> None:
@@ -30,4 +31,5 @@ class Pace:
         if now - self._told >= _EVERY and done < total:
             self._told = now
             took = show_time(now - self._begun)
-            self._report(f"{done:,} of {total:,} {self._what} in {took}")
+            ours = f", {done - self._before:,} of them" if self._before else ""
+            self._report(f"{done:,} of {total:,} {self._what}{ours} in {took}")

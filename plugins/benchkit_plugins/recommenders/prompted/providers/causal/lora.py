@@ -161,15 +161,14 @@ class Trainer:
         order = np.random.default_rng([self.seed, state.epoch])
         steps = batches(lessons, self.recipe.batch_size, order)
         self.model.train()
-        left = steps[state.step :]
-        tell = Pace(self.report, f"steps of epoch {state.epoch + 1} taken")
-        for taken, rows in enumerate(left, 1):
+        tell = Pace(self.report, f"steps of epoch {state.epoch + 1} taken", state.step)
+        for rows in steps[state.step :]:
             done = (state.epoch + state.step / len(steps)) / self.recipe.epochs
             self.optimizer.param_groups[0]["lr"] = self.recipe.learning_rate * (1 - done)
             self._step([lessons[row] for row in rows])
             now = time.perf_counter()
             state.seconds, started = state.seconds + now - started, now
-            tell(taken, len(left))
+            tell(state.step, len(steps))
             if now - kept > _KEEP_EVERY:
                 checkpoint.keep(self)
                 kept = now
