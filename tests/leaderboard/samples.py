@@ -38,6 +38,7 @@ def identity(
     protocol: str = "paper",
     dataset: str = "beauty",
     data: str = "d" * 16,
+    p_core: int = 5,
     config: Mapping[str, Any] | None = None,
     distribution: str = "benchkit",
     version: str = "0.1.0",
@@ -52,7 +53,7 @@ def identity(
             "name": dataset,
             "family": dataset.removesuffix("-sample"),
             "synthetic": dataset.endswith("-sample"),
-            "config": {"p_core": 5},
+            "config": {"p_core": p_core, "min_session": 1},
             "fingerprint": data,
         },
         protocol={

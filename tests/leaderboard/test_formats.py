@@ -92,6 +92,15 @@ def test_the_markdown_document_has_every_table_and_says_what_is_generated() -> N
     assert "> **GENERATED SAMPLE" in page
 
 
+def test_headings_of_the_markdown_document_say_which_parameters_of_the_data_differ() -> None:
+    found = tables([record("a"), record("a", data="e" * 16, p_core=10, max_prompts=200)])
+    lines = markdown.document("beauty", sorted_tables(found)).splitlines()
+    assert [markup for markup in lines if markup.startswith("## ")] == [
+        "## Paper protocol, ties 0, p\\_core=5",
+        "## Paper protocol, ties 0, p\\_core=10, a subset of 200 prompts",
+    ]
+
+
 def _undo_latex(text: str) -> str:
     """Return what LaTeX prints of escaped text; fail on anything active that is left."""
     words = {

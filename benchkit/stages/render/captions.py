@@ -49,11 +49,26 @@ def _tuned(table: Table) -> list[str]:
     return sentences
 
 
-def heading(table: Table) -> str:
-    """Return what tells a table from others of its dataset."""
-    drawn = table.protocol.get("max_prompts")
-    subset = "" if drawn is None else f", a subset of {drawn:,} prompts"
-    return f"{table.protocol['name'].capitalize()} protocol, ties {_ties(table)}{subset}"
+def headings(tables: Sequence[Table]) -> list[str]:
+    """Return what tells a dataset's tables apart; of its parameters, those that differ."""
+    configs = [table.data["config"] for table in tables]
+    names = sorted({name for config in configs for name in config})
+    differing = [
+        name for name in names if any(c.get(name) != configs[0].get(name) for c in configs)
+    ]
+    return [_heading(table, differing) for table in tables]
+
+
+def _heading(table: Table, differing: Iterable[str]) -> str:
+    config, drawn = table.data["config"], table.protocol.get("max_prompts")
+    parts = [
+        f"{table.protocol['name'].capitalize()} protocol",
+        f"ties {_ties(table)}",
+        *(f"{name}={config[name]}" for name in differing if name in config),
+    ]
+    if drawn is not None:
+        parts.append(f"a subset of {drawn:,} prompts")
+    return _listed(parts)
 
 
 def _ties(table: Table) -> str:

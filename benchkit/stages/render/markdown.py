@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from benchkit.stages.render.captions import MARKS, heading
+from benchkit.stages.render.captions import MARKS, headings
 from benchkit.stages.render.columns import available, default_sort, pick
 from benchkit.stages.render.layout import Cell, Line, Sheet, lay_out
 from benchkit.stages.render.text import visible
@@ -22,13 +22,13 @@ _ENTITIES = (
 )
 
 
-def document(dataset: str, tables: Iterable[Table]) -> str:
+def document(dataset: str, tables: Sequence[Table]) -> str:
     """Return a page with all tables of a dataset in the order given, as `sorted_tables` sorts."""
     parts = [f"# Leaderboard: {escape(dataset)}"]
-    for table in tables:
+    for table, heading in zip(tables, headings(tables), strict=True):
         there = available(table)
         sheet = lay_out(table, pick(there, None), by=default_sort(there))
-        sheet.title = heading(table)
+        sheet.title = heading
         parts.append(render(sheet, level=2))
     return "\n\n".join(parts) + "\n"
 
