@@ -1,10 +1,11 @@
-"""64-bit keys of identifiers: the same on every platform and with every version of a library."""
+"""64-bit keys of texts and sequences, the same on every platform and with every library."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from benchkit.contracts.dataset import UInt64
+from benchkit.contracts.sessions import Sessions
 from benchkit.texts import Texts
 
 _FACTOR = 0x100000001B3  # FNV's prime: odd, so that multiplying by it loses nothing
@@ -22,6 +23,22 @@ def keys_of(texts: Texts) -> UInt64:
         for start in range(0, len(texts), _CHUNK)
     ]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.uint64)
+
+
+def sequence_keys(sessions: Sessions, seed: int) -> UInt64:
+    """Return a hash of each session's items, their order and `seed`, ``uint64[sessions]``.
+
+    What is drawn for a prompt is taken from it: a prompt's list must depend neither on its
+    neighbours in a batch nor on the process that makes it, as with a running generator.
+
+    Args:
+        sessions: any, empty ones too.
+        seed: from 0 to 2**64 - 1.
+    """
+    placed = mix(sessions.positions.astype(np.uint64)) ^ sessions.items.astype(np.uint64)
+    summed = np.concatenate((np.zeros(1, dtype=np.uint64), np.cumsum(mix(placed))))
+    sums = summed[sessions.offsets[1:]] - summed[sessions.offsets[:-1]]
+    return mix(sums ^ np.uint64(seed))
 
 
 def mix(values: UInt64) -> UInt64:

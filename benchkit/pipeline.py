@@ -121,7 +121,6 @@ def plan(prepared: PreparedDataset, name: str, settings: Settings) -> Task:
         settings = replace(settings, protocol=replace(settings.protocol, name=own))
     if _asks_all(settings.protocol, prepared):
         settings = replace(settings, protocol=replace(settings.protocol, max_prompts=None))
-    protocol = settings.protocol
     frozen = settings.frozen.get(name, Frozen({}, {}))
     values = {**frozen.values, **settings.overrides.get(name, {})}
     recommender = settings.configured(name, values, prepared.family)
@@ -133,11 +132,7 @@ def plan(prepared: PreparedDataset, name: str, settings: Settings) -> Task:
             "config": dict(prepared.config),
             "fingerprint": prepared.fingerprint,
         },
-        protocol={
-            **protocol.as_dict(),
-            "fingerprint": protocol.fingerprint(prepared.file_order),
-            "rules": protocol.rules(),
-        },
+        protocol=settings.protocol.as_record(prepared.file_order),
         recommender={"name": name, **registry().get("recommender", name).origin()},
         config=recommender.identity(),
         seed=settings.seed,

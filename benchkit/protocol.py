@@ -15,8 +15,10 @@ Ties = int | str
 
 PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
 
-# Raised whenever the meaning of a protocol changes: old rows then leave the tables.
-REVISION = 1
+# Raised whenever the meaning of a protocol changes: older rows then stand in tables of their own.
+# 1: equal scores in order of training frequency; truths never trained on were misses for all.
+# 2: equal scores in the order of a hash (`ranking.tie_keys`); such truths count like others.
+REVISION = 2
 FOLDS = 3
 
 
@@ -71,6 +73,15 @@ class Protocol:
         if self.max_prompts is None:
             del content["max_prompts"]
         return content
+
+    def as_record(self, file_order: str) -> dict[str, Any]:
+        """Return what a record keeps: `as_dict`, the revision of its meaning, and the digests.
+
+        Args:
+            file_order: as in `fingerprint`.
+        """
+        digests = {"fingerprint": self.fingerprint(file_order), "rules": self.rules()}
+        return {**self.as_dict(), "revision": REVISION, **digests}
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Protocol:

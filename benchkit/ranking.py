@@ -8,26 +8,30 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from benchkit.contracts.dataset import UInt64
 from benchkit.contracts.recommender import ExcludeSeen, Float32, Recommendations
 from benchkit.contracts.sessions import Bool, Int32, Int64, Sessions
+from benchkit.errors import PluginError
+from benchkit.keys import mix, sequence_keys
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
-def tie_order(train: Sessions, items: int) -> Int64:
-    """Return each item's place among equals: by training frequency, then by code.
+def tie_keys(prompts: Sessions, seed: int) -> UInt64:
+    """Return what decides, with the item, the order among each prompt's equal scores.
+
+    Any order that a model could have learnt, by popularity say, would be a recommender of its own:
+    half of V-SKNN's lists of 20 are tied at their end. So equals are ordered by a hash of the
+    prompt's items, the item and the seed.
 
     Args:
-        train: training sessions.
-        items: items in the catalog.
+        prompts: the whole prompts, whatever is read of them.
+        seed: the bench's.
 
     Returns:
-        ``int64[items]``: 0 for the item that wins every tie.
+        ``uint64[prompts]``, for `top_k` and `top_k_of`.
     """
-    counts = np.bincount(train.items, minlength=items)
-    places = np.empty(items, dtype=np.int64)
-    places[np.argsort(-counts, kind="stable")] = np.arange(items)
-    return places
+    return sequence_keys(prompts, seed)
 
 
 def excluded(prompts: Sessions, read: Sessions, exclude_seen: ExcludeSeen) -> Sessions:
@@ -43,19 +47,22 @@ def excluded(prompts: Sessions, read: Sessions, exclude_seen: ExcludeSeen) -> Se
     return read if exclude_seen == "read" else prompts
 
 
-def top_k(scores: Float32, k: int, ties: Int64, exclude: Sessions) -> Recommendations:
+def top_k(scores: Float32, k: int, ties: UInt64, exclude: Sessions) -> Recommendations:
     """Return the best `k` items of each row of scores.
 
     Args:
         scores: ``float32[prompts, items]``, ``-inf`` where an item is no candidate; overwritten
             at the excluded items.
         k: length of the lists.
-        ties: each item's place among equals, as `tie_order` gives it.
+        ties: `tie_keys` of the rows' prompts.
         exclude: items to leave out, one session a row.
+
+    Raises:
+        PluginError: a score is not a number.
     """
     scores[exclude.owners, exclude.items] = -np.inf
     rows, codes = contenders(scores, k)
-    return top_k_of(rows, codes, scores[rows, codes], k, ties, len(scores))
+    return top_k_of(rows, codes, scores[rows, codes], k, ties)
 
 
 def contenders(scores: Float32, k: int, slack: float = 0.0) -> tuple[Int64, Int32]:
@@ -72,6 +79,9 @@ def contenders(scores: Float32, k: int, slack: float = 0.0) -> tuple[Int64, Int3
 
     Returns:
         Rows ``int64[contenders]``, ascending, and columns ``int32[contenders]``.
+
+    Raises:
+        PluginError: a score is not a number.
     """
     columns = scores.shape[1]
     # Balances the maxima to look at, `columns / size`, against the scores of k groups, `k * size`.
@@ -81,6 +91,7 @@ def contenders(scores: Float32, k: int, slack: float = 0.0) -> tuple[Int64, Int3
     for first in range(groups, columns, groups):
         part = scores[:, first : first + groups]
         np.maximum(maxima[:, : part.shape[1]], part, out=maxima[:, : part.shape[1]])
+    demand_numbers(maxima)  # what is not a number stays so in a maximum
     short = min(k, groups)
     threshold = np.partition(maxima, groups - short, axis=1)[:, groups - short] - slack
     rows, places = np.nonzero((maxima >= threshold[:, None]) & (maxima > -np.inf))
@@ -95,8 +106,7 @@ def top_k_of(
     codes: Int32,
     scores: Float32,
     k: int,
-    ties: Int64,
-    prompts: int,
+    ties: UInt64,
     *,
     exclude: Sessions | None = None,
 ) -> Recommendations:
@@ -107,16 +117,20 @@ def top_k_of(
         codes: item of each candidate, distinct within a prompt, ``int32[candidates]``.
         scores: score of each candidate, ``float32[candidates]``.
         k: length of the lists.
-        ties: each item's place among equals, as `tie_order` gives it.
-        prompts: number of prompts.
+        ties: `tie_keys` of the prompts.
         exclude: items to leave out, one session a row; None leaves out nothing.
+
+    Raises:
+        PluginError: a score is not a number.
     """
+    demand_numbers(scores)
+    prompts = len(ties)
     if exclude is not None:
-        allowed = _allowed(rows, codes, exclude, len(ties))
+        allowed = _allowed(rows, codes, exclude)
         rows, codes, scores = rows[allowed], codes[allowed], scores[allowed]
     kept = _contenders(rows, scores, k, prompts)
     rows, codes, scores = rows[kept], codes[kept], scores[kept]
-    order = np.lexsort((ties[codes], -scores, rows))
+    order = np.lexsort((_places(ties[rows], codes), -scores, rows))
     rows, codes, scores = rows[order], codes[order], scores[order]
     places = np.arange(len(rows)) - np.searchsorted(rows, np.arange(prompts))[rows]
     listed = places < k
@@ -147,8 +161,24 @@ def kth_largest(values: npt.NDArray[Scalar], offsets: Int64, k: int) -> npt.NDAr
     return thresholds
 
 
-def _allowed(rows: Int64, codes: Int32, exclude: Sessions, items: int) -> Bool:
+def demand_numbers(scores: Float32) -> None:
+    """Refuse scores of any shape that are not a number: no order holds them.
+
+    Raises:
+        PluginError: there is one.
+    """
+    if np.isnan(scores).any():
+        raise PluginError("a score is not a number (NaN)")
+
+
+def _places(keys: UInt64, codes: Int32) -> UInt64:
+    """Return each candidate's place among its prompt's equals, the smallest first."""
+    return mix(keys ^ codes.astype(np.uint64))
+
+
+def _allowed(rows: Int64, codes: Int32, exclude: Sessions) -> Bool:
     """Return which candidates are not excluded."""
+    items = 1 + max(int(codes.max(initial=-1)), int(exclude.items.max(initial=-1)))
     seen = np.zeros((len(exclude), items), dtype=bool)
     seen[exclude.owners, exclude.items] = True
     return ~seen[rows, codes]

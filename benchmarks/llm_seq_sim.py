@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 
 from benchkit.contracts.sessions import Sessions, offsets_of
-from benchkit.ranking import tie_order
 from benchkit_plugins.recommenders.llm_seq_sim import LLMSeqSim
 from benchkit_plugins.recommenders.similarity import SimilarItems
 
@@ -39,7 +38,7 @@ def main() -> None:
     prompts = random_sessions(rng, args.prompts, args.items)
     model = LLMSeqSim()
     vectors = rng.standard_normal((args.items, args.dim), dtype=np.float32)
-    model.items = SimilarItems(vectors, tie_order(prompts, args.items))
+    model.items = SimilarItems(vectors)
     ours = timed(lambda: model.recommend(prompts, args.k), args.repeats)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     batch = model.items.batch

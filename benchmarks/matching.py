@@ -62,10 +62,10 @@ def main() -> None:
     nothing = Sessions.from_lists([[]] * len(answers))
 
     def ours() -> None:
-        Matching(EmbeddedConfig(), train, bench).lists(answers, K, nothing)
+        Matching(EmbeddedConfig(), bench).lists(answers, K, nothing)
 
     def floor() -> None:
-        block = SimilarItems(items[:1], np.zeros(1, dtype=np.int64)).batch // args.items
+        block = SimilarItems(items[:1]).batch // args.items
         for start in range(0, args.titles, max(1, block)):
             (unknown[start : start + block] @ items.T).argmax(axis=1)
 

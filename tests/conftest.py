@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("benchkit", deadline=None)
+settings.load_profile("benchkit")
 
 REAL_DATA = "BENCHKIT_TEST_DATA"
 

@@ -51,7 +51,7 @@ def test_untrained_items_go_before_the_last_one_is_withheld() -> None:
     card = split.card
     assert (card.moved_truths, card.dropped_test_sessions) == (1, 1)
     assert card.dropped_test_interactions == 2
-    assert card.unseen_truths == 0
+    assert card.untrained_truths == 0
 
 
 def test_the_card_says_how_rare_truths_are() -> None:
@@ -63,11 +63,11 @@ def test_the_card_says_how_rare_truths_are() -> None:
     assert (card.commonest_truth, card.rare_truths) == (1, 0.5)
 
 
-def test_strict_keeps_the_real_last_item_and_calls_an_unseen_one_a_miss() -> None:
+def test_strict_keeps_the_real_last_item_also_where_it_was_never_trained_on() -> None:
     split = temporal_split(prepared(*ten([0, 1, 3], [3, 2])), Protocol(name="strict"))
     assert [list(split.test.prompts[row]) for row in range(2)] == [[0, 1], [3]]
-    assert list(split.test.truth) == [-1, 2]
-    assert (split.card.moved_truths, split.card.unseen_truths) == (0, 1)
+    assert list(split.test.truth) == [3, 2]
+    assert (split.card.moved_truths, split.card.untrained_truths) == (0, 1)
 
 
 def test_popularity_counts_all_data_or_training_alone() -> None:
@@ -181,10 +181,10 @@ def test_leave_one_out_withholds_each_last_item_and_learns_from_the_rest() -> No
     split = split_sessions(data, Protocol(name="leave-one-out"))
     assert list(split.train.ids) == list(split.test.prompts.ids) == [2, 0]
     assert [list(split.train[row]) for row in range(2)] == [[1, 0], [0, 1]]
-    assert list(split.test.truth) == [-1, -1]  # neither 3 nor 2 is trained on
+    assert list(split.test.truth) == [3, 2]  # neither is trained on
     card = split.card
     assert (card.dropped_test_sessions, card.dropped_test_interactions) == (1, 1)
-    assert (card.unseen_truths, card.prompts, card.train_interactions) == (2, 2, 4)
+    assert (card.untrained_truths, card.prompts, card.train_interactions) == (2, 2, 4)
 
 
 def test_tuning_under_leave_one_out_withholds_once_more() -> None:

@@ -27,7 +27,7 @@ class RankedLists:
 
     Attributes:
         items: item codes best first, ``int32[prompts, depth]``, -1 behind the end.
-        truth: the withheld item of each prompt, ``int32[prompts]``; -1 where nobody can hit it.
+        truth: the withheld item of each prompt, ``int32[prompts]``; -1 is hit by no list.
         item_counts: how often each item occurs in the data that the protocol counts,
             ``int64[items]``; 0 for an item that does not occur there.
         catalog: the items.

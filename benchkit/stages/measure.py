@@ -44,7 +44,7 @@ def measure(
     Args:
         recommendations: item codes best first, ``int32[prompts, depth]``, -1 for no item;
             may repeat items and hold gaps.
-        truth: withheld items, ``int32[prompts]``; -1 where nobody can hit it.
+        truth: withheld items, ``int32[prompts]``; -1 is hit by no list.
         item_counts: popularity as the protocol counts it, ``int64[items]``.
         catalog: all items of the prepared data.
         cutoffs: lengths at which lists are cut, each at least 1.

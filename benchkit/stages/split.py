@@ -26,8 +26,8 @@ class Withheld:
 
     Attributes:
         prompts: what recommenders see.
-        truth: the withheld items, ``int32[prompts]``; -1 where the item was never trained on and
-            so counts as a miss for everybody (never under the paper's protocol).
+        truth: the withheld items, ``int32[prompts]``, those never trained on too (under the paper's
+            protocol there are none): what reads an item's text may list it all the same.
     """
 
     prompts: Sessions
@@ -159,8 +159,7 @@ def _last_items(sessions: Sessions) -> tuple[Sessions, Withheld]:
     before = full.where(full.distances > 1)
     order = np.argsort(before.last_times, kind="stable")
     last, train = full.items[full.offsets[1:] - 1][order], before.take(order)
-    trained = np.isin(last, train.items)
-    return train, Withheld(train, np.where(trained, last, -1).astype(np.int32))
+    return train, Withheld(train, last)
 
 
 def temporal_split(prepared: PreparedDataset, protocol: Protocol) -> Split:
@@ -219,8 +218,7 @@ def withhold(later: Sessions, trained: Bool, protocol: Protocol) -> _Cut:
     usable = later if protocol.strict else later.where(seen)
     full = np.flatnonzero(usable.lengths >= 2)
     kept = usable.take(full)
-    last = kept.items[kept.offsets[1:] - 1]
-    truth = np.where(known[last], last, -1).astype(np.int32) if len(last) else last
+    truth = kept.items[kept.offsets[1:] - 1]
     moved = 0 if protocol.strict else int((~seen[later.offsets[1:] - 1][full]).sum())
     return _Cut(
         Withheld(kept.where(kept.distances > 1), truth),
@@ -235,7 +233,7 @@ def _card(sessions: Sessions, train: Sessions, cut: _Cut, items: int) -> SplitCa
     tied_sessions = np.add.reduceat(ties, sessions.offsets[:-1], dtype=np.int64) > 0
     prompts = cut.kept.prompts
     cut_time = int(train.last_times[-1])
-    truth = cut.kept.truth[cut.kept.truth >= 0]
+    truth = cut.kept.truth
     trained, asked = np.bincount(train.items, minlength=items), np.bincount(truth)
     return SplitCard(
         sessions=len(sessions),
@@ -249,7 +247,7 @@ def _card(sessions: Sessions, train: Sessions, cut: _Cut, items: int) -> SplitCa
         dropped_test_sessions=cut.dropped_sessions,
         dropped_test_interactions=cut.dropped_interactions,
         moved_truths=cut.moved_truths,
-        unseen_truths=int((cut.kept.truth < 0).sum()),
+        untrained_truths=int((trained[truth] == 0).sum()),
         rare_truths=float((trained[truth] <= RARE).mean()) if len(truth) else 0.0,
         commonest_truth=int(asked.max(initial=0)),
         commonest_truth_trained=int(trained[asked.argmax()]) if len(asked) else 0,

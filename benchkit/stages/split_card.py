@@ -24,7 +24,8 @@ class SplitCard:
         dropped_test_sessions: test sessions with too few items left to withhold one.
         dropped_test_interactions: interactions of test sessions with items never trained on.
         moved_truths: prompts whose truth is not the session's real last item.
-        unseen_truths: prompts whose truth was never trained on, a miss for everybody.
+        untrained_truths: prompts whose truth was never trained on: what reads texts may list it,
+            what knows trained items alone cannot.
         rare_truths: share of prompts whose truth occurs at most `RARE` times in training.
         commonest_truth: prompts that share one truth, the most there are.
         commonest_truth_trained: how often that item occurs in training: where it is rarely,
@@ -47,7 +48,7 @@ class SplitCard:
     dropped_test_sessions: int
     dropped_test_interactions: int
     moved_truths: int
-    unseen_truths: int
+    untrained_truths: int
     rare_truths: float
     commonest_truth: int
     commonest_truth_trained: int
@@ -73,7 +74,7 @@ class SplitCard:
             ("test sessions dropped, under two items", f"{self.dropped_test_sessions:,}"),
             ("test interactions dropped, untrained item", f"{self.dropped_test_interactions:,}"),
             ("prompts whose truth moved to an earlier item", f"{self.moved_truths:,}"),
-            ("prompts whose truth nobody can hit", f"{self.unseen_truths:,}"),
+            ("prompts whose truth was never trained on", f"{self.untrained_truths:,}"),
             (f"prompts with a truth trained on {RARE} times or less", f"{self.rare_truths:.1%}"),
             ("prompts that share the commonest truth", f"{self.commonest_truth:,}"),
             ("interactions with it in training", f"{self.commonest_truth_trained:,}"),

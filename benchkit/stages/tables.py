@@ -55,6 +55,11 @@ class Table:
         """Orders of equal timestamps that every row was run with."""
         return list(self.protocol["ties"])
 
+    @property
+    def revision(self) -> int:
+        """Revision of the protocol's meaning; tables older than the field are of the first."""
+        return int(self.protocol.get("revision", 1))
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain data."""
         return asdict(self)
@@ -99,10 +104,10 @@ class _Group:
     elsewhere: list[Table] = field(default_factory=list)
 
 
-def _rank(table: Table) -> tuple[bool, bool, bool, str, int]:
+def _rank(table: Table) -> tuple[bool, int, bool, bool, str, int]:
     by_time = table.protocol["name"] != "leave-one-out"
     whole = table.protocol.get("max_prompts") is None
-    return bool(table.rows), whole, by_time, table.created, len(table.ties)
+    return bool(table.rows), table.revision, whole, by_time, table.created, len(table.ties)
 
 
 def _group(identity: Identity) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from benchkit.contracts.recommender import Recommendations
 from benchkit.testing import samples
-from benchkit.testing.checks import require
+from benchkit.testing.checks import Array, require
 
 
 def require_lists(lists: Recommendations, prompts: int, k: int) -> None:
@@ -39,8 +39,20 @@ def require_same_lists(what: str, one: Recommendations, other: Recommendations) 
             require(
                 a == b or not tied,
                 f"{what}: prompt {prompt} ranks items {a} and {b}, equal in score, the other way "
-                "round; order ties by something fixed, such as benchkit.ranking.tie_order",
+                "round; order ties as benchkit.ranking.top_k does",
             )
+
+
+def ascending(lists: Recommendations, worth: Array) -> tuple[int, int]:
+    """Return in how many neighbouring pairs of equal score the worth ascends, of how many.
+
+    Args:
+        lists: any.
+        worth: of each item, ``[items]``; pairs of equal worth do not count.
+    """
+    equal = (lists.scores[:, 1:] == lists.scores[:, :-1]) & (lists.items[:, 1:] >= 0)
+    first, second = worth[lists.items[:, :-1][equal]], worth[lists.items[:, 1:][equal]]
+    return int((first < second).sum()), int((first != second).sum())
 
 
 def _scores(lists: Recommendations, prompt: int) -> dict[int, float]:

@@ -24,7 +24,7 @@ from benchkit.testing.checks import (
     skip,
 )
 from benchkit.testing.component import ComponentConformance, build, fields_of
-from benchkit.testing.lists import require_lists, require_same_lists
+from benchkit.testing.lists import ascending, require_lists, require_same_lists
 from benchkit.testing.processes import Results, elsewhere
 
 # More than there are items: whole rankings are compared, and lists are short.
@@ -121,6 +121,22 @@ class RecommenderConformance(ComponentConformance):
         model.fit(other, samples.bench(other))
         again = fitted(model).recommend(samples.prompts(), DEPTH)
         require_same_lists("fitted anew and fresh", fresh, again)
+
+    def test_equals_are_not_ordered_by_what_could_be_learnt(self) -> None:
+        """Items of equal score follow neither their training frequency nor their codes."""
+        model, train = fitted(self.build()), samples.sessions(seed=1)
+        lists = model.recommend(samples.sessions(seed=5, count=200), DEPTH)
+        for what, worth in (
+            ("training frequency", np.bincount(train.items, minlength=samples.ITEMS)),
+            ("item code", np.arange(samples.ITEMS)),
+        ):
+            up, pairs = ascending(lists, worth)
+            require(
+                pairs < 50 or 0.2 < up / pairs < 0.8,
+                f"items of equal score are ordered by {what}, in {max(up, pairs - up)} of {pairs} "
+                "pairs: that is a recommender of its own; order equals as benchkit.ranking.top_k "
+                "does, by tie_keys of the prompts",
+            )
 
     def test_another_process_gives_the_same(self) -> None:
         """One seed, one result, in every process."""

@@ -56,11 +56,7 @@ def identity(
             "config": {"p_core": p_core, "min_session": 1},
             "fingerprint": data,
         },
-        protocol={
-            **rules.as_dict(),
-            "fingerprint": rules.fingerprint(file_order),
-            "rules": rules.rules(),
-        },
+        protocol=rules.as_record(file_order),
         recommender={
             "name": name,
             "distribution": distribution,

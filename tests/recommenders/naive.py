@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -33,10 +33,7 @@ def naive(
 ) -> list[tuple[int, float]]:
     """Return a prompt's whole list; sessions are in time order, the `recent` ones are sampled."""
     frequency: dict[int, int] = {}
-    counts: dict[int, int] = {}
     for session in train:
-        for item in session:
-            counts[item] = counts.get(item, 0) + 1
         for item in set(session):
             frequency[item] = frequency.get(item, 0) + 1
 
@@ -69,4 +66,20 @@ def naive(
         scores = {item: score for item, score in scores.items() if item in follows}
     hidden = {"none": [], "read": read, "prompt": list(prompt)}[exclude_seen]
     listed = [(item, float(np.float32(s))) for item, s in scores.items() if item not in hidden]
-    return sorted(listed, key=lambda pair: (-pair[1], -counts[pair[0]], pair[0]))
+    places = {item: place for place, item in enumerate(in_tie_order(prompt, scores))}
+    return sorted(listed, key=lambda pair: (-pair[1], places[pair[0]]))
+
+
+def in_tie_order(prompt: Sequence[int], items: Iterable[int], seed: int = 0) -> list[int]:
+    """Return items in the order in which a prompt lists them where their scores are equal."""
+    terms = sum(_mixed(_mixed(place) ^ item) for place, item in enumerate(prompt))
+    key = _mixed(terms % 2**64 ^ seed)
+    return sorted(items, key=lambda item: _mixed(key ^ item))
+
+
+def _mixed(value: int) -> int:
+    """Return splitmix64's next number."""
+    value = (value + 0x9E3779B97F4A7C15) % 2**64
+    value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    value = (value ^ value >> 27) * 0x94D049BB133111EB % 2**64
+    return value ^ value >> 31

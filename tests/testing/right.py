@@ -30,7 +30,7 @@ from benchkit import (
     param,
 )
 from benchkit.contracts.config import Value
-from benchkit.ranking import excluded, tie_order, top_k
+from benchkit.ranking import excluded, tie_keys, top_k
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class Chain(Recommender):
 
     def fit(self, train: Sessions, bench: Bench) -> None:
         items = len(bench.catalog)
-        self.ties = tie_order(train, items)
+        self.items, self.seed = items, bench.seed
         self.popularity = np.bincount(train.items, minlength=items)
         self.follows = np.zeros((items, items))
         inner = train.positions[1:] > 0
@@ -72,7 +72,7 @@ class Chain(Recommender):
 
     def recommend(self, prompts: Sessions, k: int) -> Recommendations:
         exclude = excluded(prompts, prompts.last(1), self.config.exclude_seen)
-        return top_k(self.score(prompts), k, self.ties, exclude)
+        return top_k(self.score(prompts), k, tie_keys(prompts, self.seed), exclude)
 
 
 class HitRate(Metric):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchkit import Bench, Config, Recommendations, Recommender, Sessions
-from benchkit.ranking import top_k
+from benchkit.ranking import tie_keys, top_k
 from benchkit.testing import RecommenderConformance
 from tests.testing.right import Chain
 from tests.testing.trials import checks, must_fail, own_checks, try_check
@@ -66,12 +66,12 @@ class PadsWithScoreZero(Chain):
 
 class CutsLists(Chain):
     def recommend(self, prompts: Sessions, k: int) -> Recommendations:
-        return super().recommend(prompts, min(k, len(self.ties)))
+        return super().recommend(prompts, min(k, self.items))
 
 
 class NeedsManyItems(Chain):
     def recommend(self, prompts: Sessions, k: int) -> Recommendations:
-        if k > len(self.ties):
+        if k > self.items:
             raise IndexError("kth out of bounds")
         return super().recommend(prompts, k)
 
@@ -155,9 +155,35 @@ class SortsTraining(Chain):
         super().fit(train, bench)
 
 
+class OrdersEqualsByCode(Chain):
+    def worth(self) -> Any:
+        return -np.arange(self.items)
+
+    def recommend(self, prompts: Sessions, k: int) -> Recommendations:
+        scores = self.score(prompts)
+        order = np.lexsort((np.broadcast_to(-self.worth(), scores.shape), -scores))[:, :k]
+        lists = Recommendations.empty(len(prompts), k)
+        lists.items[:, : self.items] = order
+        lists.scores[:, : self.items] = np.take_along_axis(scores, order, axis=1)
+        lists.items[lists.scores == -np.inf] = -1
+        return lists
+
+
+class OrdersEqualsByPopularity(OrdersEqualsByCode):
+    def worth(self) -> Any:
+        return self.popularity
+
+    def score(self, prompts: Sessions) -> Any:
+        scores = np.tile(-np.inf, (len(prompts), self.items)).astype(np.float32)
+        read = prompts.last(1)
+        scores[read.owners] = np.minimum(self.follows[read.items], 1)
+        return scores
+
+
 class IgnoresExclusion(Chain):
     def recommend(self, prompts: Sessions, k: int) -> Recommendations:
-        return top_k(self.score(prompts), k, self.ties, Sessions.from_lists([[]] * len(prompts)))
+        nothing = Sessions.from_lists([[]] * len(prompts))
+        return top_k(self.score(prompts), k, tie_keys(prompts, self.seed), nothing)
 
 
 class WithoutExclusion(IgnoresExclusion):
@@ -186,6 +212,12 @@ WRONG: list[tuple[type[Recommender], str, str]] = [
     (TiesDependOnBatch, "test_a_list_does_not_depend_on_its_neighbours", "equal in score"),
     (ChangesWithUse, "test_asking_twice_gives_the_same", "asked twice"),
     (KeepsOldKnowledge, "test_refit_equals_a_fresh_fit", "fitted anew and fresh"),
+    (OrdersEqualsByCode, "test_equals_are_not_ordered_by_what_could_be_learnt", "item code"),
+    (
+        OrdersEqualsByPopularity,
+        "test_equals_are_not_ordered_by_what_could_be_learnt",
+        "by training frequency",
+    ),
     (DrawsUnseeded, "test_another_process_gives_the_same", r"bench\.rng"),
     (UsesPythonsHash, "test_another_process_gives_the_same", "another process gives other lists"),
     (SortsPrompts, "test_input_is_left_unmodified", "recommend writes to its input"),

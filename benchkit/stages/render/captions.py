@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from benchkit.protocol import REVISION
 from benchkit.stages.failed import FailedRow
 from benchkit.stages.published import Comparison
 from benchkit.stages.tables import Table
@@ -12,6 +13,12 @@ MARKS = "Best figure bold, second underlined, decided on full precision."
 GENERATED = (
     "GENERATED SAMPLE: {name} is made up, in the shape of {family}. "
     "Its figures say nothing about the real data."
+)
+
+
+OUTDATED = (
+    "Evaluated by revision {} of the protocol; this benchkit evaluates by revision {}: "
+    "their figures are not comparable."
 )
 
 
@@ -25,10 +32,13 @@ def alarm(table: Table) -> str:
 def caption(table: Table, comparison: Comparison | None = None) -> list[str]:
     """Return the sentences below a table; the marks are for each format to explain."""
     sentences = [
-        f"Protocol {table.protocol['name']} ({table.protocol['rules'][:8]}), "
+        f"Protocol {table.protocol['name']}, revision {table.revision} "
+        f"({table.protocol['rules'][:8]}), "
         f"ties {_ties(table)}, {_seeds(table)}{_prompts(table)}.",
         f"Data {table.data['fingerprint'][:12]}{_size(table)}.",
     ]
+    if table.revision < REVISION:
+        sentences.append(OUTDATED.format(table.revision, REVISION))
     if any(value is not None for row in table.rows for value in row.spread.values()):
         sentences.append("Mean ± sample standard deviation over the runs of each row.")
     sentences += _tuned(table)
@@ -63,6 +73,7 @@ def _heading(table: Table, differing: Iterable[str]) -> str:
     config, drawn = table.data["config"], table.protocol.get("max_prompts")
     parts = [
         f"{table.protocol['name'].capitalize()} protocol",
+        *([f"revision {table.revision}"] if table.revision < REVISION else []),
         f"ties {_ties(table)}",
         *(f"{name}={config[name]}" for name in differing if name in config),
     ]

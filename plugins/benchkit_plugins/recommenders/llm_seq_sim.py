@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from benchkit import Choice, ExcludeSeen, Recommendations, Recommender, hookimpl, param
 from benchkit.contracts.recommender import Float32
-from benchkit.ranking import excluded, tie_order
+from benchkit.ranking import excluded, tie_keys
 from benchkit_plugins.recommenders.embedded import EmbeddedConfig
 from benchkit_plugins.recommenders.pooling import Pooling, pool
 from benchkit_plugins.recommenders.similarity import SimilarItems, Similarity
@@ -49,7 +49,7 @@ class LLMSeqSimConfig(EmbeddedConfig):
 class LLMSeqSim(Recommender):
     """Items whose text embeddings are closest to the weighted average of the prompt's.
 
-    Nothing is learnt from sessions but the order among ties. Candidates are all items of the
+    Nothing is learnt from sessions. Candidates are all items of the
     catalog that have a text; a prompt without such an item gets an empty list. Embeddings are
     reduced, then scaled to length 1.
 
@@ -68,22 +68,24 @@ class LLMSeqSim(Recommender):
         "steam": {"reducer": "pca", "dim": 512, "pooling": "constant-linear", "similarity": "dot"},
     }
 
-    def fit(self, train: Sessions, bench: Bench) -> None:
+    def fit(self, train: Sessions, bench: Bench) -> None:  # noqa: ARG002
         """Get the items' embeddings."""
         config = self.config
         vectors = bench.embeddings(config.embedder, config.reducer, config.dim)
-        self.items = SimilarItems(vectors, tie_order(train, len(bench.catalog)))
+        self.items, self._seed = SimilarItems(vectors), bench.seed
 
     def recommend(self, prompts: Sessions, k: int) -> Recommendations:
         """Return the items most similar to each prompt's embedding."""
         lists = Recommendations.empty(len(prompts), k)
         read = prompts.last(self.config.last_n_items)
         exclude = excluded(prompts, read, self.config.exclude_seen)
+        ties = tie_keys(prompts, self._seed)
         for start in range(0, len(prompts), self.items.batch):
             stop = min(start + self.items.batch, len(prompts))
             part = self.items.best(
                 self._embed(read.between(start, stop)),
                 k,
+                ties[start:stop],
                 exclude.between(start, stop),
                 self.config.similarity,
             )

@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchkit.contracts.sessions import Int32, Int64, Sessions, offsets_of
+from benchkit.keys import sequence_keys
 from benchkit.ranking import kth_largest
-from benchkit_plugins.recommenders.seeding import prompt_hashes
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -123,7 +123,7 @@ class NeighbourIndex:
         if self._seed is None:
             return np.zeros(len(prompts), dtype=np.int64)
         count = np.uint64(self.sessions.shape[0])
-        return (prompt_hashes(prompts, self._seed) % count).astype(np.int64)
+        return (sequence_keys(prompts, self._seed) % count).astype(np.int64)
 
     def _shared(self, prompts: Sessions, weights: Float64, starts: Int64) -> csr_array[np.float64]:
         """Return the weight that each prompt shares with sessions, ``[prompts, sessions]``."""

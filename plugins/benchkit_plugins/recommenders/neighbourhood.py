@@ -10,7 +10,7 @@ import numpy as np
 
 from benchkit import Choice, Config, ExcludeSeen, Int, Recommendations, Recommender, param
 from benchkit.contracts.sessions import Int64, Sessions
-from benchkit.ranking import excluded, tie_order, top_k_of
+from benchkit.ranking import excluded, tie_keys, top_k_of
 from benchkit_plugins.recommenders.neighbour_index import (
     Float64,
     NeighbourIndex,
@@ -60,10 +60,9 @@ class Neighbourhood(Recommender):
     """Base of the variants: sessions that share items with the prompt vote for their items.
 
     An item's score is the sum of the similarities of the neighbours that contain it (Equation 1).
-    Of equally similar sessions the more recent are neighbours; equal scores are ordered by training
-    frequency, then by item code. Vectors are binary: an item counts once a session, and once a
-    prompt, at its first occurrence. Variants override `prompt_vector`, `neighbours`
-    or `scores`.
+    Of equally similar sessions the more recent are neighbours. Vectors are binary: an item counts
+    once a session, and once a prompt, at its first occurrence. Variants override `prompt_vector`,
+    `neighbours` or `scores`.
     """
 
     Config = NeighbourhoodConfig
@@ -73,7 +72,7 @@ class Neighbourhood(Recommender):
         """Index the training sessions."""
         config, items = self.config, len(bench.catalog)
         rng = bench.rng(f"{self.name}/neighbours")
-        self._ties = tie_order(train, items)
+        self._seed = bench.seed
         self.index = NeighbourIndex(train, items, config.sampling, config.sample_size, rng)
         frequency = np.maximum(self.index.frequency, 1)
         self._idf = 1 + np.log(len(train) / frequency) if config.idf_weighting else np.ones(items)
@@ -81,7 +80,7 @@ class Neighbourhood(Recommender):
     def recommend(self, prompts: Sessions, k: int) -> Recommendations:
         """Return the items that each prompt's neighbours vote for; none vote, no list."""
         lists = Recommendations.empty(len(prompts), k)
-        read = self._read(prompts)
+        read, ties = self._read(prompts), tie_keys(prompts, self._seed)
         exclude = excluded(prompts, read, self.config.exclude_seen)
         for start, stop in self._batches(read):
             scores = self.scores(read.between(start, stop))
@@ -90,8 +89,7 @@ class Neighbourhood(Recommender):
                 scores.indices,
                 scores.data.astype(np.float32),
                 k,
-                self._ties,
-                stop - start,
+                ties[start:stop],
                 exclude=exclude.between(start, stop),
             )
             lists.items[start:stop], lists.scores[start:stop] = part.items, part.scores
@@ -128,7 +126,7 @@ class Neighbourhood(Recommender):
     def _read(self, prompts: Sessions) -> Sessions:
         """Return what is read of the prompts: the last items, trained, first occurrences."""
         read = prompts.last(self.config.last_n_items)
-        keys = read.owners * len(self._ties) + read.items
+        keys = read.owners * len(self._idf) + read.items
         first = np.zeros(read.interactions, dtype=bool)
         first[np.unique(keys, return_index=True)[1]] = True
         return read.where(first & (self.index.frequency[read.items] > 0))
@@ -136,7 +134,7 @@ class Neighbourhood(Recommender):
     def _batches(self, read: Sessions) -> Iterator[tuple[int, int]]:
         """Yield ranges of prompts that each take about the same work and memory."""
         votes = self.config.k * int(self.index.lengths.mean())
-        work = np.cumsum(self.index.reads(read) + len(self._ties) + votes)
+        work = np.cumsum(self.index.reads(read) + len(self._idf) + votes)
         start = 0
         while start < len(read):
             done = work[start - 1] if start else 0

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchkit import Config, ExcludeSeen, Recommendations, Recommender, hookimpl, param
-from benchkit.keys import mix
-from benchkit.ranking import excluded, tie_order, top_k
-from benchkit_plugins.recommenders.seeding import prompt_hashes
+from benchkit.keys import mix, sequence_keys
+from benchkit.ranking import excluded, tie_keys, top_k
 
 if TYPE_CHECKING:
     from benchkit import Bench, Sessions
@@ -42,26 +41,25 @@ class Random(Recommender):
 
     def fit(self, train: Sessions, bench: Bench) -> None:
         """Remember which items were trained on."""
-        items = len(bench.catalog)
-        self._ties = tie_order(train, items)
-        self._trained = np.unique(train.items)
-        self._seed = int(bench.rng(self.name).integers(1 << 63))
+        self._items, self._trained = len(bench.catalog), np.unique(train.items)
+        self._seed, self._ties_seed = int(bench.rng(self.name).integers(1 << 63)), bench.seed
 
     def recommend(self, prompts: Sessions, k: int) -> Recommendations:
         """Return random lists, less the items that `exclude_seen` keeps out."""
         lists = Recommendations.empty(len(prompts), k)
         exclude = excluded(prompts, prompts, self.config.exclude_seen)
-        rows = max(1, _BATCH // max(1, len(self._ties)))
+        ties = tie_keys(prompts, self._ties_seed)
+        rows = max(1, _BATCH // max(1, self._items))
         for start in range(0, len(prompts), rows):
             stop = min(start + rows, len(prompts))
             scores = self._draw(prompts.between(start, stop))
-            part = top_k(scores, k, self._ties, exclude.between(start, stop))
+            part = top_k(scores, k, ties[start:stop], exclude.between(start, stop))
             lists.items[start:stop], lists.scores[start:stop] = part.items, part.scores
         return lists
 
     def _draw(self, prompts: Sessions) -> Float32:
-        scores = np.full((len(prompts), len(self._ties)), -np.inf, dtype=np.float32)
-        hashes = prompt_hashes(prompts, self._seed)[:, None]
+        scores = np.full((len(prompts), self._items), -np.inf, dtype=np.float32)
+        hashes = sequence_keys(prompts, self._seed)[:, None]
         draws = mix(hashes ^ mix(self._trained.astype(np.uint64)))
         scores[:, self._trained] = (draws >> np.uint64(40)).astype(np.float32) * np.float32(2**-24)
         return scores

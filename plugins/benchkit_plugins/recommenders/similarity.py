@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from benchkit.contracts.dataset import UInt64
 from benchkit.contracts.recommender import Float32, Recommendations
 from benchkit.contracts.sessions import Bool, Int32, Int64, Sessions
 from benchkit.ranking import contenders, top_k_of
@@ -29,23 +30,17 @@ class SimilarItems:
         present: which items have an embedding, ``bool[items]``; no other is ever found.
     """
 
-    def __init__(self, vectors: Float32, ties: Int64) -> None:
-        """Prepare the search.
-
-        Args:
-            vectors: embeddings of any length, ``float32[items, dim]``; zero means none.
-            ties: each item's place among equals, ``int64[items]``.
-        """
+    def __init__(self, vectors: Float32) -> None:
+        """Prepare the search in embeddings of any length, ``float32[items, dim]``; zero: none."""
         self.vectors = normalised(vectors)
         self.present: Bool = np.any(self.vectors != 0, axis=1)
         self._absent = np.flatnonzero(~self.present)
-        self._ties = ties
         self.batch = max(1, _BATCH // max(1, len(vectors)))
         # Twice what two float32 sums of `dim` products of unit vectors can differ by.
         self._slack = 4 * vectors.shape[1] * 2.0**-24
 
     def best(
-        self, queries: Float32, k: int, exclude: Sessions, similarity: Similarity
+        self, queries: Float32, k: int, ties: UInt64, exclude: Sessions, similarity: Similarity
     ) -> Recommendations:
         """Return the `k` items most similar to each query; none for a zero query.
 
@@ -55,6 +50,7 @@ class SimilarItems:
         Args:
             queries: ``float32[queries, dim]``, at most `batch` of them.
             k: length of the lists.
+            ties: what orders equals, a key a query: `benchkit.ranking.tie_keys`.
             exclude: items to leave out, one session a query.
             similarity: cosine; dot product; euclidean as 1 / (1 + distance).
         """
@@ -66,7 +62,7 @@ class SimilarItems:
         scores[exclude.owners, exclude.items] = -np.inf
         rows, codes = contenders(scores, k, self._slack)
         exact = dots(units, rows, self.vectors, codes)
-        lists = top_k_of(rows, codes, exact, k, self._ties, len(queries))
+        lists = top_k_of(rows, codes, exact, k, ties)
         return Recommendations(lists.items, _as(similarity, lists.scores, lengths[:, None]))
 
 

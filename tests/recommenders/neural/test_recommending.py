@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from benchkit import DataError, Sessions, UnavailableError
-from benchkit.ranking import top_k
+from benchkit.ranking import tie_keys, top_k
 from benchkit.testing import samples
 from benchkit_plugins.recommenders.bert4rec import BERT4Rec
 from benchkit_plugins.recommenders.gru4rec import GRU4Rec
@@ -109,10 +109,11 @@ def test_ranking_equals_the_one_of_the_core(k: int) -> None:
     # Few values, so many ties, also at the end of the lists.
     scores = torch.randint(0, 3, (50, 6), generator=torch.Generator().manual_seed(0)).float()
     exclude = Sessions.from_lists([[row % 6] if row % 2 else [] for row in range(50)])
-    ties = np.array([3, 1, 5, 0, 2, 4])
-    expected = top_k(scores.numpy().copy(), k, ties, exclude)
+    keys = tie_keys(Sessions.from_lists([[row] for row in range(50)]), seed=0)
+    codes = np.arange(6, dtype=np.int32)
+    expected = top_k(scores.numpy().copy(), k, keys, exclude)
     scores[torch.from_numpy(exclude.owners), torch.from_numpy(exclude.items).long()] = -torch.inf
-    found = answering._best(scores, k, ties)
+    found = answering._best(scores, k, codes, keys)
     np.testing.assert_array_equal(found.items, expected.items)
     np.testing.assert_array_equal(found.scores, expected.scores)
 

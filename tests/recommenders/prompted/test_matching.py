@@ -17,7 +17,7 @@ SAID = {"q": [0.9, 0.5, 0.1], "r": [0.8, 0.5, 0.1]}
 def matched(given: TitledBench, *answers: list[str], k: int = 5, offers: Any = None) -> Matches:
     titles = Titles(given.catalog, given.train)
     found = [[title for text in each if (title := titles.find([text]))] for each in answers]
-    matching = Matching(config(), given.train, given)
+    matching = Matching(config(), given)
     nothing = prompt(*[[]] * len(answers))
     taken = None if offers is None else np.array(offers, dtype=np.int32)
     return matching.lists(found, k, nothing, taken)

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchkit import Bench, DataError, Recommendations, Recommender, Sessions
 from benchkit.files import locked
-from benchkit.ranking import excluded
+from benchkit.ranking import excluded, tie_keys
 from benchkit_plugins.recommenders.neural.config import NeuralConfig
 from benchkit_plugins.recommenders.neural.vocabulary import Vocabulary
 
@@ -79,7 +79,7 @@ class NeuralRecommender(Recommender):
         from benchkit_plugins.recommenders.neural.hardware import choose_device, seeded
 
         device = choose_device(self.config.device)  # before embeddings, which may cost money
-        self._vocabulary = Vocabulary.of(train, len(bench.catalog))
+        self._vocabulary, self._seed = Vocabulary.of(train), bench.seed
         initial = self.initial_embeddings(bench)
         with seeded(bench.rng("initial weights"), device):
             dim = self.config.dim if initial is None else initial.shape[1]
@@ -102,15 +102,15 @@ class NeuralRecommender(Recommender):
 
         known = self._vocabulary.encode(prompts)
         read = known.last(self.config.last_n_items)
-        lists = answer(
+        return answer(
             self._network,
             self.examples(len(self._vocabulary)),
             read,
             excluded(known, read, self.config.exclude_seen),
-            self._vocabulary.ties,
+            self._vocabulary.codes,
+            tie_keys(prompts, self._seed),
             k,
         )
-        return Recommendations(self._vocabulary.decode(lists.items), lists.scores)
 
     def save(self, path: Path) -> None:
         """Write the fitted model: weights, items and configuration, as safetensors.
@@ -121,11 +121,8 @@ class NeuralRecommender(Recommender):
         from benchkit_plugins.recommenders.neural.checkpoint import as_tensor, write
 
         arrays = {f"weights/{n}": v for n, v in self._network.state_dict().items()}
-        arrays |= {
-            "items/codes": as_tensor(self._vocabulary.codes),
-            "items/ties": as_tensor(self._vocabulary.ties),
-        }
-        about = {"name": self.name, "config": self.config.as_dict()}
+        arrays["items/codes"] = as_tensor(self._vocabulary.codes)
+        about = {"name": self.name, "config": self.config.as_dict(), "seed": self._seed}
         write(path, arrays, {**about, "training": vars(self.training)})
 
     @classmethod
@@ -185,14 +182,14 @@ class NeuralRecommender(Recommender):
         device = choose_device(self.config.device)
         try:
             training = State(**about["training"])
-            codes, ties = arrays.pop("items/codes").numpy(), arrays.pop("items/ties").numpy()
+            codes, seed = arrays.pop("items/codes").numpy(), int(about["seed"])
             weights = {name.removeprefix("weights/"): value for name, value in arrays.items()}
             with torch.device("meta"):  # no memory and no random numbers for what is replaced
                 network = self.network(len(codes), weights["table"].shape[1])
             network.load_state_dict(weights, assign=True)
         except (KeyError, TypeError, RuntimeError) as error:
             raise _damaged(path, error) from error
-        self.training, self._vocabulary = training, Vocabulary(codes, ties)
+        self.training, self._vocabulary, self._seed = training, Vocabulary(codes), seed
         self._network = network.to(device).eval()
 
     def _train(self, train: Sessions, bench: Bench, kept: Path | None) -> None:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchkit import Sessions
-from benchkit.contracts.sessions import Int32, Int64
-from benchkit.ranking import tie_order
+from benchkit.contracts.sessions import Int32
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,17 +16,14 @@ class Vocabulary:
 
     Attributes:
         codes: catalog code of each trained item, ascending, ``int32[items]``.
-        ties: each trained item's place among equal scores, ``int64[items]``.
     """
 
     codes: Int32
-    ties: Int64
 
     @classmethod
-    def of(cls, train: Sessions, catalog_size: int) -> Vocabulary:
+    def of(cls, train: Sessions) -> Vocabulary:
         """Return the vocabulary of training sessions."""
-        codes = np.unique(train.items)
-        return cls(codes, tie_order(train, catalog_size)[codes])
+        return cls(np.unique(train.items))
 
     def __len__(self) -> int:
         """Return the number of trained items."""
@@ -41,7 +37,3 @@ class Vocabulary:
         known = self.codes[places] == sessions.items
         dense = Sessions(places.astype(np.int32), sessions.offsets, sessions.times, sessions.ids)
         return dense if known.all() else dense.where(known)
-
-    def decode(self, items: Int32) -> Int32:
-        """Return catalog codes of dense codes; -1 stays -1."""
-        return np.append(self.codes, np.int32(-1))[items]

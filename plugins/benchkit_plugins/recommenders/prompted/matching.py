@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchkit import Recommendations, Sessions
+from benchkit.contracts.dataset import UInt64
 from benchkit.contracts.recommender import Float32
 from benchkit.contracts.sessions import Int32
-from benchkit.ranking import tie_order, top_k_of
+from benchkit.keys import keys_of, mix
+from benchkit.ranking import top_k_of
+from benchkit.texts import Texts
 from benchkit.vectors import normalised
 from benchkit_plugins.recommenders.embedded import EmbeddedConfig
 from benchkit_plugins.recommenders.prompted.titles import Title
@@ -60,9 +63,8 @@ class Matching:
     Embeddings are asked for when the first title needs them.
     """
 
-    def __init__(self, config: EmbeddedConfig, train: Sessions, bench: Bench) -> None:
+    def __init__(self, config: EmbeddedConfig, bench: Bench) -> None:
         self._config, self._bench = config, bench
-        self._ties = tie_order(train, len(bench.catalog))
 
     @cached_property
     def vectors(self) -> Float32:
@@ -122,12 +124,17 @@ class Matching:
             return Recommendations.empty(0, depth)
         places = {title: place for place, title in enumerate(dict.fromkeys(t for _, t in sought))}
         index = np.array([places[title] for _, title in sought], dtype=np.int64)
-        vectors = self._vectors_of(list(places))
+        vectors, ties = self._vectors_of(list(places)), self._tie_keys(places)
         if offers is not None and offers.ndim == 2:
             rows = np.array([row for row, _ in sought], dtype=np.int64)
-            return self._nearest_of(vectors[index], offers[rows], depth)
-        found = self._nearest_in(vectors, depth, offers)
+            return self._nearest_of(vectors[index], offers[rows], depth, ties[index])
+        found = self._nearest_in(vectors, depth, ties, offers)
         return Recommendations(found.items[index], found.scores[index])
+
+    def _tie_keys(self, titles: Iterable[Title]) -> UInt64:
+        """Return what orders items equally near to each title, ``uint64[titles]``."""
+        texts = Texts.of([title.text for title in titles])
+        return mix(keys_of(texts) ^ np.uint64(self._bench.seed))
 
     def _vectors_of(self, titles: Sequence[Title]) -> Float32:
         """Return the embeddings of titles, known or not, ``float32[titles, dim]``."""
@@ -141,27 +148,32 @@ class Matching:
             )
         return vectors
 
-    def _nearest_in(self, queries: Float32, depth: int, offers: Int32 | None) -> Recommendations:
+    def _nearest_in(
+        self, queries: Float32, depth: int, ties: UInt64, offers: Int32 | None
+    ) -> Recommendations:
         """Return the items nearest to each query, of the whole catalog or some of it."""
         vectors = self.vectors
         if offers is not None:
             vectors = np.zeros_like(vectors)
             vectors[offers] = self.vectors[offers]
-        items = SimilarItems(vectors, self._ties)
+        items = SimilarItems(vectors)
         found = Recommendations.empty(len(queries), depth)
         for start in range(0, len(queries), items.batch):
             part = slice(start, start + items.batch)
-            best = items.best(queries[part], depth, _nothing(len(queries[part])), "dot")
+            nothing = _nothing(len(queries[part]))
+            best = items.best(queries[part], depth, ties[part], nothing, "dot")
             found.items[part], found.scores[part] = best.items, best.scores
         return found
 
-    def _nearest_of(self, queries: Float32, offers: Int32, depth: int) -> Recommendations:
+    def _nearest_of(
+        self, queries: Float32, offers: Int32, depth: int, ties: UInt64
+    ) -> Recommendations:
         """Return the items nearest to each query, of as many offers as there are queries."""
         known = np.any(queries != 0, axis=1, keepdims=True)
         rows, columns = np.nonzero((offers >= 0) & known)
         codes = offers[rows, columns]
         scores = dots(queries, rows, self.vectors, codes)
-        return top_k_of(rows, codes, scores, depth, self._ties, len(queries))
+        return top_k_of(rows, codes, scores, depth, ties)
 
 
 def _once(titles: Sequence[Title]) -> Iterator[Title]:

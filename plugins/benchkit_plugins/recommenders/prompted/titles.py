@@ -11,7 +11,6 @@ import numpy as np
 
 from benchkit.contracts.sessions import Bool, Int32
 from benchkit.entities import unescaped
-from benchkit.ranking import tie_order
 
 if TYPE_CHECKING:
     from benchkit import Catalog, Sessions
@@ -74,7 +73,8 @@ class Titles:
         self.shown = [one_line(title) for title in catalog.titles]
         self.present: Bool = np.array([bool(title) for title in self.shown], dtype=bool)
         self._items: dict[str, tuple[int, ...]] = {}
-        for item in np.argsort(tie_order(train, len(catalog))).tolist():
+        counts = np.bincount(train.items, minlength=len(catalog))
+        for item in np.argsort(-counts, kind="stable").tolist():
             if self.shown[item]:
                 key = self.shown[item].casefold()
                 self._items[key] = (*self._items.get(key, ()), item)

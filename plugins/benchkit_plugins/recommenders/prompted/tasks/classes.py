@@ -8,7 +8,6 @@ import numpy as np
 
 from benchkit.contracts.recommender import Float32
 from benchkit.contracts.sessions import Int32, Int64, Sessions
-from benchkit.ranking import tie_order
 from benchkit_plugins.recommenders.prompted.tasks.titled import COUNT, TitledTask
 
 _CLUSTERS = 200
@@ -40,10 +39,9 @@ class Class(TitledTask):
             clustered &= counts > 0
         embedded = np.flatnonzero(clustered)
         labels, centres = k_means(vectors[embedded], _CLUSTERS, self.bench.seed)
-        places = tie_order(self.train, len(vectors))
         named = (counts > 0) & self.titles.present
         # the most popular first, so that of each cluster the first is its item
-        order = np.argsort(places[embedded])
+        order = np.argsort(-counts[embedded], kind="stable")
         order = order[named[embedded[order]]]
         clusters, first = np.unique(labels[order], return_index=True)
         return embedded[order[first]].astype(np.int32), centres[clusters]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from benchkit.contracts.sessions import Int32, Sessions
-from benchkit.keys import mix
+from benchkit.keys import mix, sequence_keys
 from benchkit_plugins.recommenders.prompted.tasks.similar import SimilarTask, with_truth_first
 from benchkit_plugins.recommenders.prompted.tasks.titled import COUNT
-from benchkit_plugins.recommenders.seeding import prompt_hashes
 
 
 class Rank(SimilarTask):
@@ -27,7 +26,7 @@ class Rank(SimilarTask):
     def _offers(self, prompts: Sessions, truth: Int32 | None = None) -> Int32:
         similar = self._similar(prompts)
         items = similar if truth is None else with_truth_first(similar, truth)
-        drawn = mix(prompt_hashes(prompts, self.bench.seed)[:, None] ^ mix(items.astype(np.uint64)))
+        drawn = mix(sequence_keys(prompts, self.bench.seed)[:, None] ^ mix(items.astype(np.uint64)))
         return np.take_along_axis(items, np.argsort(drawn, axis=1, kind="stable"), axis=1)
 
     def _values(self, offers: Int32 | None, row: int) -> dict[str, str] | None:
