@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from benchkit.errors import UnavailableError as UnavailableError
     from benchkit.hookspecs import hookimpl as hookimpl
 
+# The name to install it by: on PyPI, `benchkit` is another project.
+DISTRIBUTION = "seqrec-benchkit"
+
 _HOMES = {
     "bench": ("Bench",),
     "contracts.catalog": ("Catalog",),

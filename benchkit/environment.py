@@ -10,7 +10,9 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_PACKAGES = ("benchkit", "numpy", "optuna", "polars", "scikit-learn", "scipy", "torch")
+from benchkit import DISTRIBUTION
+
+_PACKAGES = (DISTRIBUTION, "numpy", "optuna", "polars", "scikit-learn", "scipy", "torch")
 
 
 @lru_cache(maxsize=1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from benchkit import DISTRIBUTION
+
 
 class BenchkitError(Exception):
     """Root of every error a user can cause.
@@ -45,11 +47,8 @@ def one_line(error: BaseException) -> str:
 
 
 def extra_missing(extra: str) -> str:
-    """Return the sentence for what one of our extras would bring.
-
-    It names the checkout: on PyPI the name `benchkit` is somebody else's.
-    """
-    return f"it needs the extra `{extra}`: pip install -e '.[{extra}]' in benchkit's checkout"
+    """Return the sentence for what one of our extras would bring."""
+    return f"it needs the extra `{extra}`: pip install '{DISTRIBUTION}[{extra}]'"
 
 
 def unknown_name(what: str, given: str, known: Iterable[str]) -> str:

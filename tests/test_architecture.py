@@ -15,12 +15,13 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+from benchkit import DISTRIBUTION
+
 ROOT = Path(__file__).parent.parent
 CORE = sorted((ROOT / "benchkit").rglob("*.py"))
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
-ENTRY_POINTS: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))[
-    "project"
-]["entry-points"]["benchkit"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+ENTRY_POINTS: dict[str, str] = PROJECT["entry-points"]["benchkit"]
 HEAVY = {"torch", "sklearn", "openai", "optuna", "polars"}
 # "none" is how the command line writes no value, and libraries have a right to their names.
 NAMES = {name.partition("-")[2] for name in ENTRY_POINTS} - HEAVY - {"none"}
@@ -117,6 +118,10 @@ def test_the_command_line_imports_nothing_heavy() -> None:
 
 def test_importing_the_package_costs_nothing() -> None:
     assert not loaded_by("benchkit") & (HEAVY | {"numpy", "pluggy", "click"})
+
+
+def test_the_distribution_has_one_name_everywhere() -> None:
+    assert PROJECT["name"] == DISTRIBUTION
 
 
 def test_plugin_authors_find_everything_in_the_package() -> None:

@@ -29,7 +29,7 @@ IDENTITY = Identity(
         "fingerprint": "f" * 64,
     },
     protocol={"name": "paper", "ties": 0, "test_share": 0.2, "fingerprint": "p", "rules": "r"},
-    recommender={"name": "sknn", "distribution": "benchkit", "version": "1", "source": "s"},
+    recommender={"name": "sknn", "distribution": "seqrec-benchkit", "version": "1", "source": "s"},
     config={"k": 100},
     seed=0,
     depth=3,

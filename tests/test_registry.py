@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchkit import sources
+from benchkit import DISTRIBUTION, sources
 from benchkit.errors import PluginError
 from benchkit.registry import Registered, Registry, load, registry
 from tests.strangers import RECOMMENDER, declare, entry_points_in, install
@@ -114,9 +114,9 @@ def test_a_module_named_twice_counts_once(folder: Path) -> None:
 
 def test_a_stranger_cannot_replace_a_component_of_benchkits_own(folder: Path) -> None:
     install(folder, "aaa-thief", RECOMMENDER.format(name="sasrec"), version="6.6")
-    install(folder, "benchkit", RECOMMENDER.format(name="sasrec"), version="0.1.0")
+    install(folder, DISTRIBUTION, RECOMMENDER.format(name="sasrec"), version="0.1.0")
     registry = found(folder)
-    assert registry.get("recommender", "sasrec").distribution == "benchkit"
+    assert registry.get("recommender", "sasrec").distribution == DISTRIBUTION
     (problem,) = registry.problems
     assert "benchkit 0.1.0 and aaa-thief 6.6" in problem
     assert "that of aaa-thief is left out" in problem
@@ -137,7 +137,7 @@ def test_a_name_that_strangers_contest_is_nobodys(folder: Path) -> None:
 
 
 def test_benchkits_own_plugins_must_work(folder: Path) -> None:
-    install(folder, "benchkit", "import nowhere_to_be_found")
+    install(folder, DISTRIBUTION, "import nowhere_to_be_found")
     with pytest.raises(PluginError, match="nowhere_to_be_found"):
         found(folder)
 
@@ -271,7 +271,7 @@ def test_of_benchkits_own_what_the_class_imports_of_the_plugins_counts(folder: P
         (package / f"{name}.py").write_text(text)
     declare(folder, "one", {"plugin": "own_package.plugin"})
     component = found(folder).get("recommender", "broken").component
-    own = Registered(component, "benchkit", "1")
+    own = Registered(component, DISTRIBUTION, "1")
     before = own.source_digest()
     (package / "other.py").write_text("EDITED = True\n")
     assert own.source_digest() == before

@@ -10,6 +10,7 @@ from types import FrameType
 
 import click
 
+from benchkit import DISTRIBUTION
 from benchkit.errors import BenchkitError
 
 # Command: (module, attribute, one line of help). Help needs no import of any of them.
@@ -57,7 +58,7 @@ class _Lazy(click.Group):
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="benchkit")
+@click.version_option(package_name=DISTRIBUTION, prog_name="benchkit")
 def cli() -> None:
     """Benchmark sequential recommendation with language models.
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchkit import DISTRIBUTION
 from benchkit.contracts.component import KINDS
 from benchkit.describe import Facts, overview, printable
-from benchkit.registry import GROUP, Registry, registry
+from benchkit.registry import Registry, registry
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -67,7 +68,7 @@ def _table(rows: Sequence[Facts], boxed: bool, width: int) -> Table:
     table.add_column("Name", overflow="fold", style="cyan", max_width=max(26, width // 6))
     table.add_column("What it is", overflow="fold", ratio=1)
     table.add_column("Source", overflow="fold", max_width=max(14, width // 4))
-    if strangers := any(row["distribution"] != GROUP for row in rows):
+    if strangers := any(row["distribution"] != DISTRIBUTION for row in rows):
         table.add_column("From", overflow="fold", max_width=max(14, width // 4))
     for row in rows:
         what = Text(row["headline"])

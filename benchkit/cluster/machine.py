@@ -14,6 +14,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
+from benchkit import DISTRIBUTION
 from benchkit.cluster.orders import Order, Reply
 from benchkit.jobs import death_by
 from benchkit.shares import thread_variables
@@ -39,7 +40,7 @@ def versions() -> dict[str, str]:
     """Return the versions that have to agree, so that what is sent can be read."""
     return {
         "Python": ".".join(platform.python_version_tuple()[:2]),
-        "benchkit": version("benchkit"),
+        "benchkit": version(DISTRIBUTION),
         "distributed": version("distributed"),
     }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from benchkit import DISTRIBUTION
 from benchkit.cli.list import list_
 from benchkit.registry import load
 from tests.strangers import RECOMMENDER, entry_points_in, install
@@ -43,7 +44,7 @@ def test_each_component_gets_name_meaning_source_and_origin(folder: Path) -> Non
 
 
 def test_what_comes_with_benchkit_names_no_origin(folder: Path) -> None:
-    install(folder, "benchkit", RECOMMENDER.format(name="alpha"), version="3.1")
+    install(folder, DISTRIBUTION, RECOMMENDER.format(name="alpha"), version="3.1")
     (line,) = [line for line in run().stdout.splitlines() if line.startswith("alpha")]
     assert line.split() == ["alpha", "Recommends", "nothing.", "ours"]
 

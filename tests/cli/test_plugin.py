@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from benchkit import DISTRIBUTION
 from benchkit.cli.plugin import plugin
 from benchkit.contracts.component import KINDS
 from benchkit.errors import BenchkitError, StorageError
@@ -48,6 +49,8 @@ def test_a_new_project_passes_its_tests(tmp_path: Path, kind: str) -> None:
 def test_what_is_written_is_tidy(tmp_path: Path, kind: str) -> None:
     new("my-model", "--kind", kind, "--dir", str(tmp_path / "project"))
     assert files(tmp_path / "project") == FILES
+    metadata = (tmp_path / "project" / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'dependencies = ["{DISTRIBUTION}>=' in metadata
     for path in FILES:
         text = (tmp_path / "project" / path).read_text(encoding="utf-8")
         assert "$" not in text

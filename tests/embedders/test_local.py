@@ -172,4 +172,4 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     for module in ("embedders.minilm", "language_models.pretrained"):
         monkeypatch.setattr(f"benchkit_plugins.{module}.find_spec", lambda *_: None)
     for component in (MiniLM, BERT, SentenceTransformer):
-        assert "pip install -e '.[local]'" in str(component.unavailable())
+        assert "pip install 'seqrec-benchkit[local]'" in str(component.unavailable())

