@@ -97,7 +97,7 @@ def test_names_that_are_taken_are_refused() -> None:
     from benchkit.registry import registry
 
     taken = next(iter(registry().components["recommender"]))
-    with pytest.raises(BenchkitError, match=f"'{taken}' exists already, in benchkit"):
+    with pytest.raises(BenchkitError, match=f"'{taken}' exists already, in {DISTRIBUTION}"):
         new(taken)
 
 
