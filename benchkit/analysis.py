@@ -19,7 +19,7 @@ from benchkit.stages.failed import FailedRow
 from benchkit.stages.groups import Group, members
 from benchkit.stages.measure import ranked_lists
 from benchkit.stages.questions import QUESTIONS, Question
-from benchkit.stages.record import Record
+from benchkit.stages.record import DamagedRecordError, Record
 from benchkit.stages.rows import Row, ties_of
 from benchkit.stages.tables import Table
 
@@ -67,7 +67,7 @@ def analyse(
     for row in table.rows:
         try:
             hits[row.label] = [_hits(out, run, asked[_order(run)], k) for run in runs[row.label]]
-        except StorageError as error:
+        except BenchkitError as error:
             lost.append(_failed(row, str(error)))
     if not hits:
         reason = lost[0].reason if lost else "there are no lists; `benchkit run` makes some"
@@ -101,15 +101,14 @@ def _hits(out: Path, run: Record, asked: _Asked, k: int) -> Bool:
 
     Raises:
         StorageError: the lists are too short, of other prompts, or cannot be read.
+        DataError: they hold what is not in the catalog.
     """
     if run.identity.depth < k:
         raise StorageError(f"its lists hold {run.identity.depth} items; run again with --k {k}")
     folder = run.identity.folder(out)
-    lists, _, truth = store.read_lists(folder)
+    lists, _, truth = store.read_lists(folder, run)
     if not np.array_equal(truth, asked.truth):
-        raise StorageError(
-            f"{folder} holds the lists of other prompts; remove the folder and run again"
-        )
+        raise DamagedRecordError(folder, f"{folder} holds the lists of other prompts")
     counts = asked.prepared.item_counts()  # which ranks do not depend on
     ranks = ranked_lists(lists.items, truth, counts, asked.prepared.catalog).ranks
     return (ranks > 0) & (ranks <= k)

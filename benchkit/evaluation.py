@@ -50,7 +50,7 @@ def _renewed(
     with records.lock(out, about):
         record = records.find(out, about)
         if record is None:
-            raise StorageError(f"{about.folder(out)} is there no more")
+            raise StorageError(f"{about.folder(out)} no longer exists")
         return remeasure(about.folder(out), record, prepared, split, cutoffs)
 
 

@@ -72,6 +72,23 @@ def folder_atomically(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def put_aside(path: Path, suffix: str = "damaged") -> Path:
+    """Rename a file or folder, so that its place is free and nothing is lost; return the new path.
+
+    Raises:
+        StorageError: it cannot be renamed.
+    """
+    number, aside = 1, path.with_name(f"{path.name}.{suffix}")
+    while aside.exists():
+        number += 1
+        aside = path.with_name(f"{path.name}.{suffix}-{number}")
+    try:
+        path.rename(aside)
+    except OSError as error:
+        raise storage_error(path, error, "rename") from error
+    return aside
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold a lock file, which other processes wait for; missing folders are made.

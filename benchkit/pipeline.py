@@ -17,7 +17,6 @@ from benchkit.contracts.metric import Metric
 from benchkit.contracts.prompted import PromptedRecommender, Work
 from benchkit.contracts.recommender import Recommendations, Recommender
 from benchkit.environment import environment, peak_memory
-from benchkit.errors import StorageError
 from benchkit.protocol import Protocol
 from benchkit.registry import registry
 from benchkit.settings import Frozen, Progress, Settings
@@ -25,7 +24,7 @@ from benchkit.stages import record as records
 from benchkit.stages.measure import Measured, measure
 from benchkit.stages.prepare import load_prepared
 from benchkit.stages.recommend import fit, recommend
-from benchkit.stages.record import TUNED, Identity, Record
+from benchkit.stages.record import TUNED, DamagedRecordError, Identity, Record
 from benchkit.stages.spending import Spending
 from benchkit.stages.split import Split, split_sessions
 
@@ -82,9 +81,16 @@ class Task:
         """Return the record of an earlier run with the same identity and all the cutoffs.
 
         Where the search has gone on since and found nothing better, the record learns of it.
+
+        Raises:
+            DamagedRecordError: there is one that cannot be used, or its lists cannot.
+            StorageError: there is one that only others can read.
         """
         found = records.find(self.settings.out, self.identity)
-        if found is None or self.missing(found):
+        if found is None:
+            return None
+        records.check_lists(self.identity.folder(self.settings.out), found)
+        if self.missing(found):
             return None
         if found.search != self.search:
             found = replace(found, search=self.search)
@@ -185,8 +191,11 @@ def execute(task: Task, progress: Progress, report: Progress) -> Record:
     settings, identity = task.settings, task.identity
     folder = identity.folder(settings.out)
     with records.lock(settings.out, identity):
-        if (finished := task.finished()) is not None:
-            return finished
+        try:
+            if (finished := task.finished()) is not None:
+                return finished
+        except DamagedRecordError as error:
+            report(records.set_aside(error))
         prepared = load_prepared(
             settings.workspace,
             identity.dataset["name"],
@@ -194,10 +203,13 @@ def execute(task: Task, progress: Progress, report: Progress) -> Record:
             identity.protocol,
         )
         split = split_sessions(prepared, settings.protocol)
-        kept = records.find(settings.out, identity)
-        if kept is not None:
-            kept = replace(kept, asked=now())
-            return remeasure(folder, kept, prepared, split, settings.cutoffs)
+        try:
+            kept = records.find(settings.out, identity)
+            if kept is not None:
+                kept = replace(kept, asked=now())
+                return remeasure(folder, kept, prepared, split, settings.cutoffs)
+        except DamagedRecordError as error:  # its lists
+            report(records.set_aside(error))
         return _evaluate(task, prepared, split, progress, report)
 
 
@@ -299,13 +311,12 @@ def remeasure(
         cutoffs: where to cut, besides where the record did.
 
     Raises:
-        StorageError: the lists cannot be read, or the record not be written.
+        DamagedRecordError: the lists cannot be used.
+        StorageError: the record cannot be written.
     """
-    lists, _, truth = records.read_lists(folder)
+    lists, _, truth = records.read_lists(folder, record)
     if not np.array_equal(truth, split.test.truth):
-        raise StorageError(
-            f"{folder} holds the lists of other prompts; remove the folder and run again"
-        )
+        raise DamagedRecordError(folder, f"{folder} holds the lists of other prompts")
     names = (*record.metrics, *record.failed_metrics)
     known = {record.identity.depth, *(int(name.rpartition("@")[2]) for name in names)}
     measured = _measure(lists, split, prepared, sorted(known.union(cutoffs)))

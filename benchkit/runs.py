@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol as Interface
 
+from benchkit.errors import StorageError
 from benchkit.jobs import Event
 from benchkit.pipeline import Task, now
 from benchkit.stages import record as records
@@ -51,19 +52,15 @@ def run_all(dataset: str, tasks: Sequence[Task], run: Run) -> Outcome:
     outcome = Outcome()
     out = tasks[0].settings.out
     _check_writable(out)
-    todo, kept = [], []
-    for task in tasks:
-        record = task.finished()
-        if record is None:
-            todo.append(task)
-        else:
-            kept.append(record)
-            outcome.done.append(Event(task, "done", record=record))
+    todo = [task for task in tasks if _is_to_run(task, outcome)]
+    kept = [event.record for event in outcome.done if event.record is not None]
     if kept:
         ask_again(out, kept, {task.identity.key for task in tasks}, now())
     with _watcher(len(tasks)) as watcher:
         for event in outcome.done:
             watcher.kept(event)
+        for event in outcome.failed:
+            watcher.tell(event)
         if outcome.done:
             outcome.write(out, dataset)
         try:
@@ -75,6 +72,25 @@ def run_all(dataset: str, tasks: Sequence[Task], run: Run) -> Outcome:
             outcome.interrupted = True
             outcome.write(out, dataset)
     return outcome
+
+
+def _is_to_run(task: Task, outcome: Outcome) -> bool:
+    """Return whether there is no record of a task; note the record, or why it cannot be replaced.
+
+    A damaged one is put aside.
+    """
+    try:
+        record = task.finished()
+    except records.DamagedRecordError as error:
+        with records.lock(task.settings.out, task.identity):
+            outcome.warnings.append(records.set_aside(error))
+        return True
+    except StorageError as error:
+        outcome.failed.append(Event(task, "failed", str(error)))
+        return False
+    if record is not None:
+        outcome.done.append(Event(task, "done", record=record))
+    return record is None
 
 
 def _note(event: Event, outcome: Outcome, out: Path, dataset: str) -> None:

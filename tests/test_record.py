@@ -8,17 +8,22 @@ import multiprocessing
 import os
 import signal
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchkit.contracts.recommender import Recommendations
-from benchkit.errors import StorageError
 from benchkit.stages import record as records
-from benchkit.stages.collect import collect
-from benchkit.stages.record import Failure, Identity, Record
+from benchkit.stages.collect import Collected, collect
+from benchkit.stages.record import (
+    DamagedRecordError,
+    Failure,
+    Identity,
+    NewerRecordError,
+    Record,
+)
 
 IDENTITY = Identity(
     dataset={
@@ -59,10 +64,17 @@ def write(out: Path, record: Record = RECORD) -> Path:
     return records.write(out, record, LISTS, SESSIONS, TRUTH, VALUES)
 
 
+def found(out: Path) -> Record:
+    record = records.find(out, IDENTITY)
+    assert record is not None
+    return record
+
+
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     folder = write(tmp_path)
-    assert records.find(tmp_path, IDENTITY) == RECORD
-    lists, sessions, truth = records.read_lists(folder)
+    kept = found(tmp_path)
+    assert replace(kept, lists="") == RECORD
+    lists, sessions, truth = records.read_lists(folder, kept)
     np.testing.assert_array_equal(lists.items, LISTS.items)
     np.testing.assert_array_equal(lists.scores, LISTS.scores)
     assert (list(sessions), list(truth)) == ([7, 9], [2, 8])
@@ -102,23 +114,66 @@ def test_metrics_are_replaced_and_lists_stay(tmp_path: Path) -> None:
     lists = (folder / "lists.parquet").read_bytes()
     renewed = replace(RECORD, metrics={"hr@3": 0.5}, failed_metrics={})
     records.rewrite_metrics(folder, renewed, {"hr@3": np.array([0.0, 1.0])})
-    assert records.find(tmp_path, IDENTITY) == renewed
+    assert found(tmp_path) == renewed
     assert (folder / "lists.parquet").read_bytes() == lists
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"format": 1}', '{"format": 99}'])
-def test_a_damaged_record_is_one_clear_sentence(tmp_path: Path, text: str) -> None:
+CUT = RECORD.to_json()[:200]
+ODD = [
+    '{"format": 1}',
+    '{"format": "new"}',
+    RECORD.to_json().replace('"ndcg@3": 0.12', '"ndcg@3": 7.12'),
+    RECORD.to_json().replace('"seed": 0', '"seed": 1'),
+    RECORD.to_json().replace('"split": {', '"split": 3, "tilps": {'),
+]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 99_999, CUT, *ODD])
+def test_a_damaged_record_is_named_and_put_aside(tmp_path: Path, text: str) -> None:
     folder = write(tmp_path)
     (folder / "record.json").write_text(text)
-    with pytest.raises(StorageError, match=r"cannot read the record .* remove the folder"):
+    (warning,) = collect(tmp_path, "made").warnings
+    assert f"the record {folder / 'record.json'} (" in warning
+    assert warning.endswith("; `benchkit run` makes the record anew")
+    with pytest.raises(DamagedRecordError) as caught:
         records.find(tmp_path, IDENTITY)
+    assert f"what is left of it is in {folder}.damaged" in records.set_aside(caught.value)
+    assert records.find(tmp_path, IDENTITY) is None
+    assert collect(tmp_path, "made") == Collected()
+    assert (tmp_path / f"{folder}.damaged" / "record.json").read_text() == text
 
 
-def test_damaged_lists_are_one_clear_sentence(tmp_path: Path) -> None:
+def test_what_a_later_version_wrote_is_told_and_stays(tmp_path: Path) -> None:
+    path = write(tmp_path) / "record.json"
+    for change in ({"format": 2}, {"identity": {**asdict(IDENTITY), "new": 1}}):
+        path.write_text(json.dumps({**json.loads(RECORD.to_json()), **change}))
+        with pytest.raises(NewerRecordError, match="a later version of benchkit has written it"):
+            records.find(tmp_path, IDENTITY)
+    path.write_text(json.dumps({**json.loads(RECORD.to_json()), "new": [1]}))
+    assert found(tmp_path) == RECORD
+    records.rewrite(path.parent, replace(RECORD, asked="2027"))
+    assert (found(tmp_path).asked, json.loads(path.read_text())["new"]) == ("2027", [1])
+
+
+def test_lists_of_another_record_are_refused(tmp_path: Path) -> None:
+    """Those of records of earlier versions, which have no digest, where they cannot be read."""
     folder = write(tmp_path)
-    (folder / "lists.parquet").write_bytes(b"PAR1 but not really")
-    with pytest.raises(StorageError, match="cannot read the lists"):
-        records.read_lists(folder)
+    kept, path = found(tmp_path), folder / "lists.parquet"
+    whole = path.read_bytes()
+    LISTS.scores[1, 0] += 1
+    other = write(tmp_path / "other") / "lists.parquet"
+    for content, old in (
+        (other.read_bytes(), False),
+        (whole[:-1], True),
+        (b"PAR1 but not really, PAR1", True),
+        (b"", True),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(DamagedRecordError, match=r"the lists .* makes the record anew"):
+            records.read_lists(folder, replace(kept, lists="") if old else kept)
+    path.unlink()
+    with pytest.raises(DamagedRecordError, match=r"no such file or directory"):
+        records.check_lists(folder, kept)
 
 
 def test_a_record_holds_no_path_and_is_plain_json(tmp_path: Path) -> None:
@@ -146,7 +201,7 @@ def test_kill_9_while_writing_leaves_only_whole_records(tmp_path: Path) -> None:
     process.join()
     found = collect(tmp_path, "made")
     for record in found.records:
-        records.read_lists(record.identity.folder(tmp_path))
+        records.read_lists(record.identity.folder(tmp_path), record)
     assert (len(found.records) >= 20, found.warnings) == (True, [])
 
 

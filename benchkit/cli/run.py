@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from benchkit.cluster.placing import Cluster
     from benchkit.contracts.dataset import PreparedDataset
     from benchkit.contracts.prompted import Work
+    from benchkit.pipeline import Task
     from benchkit.runs import Outcome
     from benchkit.settings import Settings
     from benchkit.tuning.search import Search
@@ -323,7 +324,7 @@ def _dry_run(
     settings = [replace(each, frozen=frozen) for each in settings]
     for task in (plan(prepared, name, each) for each in settings for name in chosen):
         searched = task.recommender in to_search
-        state = "finished" if not searched and task.finished() else "to run"
+        state = "finished" if not searched and _is_finished(task) else "to run"
         config = " ".join(f"{key}={show_value(v)}" for key, v in task.identity.config.items())
         config = "as the search finds" if searched else config
         click.echo(
@@ -334,6 +335,16 @@ def _dry_run(
             click.echo(f"          {work}")
     for name, reason in left_out.items():
         click.echo(f"left out  {name}: {reason}")
+
+
+def _is_finished(task: Task) -> bool:
+    from benchkit.stages.record import DamagedRecordError
+
+    try:
+        return task.finished() is not None
+    except DamagedRecordError as error:
+        click.echo(f"Warning: {error}", err=True)
+        return False
 
 
 def _told(asked: Callable[[], Work | None]) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from benchkit.files import storage_error, write_atomically
-from benchkit.stages.collect import collect
+from benchkit.files import put_aside, storage_error, write_atomically
+from benchkit.stages.collect import Collected, collect
 from benchkit.stages.record import Failure, Record, rewrite
 from benchkit.stages.render import sorted_tables
 from benchkit.stages.render.markdown import document
@@ -40,9 +40,10 @@ def ask_again(out: Path, kept: Sequence[Record], asked: Collection[str], now: st
 def write_leaderboard(out: Path, dataset: str) -> list[str]:
     """Rebuild ``<dataset>.json`` and ``<dataset>.md`` under `out` from all records there.
 
-    Rows of the file whose records are elsewhere stay; a file that cannot be read is kept beside the
-    new one, for nothing else holds them. The lock makes whoever writes last see every record
-    written before. Nothing is written while there is neither a record nor a failure.
+    Rows of the file whose records are elsewhere stay; a file that cannot be read, all of it or a
+    part, is kept beside the new one, for nothing else holds them. The lock makes whoever writes
+    last see every record written before. Nothing is written while there is neither a record nor a
+    failure.
 
     Returns:
         One sentence for each file that could not be read, the leaderboard's own first.
@@ -56,8 +57,7 @@ def write_leaderboard(out: Path, dataset: str) -> list[str]:
             found = collect(out, dataset)
             ranked = sorted_tables(tables(found.records, found.failures, found.elsewhere))
             if ranked:
-                if found.damaged:
-                    found.damaged += _put_aside(out / f"{dataset}.json")
+                _keep_what_is_left_out(out / f"{dataset}.json", found)
                 first, *others = (table.as_dict() for table in ranked)
                 content = {**first, "other_tables": others}
                 write_atomically(out / f"{dataset}.json", json.dumps(content, indent=1) + "\n")
@@ -67,11 +67,9 @@ def write_leaderboard(out: Path, dataset: str) -> list[str]:
     return found.warnings
 
 
-def _put_aside(path: Path) -> str:
-    """Rename a file and return how to say so."""
-    number, aside = 1, path.with_name(f"{path.name}.damaged")
-    while aside.exists():
-        number += 1
-        aside = path.with_name(f"{path.name}.damaged-{number}")
-    path.rename(aside)
-    return f"; what it held is in {aside}"
+def _keep_what_is_left_out(path: Path, found: Collected) -> None:
+    """Put a leaderboard's file aside that holds what the new one will not, and say so."""
+    if found.damaged:
+        found.damaged += f"; what it held is in {put_aside(path)}"
+    elif found.incomplete:
+        found.incomplete[-1] += f"; the file as it was is {put_aside(path, 'before')}"

@@ -10,25 +10,56 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from contextlib import AbstractContextManager, suppress
+from dataclasses import asdict, dataclass, field, fields, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from benchkit.contracts.metric import Float64
 from benchkit.contracts.recommender import Recommendations
 from benchkit.contracts.sessions import Int32
-from benchkit.errors import StorageError
-from benchkit.files import folder_atomically, locked, write_atomically
+from benchkit.errors import BenchkitError, StorageError
+from benchkit.files import (
+    folder_atomically,
+    locked,
+    put_aside,
+    storage_error,
+    write_atomically,
+)
+from benchkit.stages import validity
 
 RECORDS = "records"
 _WEIGHTS = "weights"
+_LISTS = "lists.parquet"
 FORMAT = 1
 # The preset of a record whose configuration a search has found.
 TUNED = "tuned"
+# What reading JSON of any content may raise.
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+
+
+class DamagedRecordError(StorageError):
+    """A record that nobody can use any more, and that a run makes anew.
+
+    Attributes:
+        folder: of the record.
+        problem: a clause that says what is wrong.
+    """
+
+    def __init__(self, folder: Path, problem: str) -> None:
+        super().__init__(folder, problem)
+        self.folder, self.problem = folder, problem
+
+    def __str__(self) -> str:
+        return f"{self.problem}; `benchkit run` makes the record anew"
+
+
+class NewerRecordError(StorageError):
+    """A record that a later version of benchkit has written: not ours to replace."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +127,7 @@ class Record:
         diagnostics: what the answers of a prompted model were like; {} for other recommenders.
         asked: when a later run asked for it again, where it was no longer the newest; "" never.
         metric_sources: digests of the metrics' sources, by name; {} where nobody noted them.
+        lists: digest of ``lists.parquet``; "" in records of earlier versions.
     """
 
     identity: Identity
@@ -115,6 +147,7 @@ class Record:
     diagnostics: Mapping[str, float] = field(default_factory=dict)
     asked: str = ""
     metric_sources: Mapping[str, str] = field(default_factory=dict)
+    lists: str = ""
 
     @property
     def latest(self) -> str:
@@ -127,13 +160,28 @@ class Record:
 
     @classmethod
     def from_json(cls, text: str) -> Record:
-        """Read a JSON document; unknown or missing fields raise ValueError, KeyError, TypeError."""
+        """Read a JSON document; what is missing or wrong raises one of `UNREADABLE`.
+
+        Unknown fields are passed over: a later version may have added them.
+
+        Raises:
+            NewerRecordError: a later version has changed the meaning of the others.
+        """
         content = json.loads(text)
         if not isinstance(content, dict):
-            raise TypeError("it is no JSON object")
-        if content.pop("format") != FORMAT:
-            raise ValueError("written by another version of benchkit")
-        return cls(**{**content, "identity": Identity(**content["identity"])})
+            raise TypeError("it is not a JSON object")
+        version = content["format"]
+        if isinstance(version, int) and version > FORMAT:
+            raise NewerRecordError(f"format {version}, while this version reads {FORMAT}")
+        if version != FORMAT:
+            raise ValueError(f"its format is {version!r}")
+        if unknown := content["identity"].keys() - Identity.__dataclass_fields__.keys():
+            raise NewerRecordError(f"its identity has the unknown field {min(unknown)!r}")
+        identity = Identity(**content["identity"])
+        record = cls(**{**known_fields(cls, content), "identity": identity})
+        if problem := validity.of_identity(asdict(identity)) or validity.of_record(record):
+            raise ValueError(problem)
+        return record
 
 
 @dataclass(frozen=True)
@@ -160,6 +208,11 @@ class Failure:
     def latest(self) -> str:
         """When a run last asked for it."""
         return self.created
+
+
+def known_fields(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a JSON object that a dataclass has fields for."""
+    return {name: content[name] for name in (f.name for f in fields(kind)) if name in content}
 
 
 def weights_folder(out: Path, dataset: str) -> Path:
@@ -204,8 +257,10 @@ def write(
         "items": recommendations.items,
         "scores": recommendations.scores,
     }
+    content = _parquet(lists)
+    record = replace(record, lists=_digest(content))
     with folder_atomically(folder) as scratch:
-        (scratch / "lists.parquet").write_bytes(_parquet(lists))
+        (scratch / _LISTS).write_bytes(content)
         (scratch / "values.parquet").write_bytes(_parquet(values))
         (scratch / "record.json").write_text(record.to_json(), encoding="utf-8")
     forget_failure(out, record.identity)
@@ -241,49 +296,114 @@ def rewrite_metrics(folder: Path, record: Record, values: Mapping[str, Float64])
 
 
 def rewrite(folder: Path, record: Record) -> None:
-    """Replace a record, and leave what lies beside it."""
-    write_atomically(folder / "record.json", record.to_json())
+    """Replace a record, and leave what lies beside it and what only a later version can read."""
+    path = folder / "record.json"
+    content = json.loads(record.to_json())
+    with suppress(*UNREADABLE):
+        content = {**json.loads(path.read_text(encoding="utf-8")), **content}
+    write_atomically(path, json.dumps(content, indent=1) + "\n")
 
 
 def find(out: Path, identity: Identity) -> Record | None:
-    """Return the finished record of that identity, or None."""
-    path = identity.folder(out) / "record.json"
-    return read(path) if path.exists() else None
+    """Return the finished record of that identity, or None.
+
+    Raises:
+        DamagedRecordError: it cannot be used.
+        NewerRecordError: another version's.
+    """
+    try:
+        return read(identity.folder(out) / "record.json")
+    except FileNotFoundError:
+        return None
 
 
 def read(path: Path) -> Record:
     """Read one ``record.json``.
 
     Raises:
-        StorageError: it is damaged; the message says how to go on.
+        DamagedRecordError: it cannot be used.
+        NewerRecordError: another version's.
+        FileNotFoundError: there is none, and nothing else in its folder.
+        StorageError: no permission.
     """
+    folder = path.parent
     try:
-        return Record.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StorageError(
-            f"cannot read the record {path} ({error}); remove the folder {path.parent} "
-            "and run again"
+        record = Record.from_json(path.read_text(encoding="utf-8"))
+    except NewerRecordError as error:
+        raise NewerRecordError(
+            f"cannot read the record {path}: a later version of benchkit has written it ({error}); "
+            "use that version, or another --out"
         ) from error
+    except PermissionError as error:
+        raise storage_error(path, error, "read") from error
+    except UNREADABLE as error:
+        if isinstance(error, FileNotFoundError) and not _holds_anything(folder):
+            raise
+        raise DamagedRecordError(folder, f"cannot read the record {path} ({error})") from error
+    if record.identity.folder(Path()).name != folder.name:
+        right = record.identity.folder(Path())
+        raise DamagedRecordError(folder, f"cannot use the record {path} (it is that of {right})")
+    return record
 
 
-def read_lists(folder: Path) -> tuple[Recommendations, Int32, Int32]:
+def _holds_anything(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def set_aside(error: DamagedRecordError) -> str:
+    """Rename the folder of a damaged record, and return one sentence that says so.
+
+    Raises:
+        StorageError: it cannot be renamed.
+    """
+    aside = put_aside(error.folder)
+    return f"{error.problem}; the record is made anew, and what is left of it is in {aside}"
+
+
+def check_lists(folder: Path, record: Record) -> None:
+    """Refuse lists that are not those that were written with a record.
+
+    Of records of earlier versions, which have no digest, only the end of the file is looked at.
+
+    Raises:
+        DamagedRecordError: the lists are missing, cut, or of another record.
+    """
+    path = folder / _LISTS
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise DamagedRecordError(folder, f"cannot read the lists {path} ({reason})") from error
+    whole = _digest(content) == record.lists if record.lists else content.endswith(b"PAR1")
+    if not whole:
+        raise DamagedRecordError(
+            folder, f"cannot use the lists {path} (they are not as they were written)"
+        )
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def read_lists(folder: Path, record: Record) -> tuple[Recommendations, Int32, Int32]:
     """Return the lists, session codes and truths of a record.
 
     Raises:
-        StorageError: the file is missing or damaged.
+        DamagedRecordError: the file is missing, damaged, or of another record.
     """
     import polars as pl
 
-    path = folder / "lists.parquet"
+    check_lists(folder, record)
+    path = folder / _LISTS
     try:
         frame = pl.read_parquet(path, glob=False)  # names and folders may hold [ and *
         items, scores = frame["items"].to_numpy(), frame["scores"].to_numpy()
         sessions, truth = frame["session"].to_numpy(), frame["truth"].to_numpy()
-    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-        raise StorageError(
-            f"cannot read the lists {path} ({error}); remove the folder {folder} and run again"
-        ) from error
-    return Recommendations(items, scores), sessions, truth
+        if (items.dtype, items.shape) != (np.int32, (len(truth), record.identity.depth)):
+            raise ValueError(f"it holds {items.dtype} of shape {items.shape}")
+        return Recommendations(items, scores), sessions, truth
+    except (OSError, ValueError, TypeError, BenchkitError, pl.exceptions.PolarsError) as error:
+        raise DamagedRecordError(folder, f"cannot read the lists {path} ({error})") from error
 
 
 def _failure_path(out: Path, identity: Identity) -> Path:

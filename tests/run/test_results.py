@@ -152,13 +152,13 @@ def _prompts_kept_out(workspace: Workspace, folder: Path) -> bool:
     from benchkit.stages.record import read, read_lists
     from benchkit.stages.split import temporal_split
 
-    identity = read(folder / "record.json").identity
-    about = identity.dataset
+    record = read(folder / "record.json")
+    identity, about = record.identity, record.identity.dataset
     prepared = load_prepared(
         workspace.folder, about["name"], about["fingerprint"], identity.protocol
     )
     prompts = temporal_split(prepared, Protocol(name="strict")).test.prompts
-    lists, _, _ = read_lists(folder)
+    lists, _, _ = read_lists(folder, record)
     return all(not set(prompts[row]) & set(lists.items[row]) for row in range(len(prompts)))
 
 
