@@ -1,0 +1,91 @@
+"""Runs over an output folder in which something is damaged, or is a later version's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+
+import pytest
+
+from benchkit import pipeline
+from benchkit.jobs import Event
+from benchkit.pipeline import Task, execute, plan
+from benchkit.protocol import Protocol
+from benchkit.runs import Outcome, run_all
+from benchkit.settings import Settings
+from tests.making import prepared
+
+DATA = prepared([[0, 1, 2], [1, 2], [0, 2], [2, 1], [0, 1], [2, 0]])
+
+
+def here(tasks: Sequence[Task]) -> Generator[Event, None, None]:
+    for task in tasks:
+        yield Event(task, "done", record=execute(task, lambda _: None, lambda _: None))
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+    """Evaluate two recommenders, or go on, in this process."""
+    monkeypatch.setattr(pipeline, "load_prepared", lambda *_: DATA)
+
+    def run(*cutoffs: int) -> Outcome:
+        settings = Settings(Protocol(), "paper", {}, cutoffs or (2,), 0, tmp_path, tmp_path)
+        tasks = [plan(DATA, name, settings) for name in ("most-popular", "sknn")]
+        return run_all(DATA.name, tasks, here)
+
+    return run
+
+
+def rows(out: Path) -> dict[str, float]:
+    content = json.loads((out / f"{DATA.name}.json").read_text())
+    return {row["recommender"]: row["metrics"]["ndcg@2"] for row in content["rows"]}
+
+
+@pytest.mark.parametrize("name", ["record.json", "lists.parquet"])
+@pytest.mark.parametrize("content", [None, b"{", b""])
+def test_what_is_damaged_is_put_aside_and_made_anew(
+    tmp_path: Path, run: Callable[..., Outcome], name: str, content: bytes | None
+) -> None:
+    assert run().warnings == []
+    before = rows(tmp_path)
+    (folder,) = tmp_path.glob("records/*/sknn-*")
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_bytes(content)
+    outcome = run()
+    (warning,) = outcome.warnings
+    assert f"{folder / name} (" in warning
+    assert f"made anew, and what is left of it is in {folder}.damaged" in warning
+    assert (len(outcome.done), outcome.failed, rows(tmp_path)) == (2, [], before)
+    assert run().warnings == []
+
+
+def test_lists_of_other_prompts_are_made_anew_where_they_are_needed(
+    tmp_path: Path, run: Callable[..., Outcome]
+) -> None:
+    run()
+    (path,) = tmp_path.glob("records/*/sknn-*/record.json")
+    content = json.loads(path.read_text())
+    del content["lists"], content["metrics"]["hr@2"]  # as earlier versions wrote it
+    path.write_text(json.dumps(content))
+    (path.parent / "lists.parquet").write_bytes(b"PAR1 and nothing PAR1")
+    outcome = run()
+    assert (len(outcome.done), outcome.failed) == (2, [])
+    assert "hr@2" in json.loads(path.read_text())["metrics"]
+    assert path.parent.with_name(f"{path.parent.name}.damaged").is_dir()
+
+
+def test_a_record_of_a_later_version_is_told_and_kept(
+    tmp_path: Path, run: Callable[..., Outcome]
+) -> None:
+    run()
+    (path,) = tmp_path.glob("records/*/sknn-*/record.json")
+    later = path.read_text().replace('"format": 1', '"format": 2')
+    path.write_text(later)
+    outcome = run()
+    assert [event.task.recommender for event in outcome.done] == ["most-popular"]
+    ((task, text),) = [(event.task.recommender, event.text) for event in outcome.failed]
+    assert (task, "a later version of benchkit has written it" in text) == ("sknn", True)
+    assert path.read_text() == later
+    assert rows(tmp_path).keys() == {"most-popular", "sknn"}  # as the leaderboard has it
