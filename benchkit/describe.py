@@ -9,6 +9,7 @@ from benchkit.contracts.config import Choice, Field, Float, Int, Range, show_typ
 from benchkit.contracts.dataset import Dataset
 from benchkit.contracts.metric import Metric
 from benchkit.errors import PluginError
+from benchkit.isolation import stdout_on_stderr
 from benchkit.registry import Registered, Registry
 from benchkit.stages.render.text import visible
 
@@ -63,7 +64,8 @@ def printable(text: object) -> str:
 
 def _unavailable(component: type[Component]) -> str | None:
     try:
-        reason = component.unavailable()
+        with stdout_on_stderr():
+            reason = component.unavailable()
     except Exception as error:  # a stranger's code may raise anything
         reason = f"cannot say whether it can run: {type(error).__name__}: {error}"
     return None if reason is None else printable(reason)

@@ -18,6 +18,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Literal
 
 from benchkit.errors import BenchkitError
+from benchkit.isolation import send_stdout_to_stderr
 from benchkit.pipeline import Task, execute
 from benchkit.shares import free_slot, share
 from benchkit.stages.record import Record
@@ -111,6 +112,7 @@ def reason_of(error: BaseException) -> str:
 def _child(sender: Connection, task: Task) -> None:
     # Ctrl-C reaches the whole group; the parent decides what becomes of the children.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    send_stdout_to_stderr()
     threading.Thread(target=exit_with_parent, daemon=True).start()
     try:
         record = execute(
@@ -119,7 +121,7 @@ def _child(sender: Connection, task: Task) -> None:
             lambda line: sender.send(Event(task, "report", line)),
         )
         sender.send(Event(task, "done", record=record))
-    except Exception as error:
+    except BaseException as error:  # a stranger's code may raise anything
         details = "" if isinstance(error, BenchkitError) else traceback.format_exc()
         sender.send(Event(task, "failed", reason_of(error), details))
 

@@ -26,6 +26,7 @@ from benchkit.contracts.metric import Metric
 from benchkit.contracts.recommender import Recommender
 from benchkit.contracts.reducer import Reducer
 from benchkit.errors import PluginError, one_line, unknown_name
+from benchkit.isolation import interruptible, stdout_on_stderr
 from benchkit.sources import code_digest
 
 GROUP = "benchkit"
@@ -135,7 +136,7 @@ class Registry:
             self._report(f"{self._contested[kind, name]} (and {entry.distribution})")
             return
         known = self.components[kind].setdefault(name, entry)
-        if known is entry:
+        if known.component is entry.component:  # offered by several plugins
             return
         clash = (
             f"{kind} {name!r} is provided by both {known.distribution} {known.version} "
@@ -161,18 +162,29 @@ def registry() -> Registry:
 def load(points: Iterable[EntryPoint]) -> Registry:
     """Load entry points into a new registry: benchkit's own first, then by distribution and name.
 
+    A module that several of them name is used once, for the first of them.
+
     Raises:
         PluginError: a plugin of benchkit's own is broken.
     """
     found = Registry()
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
+    owners: dict[str, str] = {}
+    repeated: dict[tuple[str, str], list[str]] = {}
     for point in sorted(points, key=_order):
         distribution, version = _distribution(point)
         origin = f"plugin {point.name!r} of {distribution} {version}"
+        if point.value in owners:
+            repeated.setdefault((distribution, owners[point.value]), []).append(point.value)
+            continue
+        owners[point.value] = distribution
         try:
-            components = _components(manager, point)
-        except (Exception, SystemExit) as error:  # a stranger's code may raise anything
+            with interruptible() as pressed, stdout_on_stderr():
+                components = _components(manager, point)
+        except BaseException as error:  # a stranger's code may raise anything
+            if pressed:
+                raise
             problem = f"{origin} is left out: {one_line(error)}"
             if distribution == DISTRIBUTION:
                 raise PluginError(problem) from error
@@ -180,7 +192,16 @@ def load(points: Iterable[EntryPoint]) -> Registry:
             continue
         for component in components:
             found.add(Registered(component, distribution, version))
+    found.problems += [_twice(*who, modules) for who, modules in repeated.items()]
     return found
+
+
+def _twice(distribution: str, owner: str, modules: Sequence[str]) -> str:
+    more = f" and {len(modules) - 1} more" if len(modules) > 1 else ""
+    return (
+        f"{distribution} names plugins that {owner} has named ({modules[0]}{more}): they count "
+        f"once, as those of {owner}"
+    )
 
 
 def _order(point: EntryPoint) -> tuple[bool, str, str]:
@@ -236,10 +257,22 @@ def _checked(hook: str, result: Any) -> Sequence[type[Component]]:
         if not (isinstance(component.Config, type) and issubclass(component.Config, Config)):
             raise PluginError(f"{component.__name__}.Config must derive from benchkit.Config")
         _check_parameters(component)
+        if issubclass(component, Metric):
+            _check_metric(component)
         missing = sorted(getattr(component, "__abstractmethods__", ()))
         if missing:
             raise PluginError(f"{component.__name__} lacks {', '.join(missing)}")
     return result
+
+
+def _check_metric(metric: type[Metric]) -> None:
+    """Refuse facts that no table could be laid out by; what is missing is none of them."""
+    bounds = getattr(metric, "bounds", (0.0, 1.0))
+    pair = isinstance(bounds, tuple) and len(bounds) == 2
+    if not (pair and all(isinstance(bound, (int, float)) for bound in bounds)):
+        raise PluginError(f"{metric.__name__}.bounds must be two numbers, not {bounds!r}")
+    if not isinstance(metric.column, int):
+        raise PluginError(f"{metric.__name__}.column must be an integer, not {metric.column!r}")
 
 
 def _check_parameters(component: type[Component]) -> None:

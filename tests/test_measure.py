@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -38,6 +40,24 @@ class Nothing(Hits):
 class NotFinite(Hits):
     def values(self, lists: RankedLists, k: int) -> Float64 | None:
         return np.full(len(lists.truth), np.nan)
+
+
+class Outside(Hits):
+    def summary(self, lists: RankedLists, k: int, values: Float64 | None) -> float:
+        return 5.0
+
+
+class Leaves(Hits):
+    def values(self, lists: RankedLists, k: int) -> Float64 | None:
+        sys.exit(0)
+
+
+class OfSome(Hits):
+    def values(self, lists: RankedLists, k: int) -> Float64 | None:
+        return np.array([0.5, np.nan])
+
+    def summary(self, lists: RankedLists, k: int, values: Float64 | None) -> float:
+        return 0.5
 
 
 class TooFew(Hits):
@@ -126,6 +146,8 @@ def test_a_failing_metric_is_noted_and_the_rest_goes_on() -> None:
         (NotFinite(), "nan"),
         (TooFew(), "2 prompts"),
         (Scribbles(), "read-only"),
+        (Outside(), "5 is outside its bounds, 0 to 1"),
+        (Leaves(), "SystemExit: 0"),
     ],
 )
 def test_what_is_no_number_is_a_failure(metric: Metric, reason: str) -> None:
@@ -133,6 +155,11 @@ def test_what_is_no_number_is_a_failure(metric: Metric, reason: str) -> None:
     assert reason in measured.failed["odd@1"]
     assert not measured.summaries
     assert not measured.values
+
+
+def test_values_of_some_prompts_alone_are_not_kept() -> None:
+    measured = run([[1, 2], [3, 4]], [1, 4], {"some": OfSome()})
+    assert (measured.summaries, measured.values) == ({"some@1": 0.5, "some@2": 0.5}, {})
 
 
 @pytest.mark.parametrize(

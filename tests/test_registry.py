@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,19 @@ from benchkit.registry import Registered, Registry, load, registry
 from tests.strangers import RECOMMENDER, declare, entry_points_in, install
 
 BODY = RECOMMENDER.format(name="broken")
+METRIC = """
+from benchkit import Metric, hookimpl
+
+class Odd(Metric):
+    name, {} = "odd", {}
+
+    def values(self, lists, k):
+        return None
+
+@hookimpl
+def benchkit_metrics():
+    return [Odd]
+"""
 
 
 def configured(parameter: str, *, decorated: bool = True) -> str:
@@ -53,6 +67,7 @@ def test_a_plugin_is_found_with_its_origin(folder: Path) -> None:
         ("import nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
         ("raise RuntimeError('two\\nlines')", "RuntimeError: two lines"),
         ("raise SystemExit('no licence')", "SystemExit: no licence"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
         ("this is no Python", "SyntaxError"),
         ("x = 1", "implements no hook; there are: benchkit_datasets"),
         (BODY.replace("def benchkit_recommenders", "def benchkit_recomenders"), "unknown hook"),
@@ -71,6 +86,8 @@ def test_a_plugin_is_found_with_its_origin(folder: Path) -> None:
         (BODY.replace("def recommend(", "def advise("), "Stranger lacks recommend"),
         (BODY.replace("source = ", "Config = "), "Config must derive from benchkit.Config"),
         (BODY.replace("@hookimpl", ""), "benchkit_recommenders lacks @hookimpl"),
+        (METRIC.format("bounds", "None"), "bounds must be two numbers, not None"),
+        (METRIC.format("column", "'last'"), "column must be an integer, not 'last'"),
         (configured("k: int = param(1, 'size')", decorated=False), "lacks @dataclass(frozen=True"),
         (configured("e: str = param('lsa', 'whose', names='embeder')"), "did you mean embedder"),
         (configured("k: int = param(1, 'size', when={'nosuch': 1})"), "unknown parameter 'nosuch'"),
@@ -105,11 +122,36 @@ def test_an_entry_point_to_nowhere_is_reported(folder: Path) -> None:
 
 
 def test_a_module_named_twice_counts_once(folder: Path) -> None:
-    module = install(folder, "single", RECOMMENDER.format(name="alpha"))
-    declare(folder, "double", {"again": module})
+    module = install(folder, "owner", RECOMMENDER.format(name="alpha"))
+    install(folder, "borrower", f"from {module} import Stranger, benchkit_recommenders", entry="b")
+    declare(folder, "second", {"again": module, "twice": module})
     registry = found(folder)
     assert recommenders(registry) == ["alpha"]
-    assert len(registry.problems) == 1
+    assert registry.get("recommender", "alpha").distribution == "borrower"
+    assert registry.problems == [
+        f"second names plugins that owner has named ({module} and 1 more): they count once, as "
+        "those of owner"
+    ]
+
+
+def test_what_a_plugin_prints_is_not_on_standard_output(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    loud = "import os\nprint('printed')\nos.write(1, b'written\\n')\n"
+    install(folder, "loud", loud + RECOMMENDER.format(name="alpha"))
+    assert recommenders(found(folder)) == ["alpha"]
+    print("ours")
+    captured = capfd.readouterr()
+    assert captured.out == "ours\n"
+    assert sorted(captured.err.split()) == ["printed", "written"]
+
+
+def test_ctrl_c_among_plugins_is_no_fault_of_theirs(folder: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    install(folder, "slow", "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n" + BODY)
+    with pytest.raises(KeyboardInterrupt):
+        found(folder)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_stranger_cannot_replace_a_component_of_benchkits_own(folder: Path) -> None:

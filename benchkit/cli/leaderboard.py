@@ -117,7 +117,7 @@ def _show(
     every = tables_of(collected(out, dataset), out, dataset)
     table = select(every, wanted)
     there = available(table)
-    by = named(there, sort)[-1] if sort else default_sort(there)
+    by = named(there, sort)[-1] if sort else default_sort(there, table.rows)
     ranked = replace(table, rows=sort_rows(table.rows, by))
     comparison = compare(table) if paper else None
     return _Shown(ranked, pick(there, columns), comparison, others("leaderboard", every, table), by)

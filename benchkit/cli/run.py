@@ -154,6 +154,7 @@ def run(
     benchkit run -r v-sknn --dataset beauty --trials 200 --timeout 2h --jobs 4
     """
     from benchkit.availability import unused, with_embedder
+    from benchkit.cli.list import warn
     from benchkit.protocol import Protocol, parse_ties
     from benchkit.registry import registry
     from benchkit.settings import Settings, usual_preset
@@ -175,8 +176,7 @@ def run(
     given = values
     if embedder is not None:
         values = with_embedder(values, embedder)
-    for problem in registry().problems:
-        click.echo(f"Warning: {problem}", err=True)
+    warn(registry())
     prepared = open_dataset(dataset, workspace(), raw, dataset_values)
     if prepared.synthetic:
         _announce_sample(prepared)

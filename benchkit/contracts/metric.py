@@ -144,3 +144,10 @@ class Metric(Component):
         if values is None:
             raise NotImplementedError(f"{self.name} has neither values nor a summary of its own")
         return float(values.mean()) if len(values) else 0.0
+
+
+def outside(value: float, bounds: tuple[float, float]) -> bool:
+    """Return whether a figure leaves its metric's bounds by more than rounding explains."""
+    low, high = bounds
+    slack = 1e-9 * max(1.0, abs(value))
+    return not low - slack <= value <= high + slack

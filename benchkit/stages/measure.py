@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchkit.contracts.catalog import Catalog
-from benchkit.contracts.metric import Float64, Metric, RankedLists
+from benchkit.contracts.metric import Float64, Metric, RankedLists, outside
 from benchkit.contracts.sessions import Int32, Int64
 from benchkit.distinct import distinct
 from benchkit.errors import DataError, one_line
+from benchkit.isolation import stdout_on_stderr
 
 
 @dataclass
@@ -20,7 +21,7 @@ class Measured:
 
     Attributes:
         summaries: one number a metric and cutoff.
-        values: ``float64[prompts]``, of the metrics that have a value for every prompt.
+        values: ``float64[prompts]``, of the metrics that have a finite value for every prompt.
         failed: what could not be computed, and why.
     """
 
@@ -76,9 +77,10 @@ def measure_lists(
 ) -> Measured:
     """Return every metric at every cutoff; one that raises is noted and the others go on."""
     measured = Measured()
-    for name, metric in metrics.items():
-        for k in cutoffs:
-            _measure_one(measured, f"{name}@{k}", metric, lists, k)
+    with stdout_on_stderr():
+        for name, metric in metrics.items():
+            for k in cutoffs:
+                _measure_one(measured, f"{name}@{k}", metric, lists, k)
     return measured
 
 
@@ -90,12 +92,16 @@ def _measure_one(measured: Measured, key: str, metric: Metric, lists: RankedList
         summary = float(metric.summary(lists, k, values))
         if not np.isfinite(summary):
             raise ValueError(f"the summary is {summary}")
-    except Exception as error:
+        low, high = getattr(metric, "bounds", (-np.inf, np.inf))  # a stranger's may lack them
+        if outside(summary, (low, high)):
+            raise ValueError(f"{summary:g} is outside its bounds, {low:g} to {high:g}")
+        complete = values is not None and bool(np.isfinite(values).all())
+    except (Exception, SystemExit) as error:
         # a ValueError's words suffice: ours are of this type
         measured.failed[key] = one_line(error).removeprefix("ValueError: ")
         return
     measured.summaries[key] = summary
-    if values is not None:
+    if values is not None and complete:
         measured.values[key] = values
 
 

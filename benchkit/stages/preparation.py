@@ -12,6 +12,7 @@ from benchkit.contracts.catalog import Catalog
 from benchkit.contracts.dataset import Dataset, DatasetConfig, PreparedDataset, RawTables
 from benchkit.contracts.sessions import Bool, Int32, Int64, Sessions, offsets_of
 from benchkit.errors import DataError
+from benchkit.isolation import stdout_on_stderr
 from benchkit.keys import keys_of
 from benchkit.stages.interactions import (
     Interactions,
@@ -40,7 +41,8 @@ def prepare(dataset: Dataset, raw: Path, *, name: str, synthetic: bool) -> Prepa
     Raises:
         DataError: the raw files are missing or damaged, or nothing is left.
     """
-    tables = dataset.read(raw)
+    with stdout_on_stderr():
+        tables = dataset.read(raw)
     config = cast(DatasetConfig, dataset.config)
     dropped = dict(tables.dropped)
     found, session_ids, item_ids = _coded(tables, dropped, name)

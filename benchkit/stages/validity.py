@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from benchkit.contracts.metric import Metric
+from benchkit.contracts.metric import Metric, outside
 from benchkit.registry import registry
 
 if TYPE_CHECKING:
@@ -72,10 +72,3 @@ def impossible(metrics: Mapping[str, float]) -> str:
             if outside(value, (low, high)):
                 return f"{key} is {value:g}, and cannot be below {low:g} or above {high:g}"
     return ""
-
-
-def outside(value: float, bounds: tuple[float, float]) -> bool:
-    """Return whether a figure leaves its metric's bounds by more than rounding explains."""
-    low, high = bounds
-    slack = 1e-9 * max(1.0, abs(value))
-    return not low - slack <= value <= high + slack

@@ -73,7 +73,7 @@ class Trials:
         try:
             if self._evaluate(trial, config) and not known:
                 self._fastest = min(self._fastest or math.inf, time.monotonic() - start)
-        except Exception as error:
+        except BaseException as error:  # a stranger's code may raise anything
             if lost(error):  # no fault of the recommender's
                 raise
             if isinstance(error, FinalError):

@@ -11,6 +11,7 @@ import time
 from multiprocessing.connection import Connection
 from typing import Literal
 
+from benchkit.isolation import send_stdout_to_stderr
 from benchkit.jobs import exit_with_parent, reason_of
 from benchkit.stages.split import sealed
 from benchkit.tuning.database import lost
@@ -24,6 +25,7 @@ def work(pipe: Connection) -> None:
     """Follow the orders that come through a pipe until None comes; the test set is sealed."""
     # Ctrl-C reaches the whole group; whoever started the worker decides what becomes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    send_stdout_to_stderr()
     threading.Thread(target=exit_with_parent, daemon=True).start()
     import optuna  # noqa: F401 - before it is ready: a search's time is for searching
 

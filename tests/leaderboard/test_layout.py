@@ -88,10 +88,12 @@ def test_equal_figures_share_a_mark_and_full_precision_decides() -> None:
 
 def test_rows_sort_by_the_metrics_direction_and_missing_figures_come_last() -> None:
     runs = [record("a", {"gini@20": 0.5}), record("b", {"gini@20": 0.4}), record("c", 0.9)]
+    runs = [replace(run, failed_metrics={"coverage@20": "no"}) for run in runs]
     found = tables(runs)[0]
     (column,) = named(available(found), "gini")
     assert [row.label for row in sort_rows(found.rows, column)] == ["b", "a", "c"]
-    assert default_sort(available(tables([record(metrics={})])[0])) is None
+    assert default_sort(available(found), found.rows).key == "ndcg@20"  # type: ignore[union-attr]
+    assert default_sort(available(found), found.rows[:2]) is None, "Gini is no usual one"
 
 
 def test_a_failed_metric_is_a_dash_with_its_reason() -> None:
@@ -137,7 +139,7 @@ def test_the_caption_says_what_was_measured_on_what() -> None:
 def test_the_caption_says_what_rows_are_sorted_by(column: str | None, sentence: str) -> None:
     found = table(0.1, 0.2)
     there = available(found)
-    by = named(there, column)[-1] if column else default_sort(there)
+    by = named(there, column)[-1] if column else default_sort(there, found.rows)
     assert lay_out(found, there, by=by).caption[0] == f"Rows by {sentence}, best first."
     assert not any("Rows by" in each for each in lay_out(table(0.1), there, by=by).caption)
 

@@ -65,6 +65,15 @@ class Dies(Slow):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+class Leaves(Slow):
+    """Prints, and leaves."""
+    name = "leaves"
+
+    def fit(self, train, bench):
+        print("loud", flush=True)
+        raise SystemExit(0)
+
+
 class Wrong(Slow):
     """Returns nonsense."""
     name = "wrong"
@@ -75,5 +84,5 @@ class Wrong(Slow):
 
 @hookimpl
 def benchkit_recommenders():
-    return [Slow, Raises, Dies, Wrong]
+    return [Slow, Raises, Dies, Leaves, Wrong]
 '''

@@ -60,9 +60,11 @@ def test_failing_recommenders_are_reported_and_the_rest_go_on(
     workspace: Workspace, tmp_path: Path
 ) -> None:
     workspace.environment["AWKWARD_LOG"] = str(tmp_path / "log")
-    names = ("raises", "dies", "wrong", "slow")
+    names = ("raises", "dies", "leaves", "wrong", "slow")
     arguments = [part for name in names for part in ("-r", name)]
-    _, err = workspace.run("run", *arguments, "--dataset", "steam", code=1)
+    out, err = workspace.run("run", *arguments, "--dataset", "steam", code=1)
+    assert ("loud" in out, "loud" in err) == (False, True)
+    assert "Failed: leaves: SystemExit: 0" in err
     assert [row["recommender"] for row in workspace.rows()] == ["slow"]
     assert "Failed: raises: ValueError: the learning rate is a carrot" in err
     assert "Failed: dies: its process was killed by SIGKILL; was memory short?" in err

@@ -14,6 +14,6 @@ __all__ = ["Column", "available", "pick", "sort_rows", "sorted_tables"]
 def sorted_tables(tables: Iterable[Table]) -> list[Table]:
     """Return tables whose rows are sorted by the first metric at the largest cutoff."""
     return [
-        replace(table, rows=sort_rows(table.rows, default_sort(available(table))))
+        replace(table, rows=sort_rows(table.rows, default_sort(available(table), table.rows)))
         for table in tables
     ]

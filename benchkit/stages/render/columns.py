@@ -207,9 +207,10 @@ def _base(column: Column) -> str:
     return "seconds" if column.key in ("fit-seconds", "recommend-seconds") else column.key
 
 
-def default_sort(columns: Sequence[Column]) -> Column | None:
-    """Return the first usual metric at its largest cutoff; None in a table without metrics."""
-    metrics = [column for column in columns if column.is_metric and not column.extra]
+def default_sort(columns: Sequence[Column], rows: Sequence[Row]) -> Column | None:
+    """Return the first usual metric that a row has, at its largest cutoff; None without any."""
+    usual = [column for column in columns if column.is_metric and not column.extra]
+    metrics = [column for column in usual if any(column.value(row) is not None for row in rows)]
     first = min(metrics, key=lambda column: column.order, default=None)
     return next((c for c in reversed(metrics) if first and c.order == first.order), None)
 

@@ -27,7 +27,7 @@ def document(dataset: str, tables: Sequence[Table]) -> str:
     parts = [f"# Leaderboard: {escape(dataset)}"]
     for table, heading in zip(tables, headings(tables), strict=True):
         there = available(table)
-        sheet = lay_out(table, pick(there, None), by=default_sort(there))
+        sheet = lay_out(table, pick(there, None), by=default_sort(there, table.rows))
         sheet.title = heading
         parts.append(render(sheet, level=2))
     return "\n\n".join(parts) + "\n"
