@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -43,7 +44,7 @@ def read_tables(path: Path, dataset: str, leave_out: Tell = lambda _: None) -> l
         StorageError: it cannot be read, or is no such file.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = _parsed(path.read_text(encoding="utf-8"))
         parts = [content, *_listed(content.pop("other_tables"))]
         if strange := {part["dataset"] for part in parts} - {dataset}:
             raise ValueError(f"it is of dataset {strange.pop()!r}")
@@ -65,6 +66,15 @@ def read_tables(path: Path, dataset: str, leave_out: Tell = lambda _: None) -> l
         names = ", ".join(sorted(unknown))
         leave_out(f"{path}: fields that this version does not know are left out ({names})")
     return tables
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        if re.search("^<<<<<<< ", text, re.MULTILINE):
+            raise ValueError("it holds a merge conflict") from None
+        raise
 
 
 def _table(content: dict[str, Any], unknown: set[str], leave_out: Tell) -> Table:

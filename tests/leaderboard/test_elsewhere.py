@@ -177,6 +177,7 @@ def test_what_needs_lists_says_that_there_are_none(tmp_path: Path) -> None:
         lambda _: "{}",
         lambda text: text.replace('"dataset": "beauty"', '"dataset": "steam"'),
         lambda text: "<<<<<<< HEAD\n" + text,
+        lambda text: text.replace('"rows"', '\n<<<<<<< HEAD\n"rows"', 1),
     ],
 )
 def test_a_damaged_file_is_one_sentence_and_stops_nothing(
@@ -189,6 +190,7 @@ def test_a_damaged_file_is_one_sentence_and_stops_nothing(
     (warning,) = collect(out, "beauty").warnings
     assert "cannot use the rows of other machines in" in warning
     assert "restore the file" in warning
+    assert ("(it holds a merge conflict)" in warning) == ("<<<<" in damage(whole))
     keep(out, [record("mine")])
     aside = [out / "beauty.json.damaged", out / "beauty.json.damaged-2"]
     assert write_leaderboard(out, "beauty") == [f"{warning}; what it held is in {aside[0]}"]
