@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import sys
 import threading
@@ -35,6 +36,17 @@ def send_stdout_to_stderr() -> None:
     """Send standard output to standard error for good, in a process that prints nothing of ours."""
     with suppress(OSError):
         os.dup2(_STDERR, _STDOUT)
+
+
+def seed_globals(seed: int) -> None:
+    """Seed the generators that Python and NumPy share, so that who draws from them can be repeated.
+
+    Ours come from `Bench.rng`, and nothing of ours depends on these.
+    """
+    import numpy as np
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
 
 
 @contextmanager

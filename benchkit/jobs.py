@@ -18,7 +18,7 @@ from multiprocessing.context import SpawnProcess
 from typing import Literal
 
 from benchkit.errors import BenchkitError
-from benchkit.isolation import send_stdout_to_stderr
+from benchkit.isolation import seed_globals, send_stdout_to_stderr
 from benchkit.pipeline import Task, execute
 from benchkit.shares import free_slot, share
 from benchkit.stages.record import Record
@@ -113,6 +113,7 @@ def _child(sender: Connection, task: Task) -> None:
     # Ctrl-C reaches the whole group; the parent decides what becomes of the children.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     send_stdout_to_stderr()
+    seed_globals(task.identity.seed)
     threading.Thread(target=exit_with_parent, daemon=True).start()
     try:
         record = execute(
