@@ -288,7 +288,7 @@ def test_other_content_or_configuration_is_prepared_anew(
     assert len(open_made(tmp_path).sessions) == 1
 
 
-@pytest.mark.parametrize("damage", ["cut", "flip", "remove", "meta", "empty"])
+@pytest.mark.parametrize("damage", ["cut", "flip", "header", "hollow", "remove", "meta", "list"])
 def test_damaged_arrays_are_made_anew(tmp_path: Path, kept: PreparedDataset, damage: str) -> None:
     (folder,) = (tmp_path / "home" / "prepared").iterdir()
     array, meta = folder / "texts.blob.npy", folder / "meta.json"
@@ -296,12 +296,16 @@ def test_damaged_arrays_are_made_anew(tmp_path: Path, kept: PreparedDataset, dam
         array.write_bytes(array.read_bytes()[:-3])
     elif damage == "flip":
         array.write_bytes(array.read_bytes()[:-1] + b"?")
+    elif damage == "header":
+        array.write_bytes(array.read_bytes().replace(b"}", b"\0"))
+    elif damage == "hollow":
+        array.write_bytes(b"")
     elif damage == "remove":
         array.unlink()
     elif damage == "meta":
         meta.write_text(meta.read_text()[:50])
     else:
-        meta.write_text("{}")
+        meta.write_text("[]")
     assert prepared_cache.load(folder) is None
     assert equal(open_made(tmp_path), kept)
     assert prepared_cache.load(folder) is not None

@@ -132,9 +132,10 @@ def class_codes(classes: Sequence[str]) -> np.ndarray[tuple[int], np.dtype[np.in
 def _read(path: Path, items: int) -> Float32 | None:
     try:
         kept: Float32 = np.load(path, allow_pickle=False)
-    except (OSError, ValueError):
+    except Exception:  # numpy's reading of a damaged header may raise anything
         return None
-    return kept if kept.dtype == np.float32 and kept.ndim == 2 and len(kept) == items else None
+    whole = kept.dtype == np.float32 and kept.ndim == 2 and len(kept) == items
+    return kept if whole and np.isfinite(kept).all() else None
 
 
 def _npy(array: Float32) -> bytes:
