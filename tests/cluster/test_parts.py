@@ -83,6 +83,7 @@ def test_a_record_travels_with_its_weights(tmp_path: Path) -> None:
     there, here = tmp_path / "there", tmp_path / "here"
     record = replace(RECORD, weights=["sknn-1.safetensors"])
     folder = write(there, record)
+    record = records.read(folder / "record.json")
     kept = {path.name: path.read_bytes() for path in folder.iterdir()}
     weights = records.weights_folder(there, "made") / "sknn-1.safetensors"
     weights.parent.mkdir(parents=True)

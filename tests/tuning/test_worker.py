@@ -106,7 +106,7 @@ def test_differences_are_said_in_words() -> None:
         "optuna is 5.0.0, the run has 4.5.0"
     ]
     (said,) = differences(there, {**there, "builds_on": {"reducer:pca": sknn}})
-    assert said == "reducer:pca is benchkit 1 (source aa), in the run not used"
+    assert said == "reducer:pca is seqrec-benchkit 1 (source aa), in the run not used"
     (said,) = differences(there, {**there, "builds_on": {"file:templates": "0a1b"}})
     assert said == "file:templates is 0a1b, in the run not used"
     (said,) = differences(there, {**there, "space": {"k": "1..5"}})
