@@ -242,7 +242,7 @@ def _evaluate(
         split=asdict(split.card),
         environment=environment(),
         created=now(),
-        api={"tokens": bench.spending.tokens, "cost": bench.spending.dollars},
+        api=bench.spending.used(),
         weights=sorted(bench.weights),
         search=task.search,
         diagnostics=_diagnostics(recommender),

@@ -114,6 +114,7 @@ def test_no_text_at_all_is_one_sentence(made: type[Made], tmp_path: Path) -> Non
         (lambda texts: np.ones((len(texts), 0), np.float32), "vectors of 0 dimensions"),
         (lambda texts: np.ones(len(texts), np.float32), r"shape \[4\]"),
         (lambda texts: [[1.0]] * len(texts), "a list instead of an array"),
+        (lambda texts: np.eye(4, 3, dtype=np.float32), "a zero vector for the text 'title 3';"),
     ],
 )
 def test_nonsense_is_refused_and_not_kept(

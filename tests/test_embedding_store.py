@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from benchkit.contracts.recommender import Float32
 from benchkit.errors import StorageError
 from benchkit.stages.embedding_store import EmbeddingStore
+from benchkit.stages.spending import Cost
 
 IDENTITY = {"model": "made"}
 TEXTS = [f"text {number}" for number in range(1200)]
@@ -60,6 +62,55 @@ def test_what_is_there_stays(store: EmbeddingStore) -> None:
     store.put(TEXTS[:2], rows(2))
     store.put(TEXTS[:2], rows(2) + 1)
     np.testing.assert_array_equal(store.get(TEXTS[:2])[0], rows(2))
+
+
+def test_a_text_takes_a_share_of_what_its_request_cost(store: EmbeddingStore) -> None:
+    texts = ["a", "日本", "c" * 13]  # 1, 6 and 13 bytes
+    store.put(texts, rows(3), Cost(40, 0.2), np.array([False, True, True]))
+    store.put(texts, rows(3), Cost(1, 1.0), np.zeros(3, dtype=bool))  # it is there already
+    store.put(["d"], rows(1))
+    assert store.costs(["d", *texts, "e"]) == {
+        "d": None,
+        "a": Cost(2, pytest.approx(0.01)),
+        "日本": Cost(12, pytest.approx(0.06)),
+        "c" * 13: Cost(26, pytest.approx(0.13)),
+        "e": None,
+    }
+    assert store.cut(["d", *texts, "e"]) == 2
+
+
+def test_a_file_that_says_nothing_of_cost_serves_on(store: EmbeddingStore) -> None:
+    store.put(TEXTS[:2], rows(2), Cost(2, 0.2))
+    with sqlite3.connect(store.path) as base:
+        base.execute("drop table asked")
+    base.close()
+    assert store.known(TEXTS[:2]).all()
+    assert (store.costs(TEXTS[:2]), store.cut(TEXTS[:2])) == (dict.fromkeys(TEXTS[:2]), 0)
+    store.put(TEXTS[2:3], rows(1), Cost(2, 0.2))
+    assert store.costs(TEXTS[1:3]) == {TEXTS[1]: None, TEXTS[2]: Cost(2, 0.2)}
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf, 1e30, 1e-30])
+def test_no_vector_without_a_direction_is_kept(store: EmbeddingStore, value: float) -> None:
+    vectors = rows(3)
+    vectors[1] = value
+    with pytest.raises(StorageError, match=f"does not take .* for the text '{TEXTS[1]}'"):
+        store.put(TEXTS[:3], vectors)
+    assert not store.known(TEXTS[:3]).any()
+
+
+def test_a_zero_vector_of_an_earlier_version_counts_as_missing(store: EmbeddingStore) -> None:
+    store.put(TEXTS[:3], rows(3))
+    zero = bytes(4 * 6)
+    with sqlite3.connect(store.path) as base:
+        base.execute(
+            "update vectors set crc = ?, vector = ? where rowid = 2", (zlib.crc32(zero), zero)
+        )
+    base.close()
+    assert store.known(TEXTS[:3]).tolist() == [True, False, True]
+    assert store.get(TEXTS[:3])[1].tolist() == [True, False, True]
+    store.put(TEXTS[:3], rows(3))
+    np.testing.assert_array_equal(store.get(TEXTS[:3])[0], rows(3))
 
 
 def test_another_dimension_is_refused_whole(store: EmbeddingStore) -> None:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchkit.pipeline import plan
+from benchkit.contracts.embedder import Batch
+from benchkit.pipeline import _evaluate, plan
 from benchkit.protocol import Protocol
+from benchkit.registry import Registered, registry
 from benchkit.settings import Settings
+from benchkit.stages.embed import embed_catalog
+from benchkit.stages.record import read
+from benchkit.stages.spending import Spending
+from benchkit.stages.split import split_sessions
 from benchkit.tuning.budget import Options
 from benchkit.tuning.search import Search
+from benchkit_plugins.embedders.random import Random
 from tests.making import prepared
 
 
@@ -69,6 +79,44 @@ def test_what_the_user_set_of_all_that_a_result_depends_on(
 ) -> None:
     settings = Settings(Protocol(), "paper", overrides, (20,), 0, tmp_path, tmp_path)
     assert plan(prepared([[0, 1], [1, 2]]), name, settings).given == given
+
+
+class Paid(Random):
+    """Vectors at three tokens and a dollar a text."""
+
+    name = "random"
+    paid = True
+
+    def batches(self, texts: Sequence[str], allow: Callable[[float], None]) -> Iterator[Batch]:
+        allow(len(texts))
+        rows = np.arange(len(texts))
+        yield Batch(rows, self.embed(texts), 3 * len(texts), len(texts), promised=len(texts))
+
+
+def test_a_record_states_what_its_vectors_cost_whoever_paid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    components = registry().components["embedder"]
+    monkeypatch.setitem(components, "random", Registered(Paid, "benchkit", "1"))
+    data = prepared([[0, 1, 2], [1, 2, 0], [2, 0, 1], [0, 2, 1], [2, 1, 0], [1, 0, 2]])
+    values = {"llm-seq-sim": {"embedder": "random", "reducer": "none"}}
+    embed_catalog(data.catalog, "random", values, tmp_path, Spending())
+
+    def api(out: str) -> Mapping[str, float]:
+        where = tmp_path / out
+        settings = Settings(Protocol(), "paper", values, (20,), 0, tmp_path, where, max_cost=0.0)
+        task = plan(data, "llm-seq-sim", settings)
+        split = split_sessions(data, settings.protocol)
+        record = _evaluate(task, data, split, lambda _: None, lambda _: None)
+        assert read(task.identity.folder(where) / "record.json") == record
+        return record.api
+
+    assert api("first") == {"tokens": 9, "cost": pytest.approx(3.0)}
+    (path,) = (tmp_path / "embeddings").glob("random-*.sqlite")
+    with sqlite3.connect(path) as base:  # as earlier versions left it
+        base.execute("drop table asked")
+    base.close()
+    assert api("second") == {"tokens": 0, "cost": 0.0, "unknown": 3}
 
 
 def test_what_shapes_no_result_makes_no_other_record(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from benchkit.contracts.component import Component
 from benchkit.contracts.config import Value
 from benchkit.contracts.recommender import Float32
-from benchkit.contracts.sessions import Int64
+from benchkit.contracts.sessions import Bool, Int64
 from benchkit.errors import UnavailableError
 
 # Vectors of another embedder for the same texts: (its name) -> float32[texts, dim].
@@ -44,6 +44,8 @@ class Batch:
         tokens: tokens that were paid for.
         dollars: what they cost.
         promised: dollars that `allow` was told for them; what they cost takes its place.
+        cut: which of the texts are longer than the embedder reads, ``bool[batch]``; None where it
+            cannot tell.
     """
 
     rows: Int64
@@ -51,14 +53,15 @@ class Batch:
     tokens: int = 0
     dollars: float = 0.0
     promised: float = 0.0
+    cut: Bool | None = None
 
 
 class Embedder(Component):
     """Base of every embedder.
 
     The core asks only for texts that its store does not hold, keeps every batch as it arrives, and
-    refuses vectors that are wrong (not finite, of another dimension, too few). Empty texts never
-    reach an embedder.
+    refuses vectors that are wrong (not finite, zero, of another dimension, too few). Empty texts
+    never reach an embedder.
 
     Attributes:
         paid: whether it costs money; then it is used only where it is named.

@@ -235,6 +235,8 @@ class _Embedding:
                 # another process may have filled it meanwhile
                 known = store.known(texts)
                 self._fill(asked, store, [t for t, k in zip(texts, known, strict=True) if not k])
+        if asked.paid:
+            self.spending.use(store.path.stem, store.costs(texts))
         return store.get(texts)[0]
 
     def learnt_from(
@@ -262,11 +264,12 @@ class _Embedding:
         batches = asked.batches(lacking, self.spending.allow)
         try:
             for batch in batches:
-                self.spending.note(batch)  # paid for, whatever it is worth
-                check_vectors(asked.name, batch.vectors, len(batch.rows), dim)
+                self.spending.note(batch, stored=True)  # paid for, whatever it is worth
                 check_rows(asked.name, batch, arrived)
+                texts = [lacking[row] for row in batch.rows]
+                check_vectors(asked.name, batch.vectors, len(texts), dim, texts=texts)
                 dim = batch.vectors.shape[1]
-                store.put([lacking[row] for row in batch.rows], batch.vectors)
+                store.put(texts, batch.vectors, batch if asked.paid else None, batch.cut)
                 arrived[batch.rows] = True
                 if self.progress is not None:
                     self.progress(int(arrived.sum()), len(lacking))

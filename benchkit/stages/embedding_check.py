@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from benchkit.contracts.embedder import Batch
@@ -9,38 +11,79 @@ from benchkit.contracts.recommender import Float32
 from benchkit.contracts.sessions import Bool
 from benchkit.errors import PluginError
 
+_SHOWN = 60  # characters of a text that a message shows
+
 
 def check_vectors(
-    name: str, vectors: Float32, count: int, dim: int | None, *, alike: bool = False
+    name: str,
+    vectors: Float32,
+    count: int,
+    dim: int | None,
+    *,
+    texts: Sequence[str] | None = None,
+    alike: bool = False,
 ) -> None:
     """Refuse vectors that cannot be right.
 
     Args:
-        name: the embedder's.
+        name: the embedder's, or the reducer's.
         vectors: what it returned.
         count: texts it was given.
         dim: dimensions wanted; None for any.
+        texts: those texts, none of which may have a zero vector; None where zero is right.
         alike: whether all may be equal, as of texts that share no word with a corpus.
 
     Raises:
-        PluginError: wrong count, dimension or type, not finite, or all equal.
+        PluginError: wrong count, dimension or type, one that is not finite or zero, or all equal.
     """
-    problem = None
     if not isinstance(vectors, np.ndarray):
-        problem = f"a {type(vectors).__name__} instead of an array"
+        problem: str | None = f"a {type(vectors).__name__} instead of an array"
     elif vectors.ndim != 2 or len(vectors) != count:
         problem = f"an array of shape {list(vectors.shape)} for {count} texts"
     elif vectors.dtype != np.float32:
         problem = f"{vectors.dtype} instead of float32"
     elif vectors.shape[1] == 0 or (dim is not None and vectors.shape[1] != dim):
         problem = f"vectors of {vectors.shape[1]} dimensions" + (f", not {dim}" if dim else "")
-    elif not np.isfinite(vectors).all():
-        problem = "values that are not finite"
     # two texts may differ in nothing that a model sees, such as their case
-    elif not alike and count > 2 and (vectors == vectors[0]).all():
+    elif (
+        not alike
+        and count > 2
+        and (vectors == vectors[0]).all()
+        and (texts is None or vectors[0].any())
+    ):
         problem = f"the same vector for {count} different texts"
+    else:
+        problem = bad_vectors(vectors, texts)
     if problem:
         raise PluginError(f"{name} returned {problem}; nothing of it is kept")
+
+
+def bad_vectors(vectors: Float32, texts: Sequence[str] | None) -> str | None:
+    """Return which vectors allow no similarity, None where all do.
+
+    Their length is not finite (a number is not, or the sum of squares exceeds float32), or zero.
+
+    Args:
+        vectors: ``float32[rows, dim]``.
+        texts: what they are of, none of it empty; None where a vector may be zero.
+    """
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        lengths = np.einsum("td,td->t", vectors, vectors)
+    for what, bad in (
+        ("values that are not finite", ~np.isfinite(vectors).all(axis=1)),
+        ("values too large for float32", ~np.isfinite(lengths)),
+        ("a zero vector", (lengths == 0) & (texts is not None)),
+    ):
+        if bad.any():
+            return what if texts is None else f"{what} for {_named(texts, bad)}"
+    return None
+
+
+def _named(texts: Sequence[str], bad: Bool) -> str:
+    text = texts[int(bad.argmax())]
+    shown = repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
+    more = f" and {bad.sum() - 1:,} others" if bad.sum() > 1 else ""
+    return f"the text {shown}{more}"
 
 
 def check_rows(name: str, batch: Batch, arrived: Bool) -> None:

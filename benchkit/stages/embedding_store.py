@@ -1,8 +1,9 @@
 """The embedding store: no embedder is asked the same thing twice.
 
 One SQLite file a model and its settings, under ``embeddings/`` in the workspace: vectors by digest
-of the text. SQLite keeps two processes apart and survives being killed; each batch is one
-transaction. Each vector has a checksum, since SQLite itself notices damage to its structure only.
+of the text, and what each has cost. SQLite keeps two processes apart and survives being killed;
+each batch is one transaction. Each vector has a checksum, since SQLite itself notices damage to its
+structure only.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from benchkit.contracts.recommender import Float32
 from benchkit.contracts.sessions import Bool
 from benchkit.errors import StorageError
 from benchkit.files import locked, storage_error
+from benchkit.stages.embedding_check import bad_vectors
+from benchkit.stages.spending import Cost, Priced
 
 FOLDER = "embeddings"
 _PART = 500  # keys a query: older SQLite takes 999
@@ -33,6 +36,12 @@ create table if not exists about (key text primary key, value text not null);
 create table if not exists vectors (
     text blob primary key not null, crc integer not null, vector blob not null
 );
+"""
+# What asking for a text took, null where nobody said; files of earlier versions lack it.
+_ASKED = """
+create table if not exists asked (
+    text blob primary key not null, tokens real, dollars real, cut integer
+)
 """
 
 
@@ -70,9 +79,12 @@ class EmbeddingStore:
             return np.zeros((len(texts), 0), dtype=np.float32), known
         with self._open() as store:
             vectors = np.zeros((len(texts), self._dim(store)), dtype=np.float32)
+            zero = _crc_of_zeros(vectors.shape[1])
             for rows, crc, vector in _find(store, texts, "crc, vector"):
                 if len(vector) != 4 * vectors.shape[1] or zlib.crc32(vector) != crc:
                     raise self._damaged("a vector has changed")
+                if crc == zero:
+                    continue
                 vectors[rows] = np.frombuffer(vector, dtype="<f4")
                 known[rows] = True
         return vectors, known
@@ -86,9 +98,30 @@ class EmbeddingStore:
         known = np.zeros(len(texts), dtype=bool)
         if self.path.exists():
             with self._open() as store:
-                for rows, _ in _find(store, texts, "crc"):
-                    known[rows] = True
+                zero = _crc_of_zeros(self._dim(store))
+                for rows, crc in _find(store, texts, "crc"):
+                    known[rows] = crc != zero
         return known
+
+    def costs(self, texts: Sequence[str]) -> dict[str, Cost | None]:
+        """Return what each text's vector has cost, a share of its request's; None: not noted.
+
+        Raises:
+            StorageError: the file cannot be read, or is damaged.
+        """
+        costs: dict[str, Cost | None] = dict.fromkeys(texts)
+        for rows, tokens, dollars in self._asked(texts, "tokens, dollars"):
+            if tokens is not None:
+                costs[texts[rows[0]]] = Cost(tokens, dollars)
+        return costs
+
+    def cut(self, texts: Sequence[str]) -> int:
+        """Return how many texts are known to have been cut by the embedder's window.
+
+        Raises:
+            StorageError: the file cannot be read, or is damaged.
+        """
+        return sum(len(rows) for rows, cut in self._asked(texts, "cut") if cut)
 
     @property
     def dim(self) -> int | None:
@@ -98,13 +131,27 @@ class EmbeddingStore:
         with self._open() as store:
             return self._dim(store) or None
 
-    def put(self, texts: Sequence[str], vectors: Float32) -> None:
+    def put(
+        self,
+        texts: Sequence[str],
+        vectors: Float32,
+        cost: Priced | None = None,
+        cut: Bool | None = None,
+    ) -> None:
         """Keep the vectors of some texts, all or none; a vector that is there already stays.
 
+        Args:
+            texts: non-empty.
+            vectors: theirs, ``float32[texts, dim]``.
+            cost: what they cost together; None where nobody knows.
+            cut: which texts the embedder has cut, ``bool[texts]``; None where it cannot tell.
+
         Raises:
-            StorageError: they have another dimension than those already kept, or the file cannot
-                be written.
+            StorageError: one is no vector of a text, or has another dimension than those already
+                kept, or the file cannot be written.
         """
+        if (problem := bad_vectors(vectors, texts)) is not None:
+            raise StorageError(f"{self.path} does not take {problem}")
         blobs = [vector.tobytes() for vector in np.ascontiguousarray(vectors, dtype="<f4")]
         with self._open() as store, store:
             store.execute("begin immediate")
@@ -116,9 +163,17 @@ class EmbeddingStore:
                 raise StorageError(
                     f"{self.path} holds vectors of {dim} dimensions, not {vectors.shape[1]}"
                 )
+            zero = _crc_of_zeros(dim)
+            store.executemany(
+                "delete from vectors where text = ? and crc = ?", [(_key(t), zero) for t in texts]
+            )
             store.executemany(
                 "insert or ignore into vectors values (?, ?, ?)",
                 [(_key(t), zlib.crc32(b), b) for t, b in zip(texts, blobs, strict=True)],
+            )
+            store.execute(_ASKED)
+            store.executemany(
+                "insert or ignore into asked values (?, ?, ?, ?)", _notes(texts, cost, cut)
             )
 
     def __len__(self) -> int:
@@ -138,6 +193,13 @@ class EmbeddingStore:
         with locked(self.path.with_suffix(".lock")):
             yield
 
+    def _asked(self, texts: Sequence[str], columns: str) -> Iterator[tuple[Any, ...]]:
+        """Yield (rows of the text, the columns asked for) of texts that were asked for."""
+        if self.path.exists():
+            with self._open() as store:
+                if _has_table(store, "asked"):
+                    yield from _find(store, texts, columns, "asked")
+
     def _dim(self, store: sqlite3.Connection) -> int:
         row = store.execute("select value from about where key = 'dim'").fetchone()
         return int(row[0]) if row else 0
@@ -150,7 +212,7 @@ class EmbeddingStore:
             # mode rw reads a write-protected file, too; a plain path would be made anew
             address = f"file:{quote(str(self.path))}?mode={'rwc' if new else 'rw'}"
             with closing(sqlite3.connect(address, timeout=120, uri=True)) as store:
-                if new or not _has_tables(store):
+                if new or not _has_table(store, "vectors"):
                     store.executescript(_SCHEMA)
                 yield store
         except OSError as error:
@@ -167,7 +229,7 @@ class EmbeddingStore:
 
 
 def _find(
-    store: sqlite3.Connection, texts: Sequence[str], columns: str
+    store: sqlite3.Connection, texts: Sequence[str], columns: str, table: str = "vectors"
 ) -> Iterator[tuple[Any, ...]]:
     """Yield (rows of the text, the columns asked for) for each text that is known."""
     places: dict[bytes, list[int]] = {}
@@ -177,14 +239,34 @@ def _find(
     for start in range(0, len(keys), _PART):
         part = keys[start : start + _PART]
         marks = ",".join("?" * len(part))
-        query = f"select text, {columns} from vectors where text in ({marks})"  # noqa: S608
+        query = f"select text, {columns} from {table} where text in ({marks})"  # noqa: S608
         for key, *values in store.execute(query, part):
             yield places[key], *values
 
 
-def _has_tables(store: sqlite3.Connection) -> bool:
-    found = store.execute("select count(*) from sqlite_master where name = 'vectors'").fetchone()
-    return bool(found[0])
+def _notes(
+    texts: Sequence[str], cost: Priced | None, cut: Bool | None
+) -> Iterator[tuple[bytes, float | None, float | None, bool | None]]:
+    """Yield the rows of `asked`: each text takes a share of the cost by its length."""
+    sizes = [len(text.encode("utf-8", "surrogatepass")) for text in texts]
+    for row, text in enumerate(texts):
+        share = sizes[row] / sum(sizes)
+        yield (
+            _key(text),
+            None if cost is None else cost.tokens * share,
+            None if cost is None else cost.dollars * share,
+            None if cut is None else bool(cut[row]),
+        )
+
+
+def _crc_of_zeros(dim: int) -> int:
+    """Return the checksum of a zero vector: earlier versions kept some, which count as missing."""
+    return zlib.crc32(bytes(4 * dim))
+
+
+def _has_table(store: sqlite3.Connection, name: str) -> bool:
+    query = "select count(*) from sqlite_master where name = ?"
+    return bool(store.execute(query, (name,)).fetchone()[0])
 
 
 def _key(text: str) -> bytes:

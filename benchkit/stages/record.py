@@ -118,7 +118,8 @@ class Record:
         prompts: number of prompts.
         seconds: wall time of ``fit`` and ``recommend``.
         peak_memory: bytes, the largest resident size of the process.
-        api: ``tokens`` and ``cost`` (US dollars) of paid calls.
+        api: ``tokens`` and ``cost`` (US dollars) of the vectors and answers that the result rests
+            on, whichever process paid for them; ``unknown``: how many have a cost nobody noted.
         split: what the split did.
         environment: commit, package versions, machine.
         created: when, ISO 8601 in UTC.

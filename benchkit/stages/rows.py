@@ -33,7 +33,7 @@ class Run:
         failed_metrics: metrics that it lacks, with the reason.
         seconds: wall time of ``fit`` and ``recommend``.
         peak_memory: bytes.
-        api: ``tokens`` and ``cost`` (US dollars).
+        api: ``tokens`` and ``cost`` (US dollars), ``unknown`` as a record has it.
         diagnostics: what a prompted model's answers were like, {} for other recommenders.
         environment: where it ran, as `environment` says; {} in files of earlier versions.
     """
@@ -73,7 +73,7 @@ class Row:
         seeds: seeds among them.
         seconds: mean wall time of ``fit`` and ``recommend``.
         peak_memory: bytes, the largest of them.
-        api: mean ``tokens`` and ``cost`` (US dollars) a run.
+        api: mean ``tokens`` and ``cost`` (US dollars), and ``unknown`` ones, a run.
         prompts: numbers of prompts among them, ascending.
         records: keys of their records.
         created: when the newest of them ended.

@@ -65,8 +65,14 @@ def test_vectors_arrive_and_are_kept(service: str, server: Server, tmp_path: Pat
     characters = sum(map(len, TEXTS))
     price = tokens * 0.02e-6 if service == "openai" else characters * 0.025e-6
     assert math.isclose(spending.dollars, price)
-    np.testing.assert_array_equal(embedded(tmp_path, service, TEXTS, given), expected(TEXTS))
+    later = Spending(cap=0.0)
+    again = embedded(tmp_path, service, [*TEXTS, TEXTS[0]], given, spending=later)
+    np.testing.assert_array_equal(again[:-1], expected(TEXTS))
     assert len(server.asked) == 1, "the second time nothing is asked"
+    assert later.dollars == 0
+    assert later.used() == {"tokens": tokens, "cost": pytest.approx(price)}
+    embedded(tmp_path, service, TEXTS[:9], given, spending=later)
+    assert later.used()["tokens"] == tokens, "what is used twice has cost once"
 
 
 @pytest.mark.parametrize("order", ["429", "500", "503", "408", "cut", "slow", "no json"])

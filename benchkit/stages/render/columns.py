@@ -136,11 +136,16 @@ def _extras() -> list[Column]:
         Column("search-seconds", "Search s", "", _searched, _one_decimal, better=-1, extra=True),
         Column("trials", "Trials", "", _trials, _one_decimal, extra=True),
         extra("memory", "Memory MiB", lambda row: row.peak_memory / 2**20),
-        extra("cost", "Cost US$", lambda row: row.api.get("cost", 0.0), 2),
+        extra("cost", "Cost US$", _cost, 2),
         extra("version", "Version", lambda row: f"{row.distribution} {row.version}"),
         extra("ties", "Ties", lambda row: ", ".join(map(str, row.ties))),
         extra("seeds", "Seeds", lambda row: ", ".join(map(str, row.seeds))),
     ]
+
+
+def _cost(row: Row) -> Value:
+    """Return US dollars; a word where the cost of what the row rests on is not known."""
+    return "unknown" if row.api.get("unknown") else row.api.get("cost", 0.0)
 
 
 def _searched(row: Row) -> Value:

@@ -13,7 +13,7 @@ from benchkit.errors import BenchkitError, UnavailableError
 from benchkit.stages.spending import Spending
 from benchkit_plugins.recommenders.prompted.asking import Asking
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
-from benchkit_plugins.recommenders.prompted.providers.contract import Course
+from benchkit_plugins.recommenders.prompted.providers.contract import Course, Trained
 from benchkit_plugins.recommenders.prompted.store import CompletionStore
 from tests.recommenders.prompted.answering import SAMPLING, Echo, conversation
 
@@ -45,8 +45,11 @@ def test_an_equal_question_is_asked_once(tmp_path: Path) -> None:
     assert spending.tokens == 21
     assert spending.dollars == pytest.approx(0.03)
     again, other = asking(tmp_path)
-    assert again.ask(PROMPTS, SAMPLING, spending, silent) == found
+    later = Spending()
+    assert again.ask(PROMPTS, SAMPLING, later, silent) == found
     assert not other.asked
+    assert later.dollars == 0, "against the cap"
+    assert later.used() == spending.used() == {"tokens": 21, "cost": pytest.approx(0.03)}
 
 
 def test_asking_that_takes_long_says_how_far_it_is(
@@ -92,7 +95,9 @@ def test_a_model_is_fine_tuned_once_and_the_cost_replaces_the_promise(tmp_path: 
     again, other = asking(tmp_path, pairs=3)
     again.train(spending, silent)
     assert not other.courses
-    assert again.ask(PROMPTS[:1], SAMPLING, Spending(), silent)[0].texts[0] == "tuned-3: a"
+    later = Spending()
+    assert again.ask(PROMPTS[:1], SAMPLING, later, silent)[0].texts[0] == "tuned-3: a"
+    assert later.used() == {"tokens": 107, "cost": pytest.approx(4.01)}, "the model's too"
     # another course is another model, and its answers are others
     assert asking(tmp_path, pairs=4)[0].missing(PROMPTS, SAMPLING) == [0, 1, 3]
 
@@ -110,6 +115,20 @@ def test_a_model_that_is_gone_is_trained_again_where_answers_are_missing(tmp_pat
     assert again.work(more, SAMPLING) == Work(2, 37, 5.01)
     again.ask(more, SAMPLING, Spending(), silent)
     assert len(provider.courses) == 1
+
+
+@pytest.mark.parametrize(("earlier", "counted"), [(0.0, 4.0), (4.0, 0.0)])
+def test_a_job_that_another_process_has_paid_counts_once_against_the_cap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, earlier: float, counted: float
+) -> None:
+    model, provider = asking(tmp_path, pairs=3)
+    monkeypatch.setattr(provider, "train", lambda *_: Trained("tuned-3", 100, 4.0, earlier=earlier))
+    spending = Spending()
+    model.train(spending, silent)
+    assert spending.committed == counted
+    model.ask(PROMPTS[:1], SAMPLING, spending, silent)
+    assert spending.used()["cost"] == pytest.approx(4.01)
+    assert "earlier" not in model.store.path.read_text("utf-8")
 
 
 def test_answers_replay_where_nobody_can_be_asked(tmp_path: Path) -> None:

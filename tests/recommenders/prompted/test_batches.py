@@ -64,6 +64,7 @@ def test_a_killed_run_finds_its_batch_again(service: Service) -> None:
     assert set(found) == set(TEXTS)
     assert len(service.batches) == 1
     assert not purse.allowed
+    assert all(each.earlier == each.dollars > 0 for each in found.values())
     assert all(each.dollars > 0 and each.promised == 0 for each in found.values())
 
 

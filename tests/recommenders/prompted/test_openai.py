@@ -85,10 +85,12 @@ def test_a_killed_run_finds_its_job_again(service: Service) -> None:
     with service.lock:
         service.jobs[0]["life"] = ["running", "succeeded"]
     purse = Purse()
-    assert trained(service, purse).model == f"ft:{service.jobs[0]['id']}"
+    done = trained(service, purse)
+    assert done.model == f"ft:{service.jobs[0]['id']}"
     assert len(service.jobs) == 1
     assert len(service.files) == 2
     assert not purse.allowed
+    assert done.earlier == done.dollars > 0
 
 
 @pytest.mark.parametrize(

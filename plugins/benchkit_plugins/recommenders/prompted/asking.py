@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from benchkit.contracts.prompted import Conversation, Work
 from benchkit.errors import UnavailableError
@@ -20,6 +21,7 @@ from benchkit_plugins.recommenders.prompted.store import CompletionStore, key_of
 
 # Told one line at a time how it goes.
 Report = Callable[[str], None]
+Answer = TypeVar("Answer", Completions, Trained)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,13 +92,16 @@ class Asking:
             if rows:
                 self._reachable(f"{len(rows):,} of {len(prompts):,} answers are not kept here")
                 self._fetch([prompts[row] for row in rows], sampling, spending, report)
-        found = [self.store.completions(self._key(prompt, sampling)) for prompt in prompts]
-        return [each for each in found if each is not None]
+        keys = [self._key(prompt, sampling) for prompt in prompts]
+        answers = {key: self.store.completions(key) for key in keys}
+        trained = {self.course.key: self.trained} if self.course else {}
+        spending.use(self.store.path.stem, {**answers, **trained})
+        return [each for key in keys if (each := answers[key]) is not None]
 
     def _train(self, course: Course, spending: Spending, report: Report) -> None:
         trained = self.provider.train(course, spending.allow, report)
         self.store.keep_trained(course.key, trained)
-        spending.note(trained)
+        spending.note(_paid_here(trained), stored=True)
 
     def _fetch(
         self, prompts: list[Conversation], sampling: Sampling, spending: Spending, report: Report
@@ -109,7 +114,7 @@ class Asking:
         for row, completions in self.provider.sample(
             model, prompts, sampling, spending.allow, report
         ):
-            spending.note(completions)  # paid for, whatever it is worth
+            spending.note(_paid_here(completions), stored=True)  # paid for, whatever it is worth
             self.store.keep(self._key(left.pop(row), sampling), completions)
             tell(len(prompts) - len(left), len(prompts))
         if left:
@@ -128,3 +133,8 @@ class Asking:
     @property
     def _name(self) -> str:
         return self.course.key if self.course else ""
+
+
+def _paid_here(answer: Answer) -> Answer:
+    """Return an answer at what this process pays for it: the rest has been counted elsewhere."""
+    return replace(answer, dollars=answer.dollars - answer.earlier)

@@ -74,7 +74,7 @@ class CompletionStore:
         Raises:
             StorageError: the file cannot be written.
         """
-        self._append({"prompt": key, **asdict(completions)})
+        self._append({"prompt": key, **_kept(completions)})
         self.refresh()
 
     def keep_trained(self, course: str, trained: Trained) -> None:
@@ -83,7 +83,7 @@ class CompletionStore:
         Raises:
             StorageError: the file cannot be written.
         """
-        self._append({"course": course, **asdict(trained)})
+        self._append({"course": course, **_kept(trained)})
         self.refresh()
 
     @contextmanager
@@ -156,3 +156,8 @@ class CompletionStore:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+
+
+def _kept(answer: Completions | Trained) -> dict[str, Any]:
+    """Return what is kept of an answer: who paid for it is of no concern to its readers."""
+    return {name: value for name, value in asdict(answer).items() if name != "earlier"}

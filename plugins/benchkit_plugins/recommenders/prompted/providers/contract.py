@@ -47,6 +47,7 @@ class Completions:
         dollars: US dollars that they cost.
         promised: dollars that `allow` was told for them; what they cost takes its place.
         seconds: wall time of the call, or a share of its batch's.
+        earlier: those of the dollars that another process has paid, and has counted.
     """
 
     texts: tuple[str, ...]
@@ -55,6 +56,7 @@ class Completions:
     dollars: float = 0.0
     promised: float = 0.0
     seconds: float = 0.0
+    earlier: float = field(default=0.0, compare=False)
 
     @property
     def tokens(self) -> int:
@@ -94,6 +96,7 @@ class Trained:
         dollars: US dollars that it cost.
         seconds: wall time.
         promised: dollars that `allow` was told for it; what it cost takes its place.
+        earlier: as of `Completions`.
     """
 
     model: str
@@ -101,6 +104,7 @@ class Trained:
     dollars: float = 0.0
     seconds: float = 0.0
     promised: float = field(default=0.0, compare=False)  # of the caller, not of the model
+    earlier: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)

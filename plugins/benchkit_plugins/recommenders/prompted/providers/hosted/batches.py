@@ -236,15 +236,17 @@ class _Run:
         self.unanswered.counts(answer)
         del self.waiting[name]
         read, written = answer.read or 0, answer.written or 0
+        dollars = self.dollars(read, written)
         yield (
             request.index,
             Completions(
                 service.all_of(texts, self.sampling),
                 read,
                 written,
-                self.dollars(read, written),
+                dollars,
                 request.promised,
                 seconds,
+                earlier=0.0 if request.promised else dollars,
             ),
         )
 

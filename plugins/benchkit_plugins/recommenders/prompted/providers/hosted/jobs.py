@@ -91,7 +91,8 @@ def trained(
             f"the fine-tuning {job.name} at {provider.name} came to nothing: {job.status.detail}; "
             "the same command begins another"
         )
-    return replace(job.status.trained, promised=sum(promised))
+    done = job.status.trained
+    return replace(done, promised=sum(promised), earlier=0.0 if promised else done.dollars)
 
 
 def _end(provider: Hosted, job: Job, report: Callable[[str], None]) -> Job:

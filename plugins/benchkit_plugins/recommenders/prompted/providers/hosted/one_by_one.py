@@ -114,6 +114,8 @@ class _Run:
                 elif count > 1 and not answer.too_long:
                     # llama.cpp takes no more completions than it has slots, some Geminis take one
                     most, answer = count // 2, service.Answer([])
+            else:
+                part = replace(part, earlier=part.dollars)
             whole = _joined(whole, part)
         texts = whole.texts + ("",) * missing
         return replace(whole, texts=service.all_of(texts, self.sampling)), answer
