@@ -79,11 +79,14 @@ def bad_vectors(vectors: Float32, texts: Sequence[str] | None) -> str | None:
     return None
 
 
+def show_text(text: str) -> str:
+    """Return the beginning of a text, quoted and without control characters, for a message."""
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
+
+
 def _named(texts: Sequence[str], bad: Bool) -> str:
-    text = texts[int(bad.argmax())]
-    shown = repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
-    more = f" and {bad.sum() - 1:,} others" if bad.sum() > 1 else ""
-    return f"the text {shown}{more}"
+    more = f" and {bad.sum() - 1:,} more" if bad.sum() > 1 else ""
+    return f"the text {show_text(texts[int(bad.argmax())])}{more}"
 
 
 def check_rows(name: str, batch: Batch, arrived: Bool) -> None:

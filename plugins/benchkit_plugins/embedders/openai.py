@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from benchkit.errors import PluginError
 from benchkit_plugins.embedders.paid import Answer, PaidConfig, PaidEmbedder, as_vectors
 from benchkit_plugins.language_models import openai
 from benchkit_plugins.language_models.addresses import check_address
+from benchkit_plugins.language_models.calls import scrubbed
+from benchkit_plugins.language_models.tokens import plausible_tokens
 
 if TYPE_CHECKING:
     from benchkit.contracts.config import Value
@@ -86,39 +89,47 @@ class OpenAI(PaidEmbedder):
             )
         except Exception as error:
             raise openai.failed(error, self.config.timeout) from None
-        return _answer(response, len(texts), wanted)
+        return _answer(response, texts, wanted)
 
     @cached_property
     def _client(self) -> Any:
         return openai.client(self.config.base_url, self.config.timeout)
 
 
-def _answer(response: Any, count: int, dimensions: int | None) -> Answer:
+def _answer(response: Any, texts: Sequence[str], dimensions: int | None) -> Answer:
     """Return the vectors of a response in the order of the texts.
 
     Raises:
         PluginError: it has not one vector of the right dimension for each text.
     """
-    try:
-        data = sorted(response.data, key=lambda each: each.index)
-        indexes = [each.index for each in data]
-        rows = [_vector(each.embedding) for each in data]
-    except (AttributeError, TypeError, ValueError):
-        raise PluginError("openai returned no list of embeddings; nothing of it is kept") from None
-    if indexes != list(range(len(rows))):
-        raise PluginError("openai returned vectors of unknown texts; nothing of it is kept")
-    vectors = as_vectors("openai", rows, count, dimensions)
-    usage = getattr(response, "usage", None)
-    tokens = getattr(usage, "total_tokens", None)
-    return Answer(vectors, tokens if isinstance(tokens, int) else None)
+    data = getattr(response, "data", None)
+    if not isinstance(data, list) or not data:
+        words = openai.said({"error": getattr(response, "error", response)})
+        told = f": {scrubbed(words, openai.key())}" if words else ""
+        raise PluginError(f"openai returned no list of embeddings{told}; nothing of it is kept")
+    rows: dict[object, Float32] = {
+        getattr(each, "index", None): _vector(getattr(each, "embedding", None)) for each in data
+    }
+    places = list(range(len(data)))
+    if any(place not in rows for place in places):
+        raise PluginError(
+            f"openai returned vectors of unknown texts, not numbered from 0 to {places[-1]}; "
+            "nothing of it is kept"
+        )
+    vectors = as_vectors("openai", [rows[place] for place in places], texts, dimensions)
+    count = getattr(getattr(response, "usage", None), "total_tokens", None)
+    return Answer(vectors, plausible_tokens(count, texts))
 
 
-def _vector(embedding: str | Sequence[float]) -> Float32:
-    """Return one vector; some servers ignore that base64 was asked for."""
+def _vector(embedding: object) -> Float32:
+    """Return one vector, empty where it is none; some servers ignore that base64 was asked for."""
     if isinstance(embedding, str):
-        raw = base64.b64decode(embedding, validate=True)
-        return np.frombuffer(raw, dtype="<f4").astype(np.float32)
-    return np.array(embedding, dtype=np.float32)
+        with suppress(ValueError):
+            raw = base64.b64decode(embedding, validate=True)
+            return np.frombuffer(raw, dtype="<f4").astype(np.float32)
+    elif isinstance(embedding, list) and all(type(each) in (int, float) for each in embedding):
+        return np.array(embedding, dtype=np.float32)
+    return np.zeros(0, dtype=np.float32)
 
 
 @hookimpl

@@ -13,12 +13,19 @@ import numpy as np
 from benchkit import Config, Embedder, param
 from benchkit.contracts.embedder import Batch, Estimate
 from benchkit.errors import PluginError
+from benchkit.stages.embedding_check import show_text
 from benchkit_plugins.language_models.calls import in_parallel, persistently
 from benchkit_plugins.language_models.prices import Price, price
-from benchkit_plugins.language_models.tokens import estimated_tokens, packed, sendable
+from benchkit_plugins.language_models.tokens import (
+    estimated_tokens,
+    packed,
+    sendable,
+    well_formed,
+)
 
 if TYPE_CHECKING:
     from benchkit.contracts.recommender import Float32
+    from benchkit.contracts.sessions import Bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,24 +48,31 @@ class Answer:
         vectors: ``float32[texts, dim]``.
         tokens: as the service counted them; None where it does not say.
         characters: that it bills; None where it does not say.
+        cut: which texts it says that it has cut, ``bool[texts]``; None where it does not say.
     """
 
     vectors: Float32
     tokens: int | None = None
     characters: int | None = None
+    cut: Bool | None = None
 
 
-def as_vectors(name: str, rows: Sequence[Float32], count: int, dimensions: int | None) -> Float32:
-    """Return the rows of one answer as ``float32[count, dim]``.
+def as_vectors(
+    name: str, rows: Sequence[Float32], texts: Sequence[str], dimensions: int | None
+) -> Float32:
+    """Return the rows of one answer as ``float32[texts, dim]``.
 
     Raises:
         PluginError: it has not one vector of the right dimension for each text.
     """
     sizes = sorted({len(row) for row in rows})
+    flawed = [text for text, row in zip(texts, rows, strict=False) if row.shape[1:] or not row.size]
     problem = None
-    if len(rows) != count:
-        problem = f"{len(rows)} vectors for {count} texts"
-    elif len(sizes) != 1 or sizes == [0] or (dimensions is not None and sizes != [dimensions]):
+    if len(rows) != len(texts):
+        problem = f"{len(rows)} vectors for {len(texts)} texts"
+    elif flawed:
+        problem = f"no vector for the text {show_text(flawed[0])}"
+    elif len(sizes) != 1 or (dimensions is not None and sizes != [dimensions]):
         wanted = f", not {dimensions}" if dimensions else ""
         problem = f"vectors of {' and '.join(map(str, sizes))} dimensions{wanted}"
     if problem:
@@ -121,10 +135,12 @@ class PaidEmbedder(Embedder):
     def batches(self, texts: Sequence[str], allow: Callable[[float], None]) -> Iterator[Batch]:
         """Yield vectors as the answers arrive."""
         sent = [sendable(text, self.text_tokens) for text in texts]
+        cut = np.array([a != well_formed(b) for a, b in zip(sent, texts, strict=True)], dtype=bool)
         cost = self.price()
 
         def request(rows: list[int]) -> Callable[[threading.Event], Batch]:
-            return lambda stop: self._request(rows, [sent[r] for r in rows], cost, allow, stop)
+            part = [sent[row] for row in rows]
+            return lambda stop: self._request(rows, part, cut[rows], cost, allow, stop)
 
         parts = packed(sent, self.texts_a_request(), self.most_tokens)
         yield from in_parallel([request(rows) for rows in parts], self._common.concurrency)
@@ -133,6 +149,7 @@ class PaidEmbedder(Embedder):
         self,
         rows: list[int],
         texts: list[str],
+        cut: Bool,
         cost: Price,
         allow: Callable[[float], None],
         stop: threading.Event,
@@ -152,6 +169,7 @@ class PaidEmbedder(Embedder):
             tokens,
             cost.of(tokens, characters),
             promised=estimate,
+            cut=cut if answer.cut is None else cut | answer.cut,
         )
 
     @property

@@ -13,6 +13,7 @@ from benchkit import Embedder, hookimpl, param
 from benchkit_plugins.embedders.paid import Answer, PaidConfig, PaidEmbedder, as_vectors
 from benchkit_plugins.language_models import vertex
 from benchkit_plugins.language_models.addresses import check_address
+from benchkit_plugins.language_models.tokens import plausible_tokens
 
 if TYPE_CHECKING:
     from benchkit.contracts.config import Value
@@ -107,7 +108,7 @@ class Vertex(PaidEmbedder):
             )
         except Exception as error:
             raise vertex.failed(error, config.timeout, vertex.token(client)) from None
-        return _answer(type(response).pb(response), len(texts), config.dimensions)
+        return _answer(type(response).pb(response), texts, config.dimensions)
 
     @cached_property
     def _client(self) -> Any:
@@ -115,7 +116,7 @@ class Vertex(PaidEmbedder):
         return vertex.client("PredictionServiceClient", config.api_endpoint, config.location)
 
 
-def _answer(response: Any, count: int, dimensions: int | None) -> Answer:
+def _answer(response: Any, texts: Sequence[str], dimensions: int | None) -> Answer:
     """Return the vectors of a response; `response` is the bare protobuf message, which is quick.
 
     Raises:
@@ -126,17 +127,18 @@ def _answer(response: Any, count: int, dimensions: int | None) -> Answer:
         np.array([value.number_value for value in each.fields["values"].list_value.values], "f4")
         for each in found
     ]
-    vectors = as_vectors("vertex", rows, count, dimensions)
+    vectors = as_vectors("vertex", rows, texts, dimensions)
     counts = [each.fields["statistics"].struct_value.fields for each in found]
     billed = response.metadata.struct_value.fields
     return Answer(
         vectors,
-        sum(int(c["token_count"].number_value) for c in counts)
+        plausible_tokens(sum(c["token_count"].number_value for c in counts), texts)
         if all("token_count" in c for c in counts)
         else None,
         int(billed["billableCharacterCount"].number_value)
         if "billableCharacterCount" in billed
         else None,
+        np.array(["truncated" in c and c["truncated"].bool_value for c in counts], dtype=bool),
     )
 
 

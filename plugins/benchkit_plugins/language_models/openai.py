@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchkit_plugins.language_models.calls import CallError, retry_after, scrubbed
 
+if TYPE_CHECKING:
+    from openai import APIStatusError
+
 KEY = "OPENAI_API_KEY"
 OWN = "https://api.openai.com/v1"
+_WORDS = ("error", "message", "detail", "msg")  # where servers put what they have to say
 
 
 def key() -> str:
@@ -58,12 +64,37 @@ def failed(error: Exception, timeout: float) -> CallError:
         # where the money is used up, waiting does not help
         broke = error.code == "insufficient_quota"
         again = error.status_code in (408, 409, 429) or error.status_code >= 500
-        words = scrubbed(error.message, key())
+        words = scrubbed(_words(error), key())
         return CallError(
             f"openai answered {error.status_code}: {words}",
             again=again and not broke,
             after=retry_after(error.response.headers.get("retry-after")),
         )
-    # a body that is no JSON, say; anything else is not mended by trying again
+    if isinstance(error, ValueError):
+        return CallError(
+            f"openai's answer is no JSON ({scrubbed(error, key())})", again=True, billed=True
+        )
     words = f"{type(error).__name__}: {scrubbed(error, key())}"
-    return CallError(f"openai: {words}", again=isinstance(error, ValueError), billed=True)
+    return CallError(f"openai: {words}", billed=True)  # trying again mends nothing
+
+
+def said(body: object) -> str:
+    """Return a server's own words in the body of an answer, "" where it has none.
+
+    OpenAI has them under error and message, FastAPI under detail, proxies send HTML.
+    """
+    if isinstance(body, str):
+        return re.sub(r"<[^>]*>", " ", body).strip()
+    if isinstance(body, list):
+        return ", ".join(filter(None, map(said, body)))
+    if isinstance(body, dict):
+        return next(filter(None, (said(body.get(name)) for name in _WORDS)), "")
+    return ""
+
+
+def _words(error: APIStatusError) -> str:
+    try:
+        body = json.loads(error.response.text)
+    except ValueError:
+        body = error.response.text
+    return said(body) or error.message

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+_INSTRUCTION = 1000  # tokens that a server may put around a text
+
 
 def estimated_tokens(text: str) -> int:
     """Return about how many tokens a text has, rather too many."""
@@ -17,6 +19,17 @@ def estimated_tokens(text: str) -> int:
     ascii_size = len(text.encode("ascii", "ignore"))
     size = len(text.encode("utf-8", "replace"))
     return math.ceil(ascii_size / 3) + math.ceil((size - ascii_size) / 2) + 1
+
+
+def plausible_tokens(count: object, texts: Sequence[str]) -> int | None:
+    """Return the tokens that a service says it has read, None where that cannot be right.
+
+    Some count nothing, or say 0; none reads many more tokens than a text has bytes.
+    """
+    if isinstance(count, bool) or not isinstance(count, (int, float)):
+        return None
+    most = sum(_INSTRUCTION + len(text.encode("utf-8", "replace")) for text in texts)
+    return int(count) if 0 < count <= most else None
 
 
 def well_formed(text: str) -> str:
