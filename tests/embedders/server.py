@@ -34,7 +34,8 @@ class Server:
     Attributes:
         orders: what to do with the next requests, one each; then all is well: ``429``, ``500`` and
             other codes, ``cut``, ``slow``, ``no json``, ``dim``, ``more dims``, ``count``, ``nan``,
-            ``same``, ``floats``, ``twice``.
+            ``same``, ``floats``, ``twice``, ``zero``; of OpenAI's protocol also those of `_FAULTS`,
+            and ``error``: words in place of an answer.
         after: a ``Retry-After`` header for errors.
         body: of errors; ``{key}`` becomes what stood in the Authorization header.
         delay: seconds before every answer.
@@ -114,10 +115,23 @@ class _Handler(Handler):
         vectors = [vector("same" if order == "same" else text, dim) for text in texts]
         if order == "nan":
             vectors[0] = vectors[0] * np.float32("nan")
+        if order == "zero":
+            vectors[0] = vectors[0] * np.float32(0)
         if order == "count":
             del vectors[-1]
         speak = _vertex if ":predict" in self.path else _openai
         return json.dumps(speak(order, texts, vectors)).encode()
+
+
+# What is wrong with the first vector.
+_FAULTS: dict[str, dict[str, Any]] = {
+    "null": {"embedding": None},
+    "nested": {"embedding": [[0.5] * DIM]},
+    "strings": {"embedding": ["0.5"] * DIM},
+    "words": {"embedding": "out of memory"},
+    "numbered": {"index": "0"},
+    "unnumbered": {"index": None},
+}
 
 
 def _openai(order: str, texts: list[str], vectors: list[Float32]) -> dict[str, Any]:
@@ -131,7 +145,10 @@ def _openai(order: str, texts: list[str], vectors: list[Float32]) -> dict[str, A
         }
         for index, each in enumerate(vectors)
     ]
-    used = sum(len(text.split()) for text in texts)
+    if order == "error":
+        return {"error": {"message": "model not loaded", "type": "x"}}
+    data[0] |= _FAULTS.get(order, {})
+    used = sum(len(text.split()) for text in texts) if order != "negative" else -5
     usage = {"prompt_tokens": used, "total_tokens": used}
     return {"object": "list", "model": "served", "data": data[::-1], "usage": usage}
 

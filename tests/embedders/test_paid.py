@@ -6,6 +6,7 @@ import importlib.util
 import math
 import re
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from benchkit.errors import BenchkitError, ConfigError, PluginError, Unavailable
 from benchkit.stages.embed import embedder, missing
 from benchkit.stages.spending import Spending
 from benchkit_plugins.embedders import openai, vertex
+from benchkit_plugins.language_models.openai import said
+from benchkit_plugins.language_models.tokens import estimated_tokens, plausible_tokens
 from tests.embedders.asking import embedded, kept
 from tests.embedders.server import DIM, Server, vector
 
@@ -132,6 +135,7 @@ def test_used_up_money_is_not_waited_for(server: Server, tmp_path: Path) -> None
         ("count", r"returned 22 vectors for 23 texts"),
         ("nan", "not finite"),
         ("same", "the same vector for 23 different texts"),
+        ("zero", "a zero vector for the text 'title number 0'"),
     ],
 )
 def test_nonsense_is_refused_and_not_kept(
@@ -145,10 +149,51 @@ def test_nonsense_is_refused_and_not_kept(
     np.testing.assert_array_equal(embedded(tmp_path, service, TEXTS, given), expected(TEXTS))
 
 
-def test_a_vector_for_one_text_twice_is_refused(server: Server, tmp_path: Path) -> None:
-    server.orders = ["twice"]
-    with pytest.raises(PluginError, match="unknown texts"):
-        embedded(tmp_path, "openai", TEXTS, values("openai", server))
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        *product(("twice", "numbered", "unnumbered"), ["vectors of unknown texts"]),
+        *product(
+            ("null", "nested", "strings", "words"), ["no vector for the text 'title number 0'"]
+        ),
+        ("error", "no list of embeddings: model not loaded"),
+    ],
+)
+def test_what_only_openais_protocol_permits_is_refused_likewise(
+    server: Server, tmp_path: Path, order: str, words: str
+) -> None:
+    server.orders = [order]
+    given = values("openai", server)
+    with pytest.raises(PluginError, match=f"openai returned {words}.*nothing of it is kept"):
+        embedded(tmp_path, "openai", TEXTS, given)
+    assert kept(tmp_path, "openai", TEXTS, given) == 0
+
+
+def test_a_count_of_tokens_that_cannot_be_is_estimated(server: Server, tmp_path: Path) -> None:
+    server.orders, spending = ["negative"], Spending()
+    embedded(tmp_path, "openai", TEXTS, values("openai", server), spending=spending)
+    sent = [text.replace("\ud800", "?") for text in TEXTS]
+    assert spending.tokens == sum(map(estimated_tokens, sent))
+    assert spending.dollars > 0
+    for count in (None, "9", True, 0, 10**12, math.nan, math.inf):
+        assert plausible_tokens(count, TEXTS) is None
+    assert plausible_tokens(7.0, TEXTS) == 7
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"error": {"message": "slow down", "type": "x"}}, "slow down"),
+        ({"detail": "Not Found"}, "Not Found"),
+        ({"detail": [{"loc": ["input"], "msg": "too long"}]}, "too long"),
+        ("input too long", "input too long"),
+        ("<html><h1>Bad Gateway</h1></html>", "Bad Gateway"),
+        ({"error": None, "message": "no"}, "no"),
+        ({"object": 3}, ""),
+    ],
+)
+def test_a_servers_own_words_are_found(body: object, words: str) -> None:
+    assert said(body) == words
 
 
 def test_another_dimension_than_asked_is_refused(
