@@ -148,6 +148,15 @@ def test_rows_that_were_not_asked_for_are_refused(
         embedded(tmp_path, "made", TEXTS)
 
 
+def test_marks_of_cuts_are_one_a_text(
+    made: type[Made], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = Batch(np.arange(3), np.eye(3, dtype=np.float32), cut=np.ones(2, dtype=bool))
+    monkeypatch.setattr(made, "batches", lambda *_: iter([batch]))
+    with pytest.raises(PluginError, match="3 vectors, and 2 marks of what it has cut"):
+        embedded(tmp_path, "made", TEXTS)
+
+
 def test_a_missing_text_is_noticed(
     made: type[Made], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,16 +44,11 @@ def check_vectors(
         problem = f"{vectors.dtype} instead of float32"
     elif vectors.shape[1] == 0 or (dim is not None and vectors.shape[1] != dim):
         problem = f"vectors of {vectors.shape[1]} dimensions" + (f", not {dim}" if dim else "")
-    # two texts may differ in nothing that a model sees, such as their case
-    elif (
-        not alike
-        and count > 2
-        and (vectors == vectors[0]).all()
-        and (texts is None or vectors[0].any())
-    ):
-        problem = f"the same vector for {count} different texts"
     else:
         problem = bad_vectors(vectors, texts)
+        # two texts may differ in nothing that a model sees, such as their case
+        if not problem and not alike and count > 2 and (vectors == vectors[0]).all():
+            problem = f"the same vector for {count} different texts"
     if problem:
         raise PluginError(f"{name} returned {problem}; nothing of it is kept")
 
@@ -90,7 +85,7 @@ def _named(texts: Sequence[str], bad: Bool) -> str:
 
 
 def check_rows(name: str, batch: Batch, arrived: Bool) -> None:
-    """Refuse vectors of texts that were not asked for, or that have arrived already.
+    """Refuse a batch of texts that were not asked for, or that have arrived already.
 
     Raises:
         PluginError: there are such.
@@ -99,3 +94,7 @@ def check_rows(name: str, batch: Batch, arrived: Bool) -> None:
     inside = (rows >= 0) & (rows < len(arrived))
     if not inside.all() or arrived[rows].any() or len(np.unique(rows)) != len(rows):
         raise PluginError(f"{name} returned vectors for texts it was not asked for, or twice")
+    if batch.cut is not None and len(batch.cut) != len(rows):
+        raise PluginError(
+            f"{name} returned {len(rows)} vectors, and {len(batch.cut)} marks of what it has cut"
+        )

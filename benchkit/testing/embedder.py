@@ -23,11 +23,17 @@ class EmbedderConformance(ComponentConformance):
     """Subclass it, name your class `component`, and pytest checks the contract."""
 
     def test_one_finite_row_a_text(self) -> None:
-        """Vectors are ``float32[texts, dim]`` and finite, whatever the text."""
-        vectors = self.build().embed(samples.TEXTS)
+        """Vectors are ``float32[texts, dim]``, finite and not zero, whatever the text.
+
+        One that depends on all texts together may have nothing to say of some.
+        """
+        embedder = self.build()
+        vectors = embedder.embed(samples.TEXTS)
         dim = vectors.shape[-1] if getattr(vectors, "ndim", 0) == 2 else 0
         require_array("embeddings", vectors, np.float32, (len(samples.TEXTS), dim))
         require(np.isfinite(vectors).all(), "embeddings must be finite")
+        directed = embedder.of_corpus or vectors.any(axis=1).all()
+        require(directed, "no text may have a zero vector")
 
     def test_no_texts_are_no_error(self) -> None:
         """No texts give no rows."""

@@ -21,7 +21,7 @@ from benchkit_plugins.embedders.bert import BERT
 from benchkit_plugins.embedders.minilm import MiniLM, MiniLMConfig, model_folder
 from benchkit_plugins.embedders.sentence_transformer import SentenceTransformer
 from benchkit_plugins.language_models.batching import batches_by_length
-from tests.embedders.asking import embedded, kept
+from tests.embedders.asking import embedded, kept, store
 
 local = pytest.mark.skipif(MiniLM.unavailable() is not None, reason="needs the extra local")
 TEXTS = [
@@ -60,6 +60,7 @@ def test_minilm_keeps_what_it_has_and_is_not_loaded_again(
     assert kept(tmp_path, "minilm", TEXTS, {"device": "cpu"}) == len(TEXTS), (
         "the device is no matter"
     )
+    assert store(tmp_path, "minilm", {}).cut(TEXTS) == 1
 
 
 @local
@@ -73,6 +74,7 @@ def test_all_give_what_sentence_transformers_gives(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-5)
     same = embedded(tmp_path, "sentence-transformer", TEXTS, {"model": folder})
     np.testing.assert_allclose(same, expected, atol=1e-5)
+    assert store(tmp_path, "sentence-transformer", {"model": folder}).cut(TEXTS) == 1
     means = embedded(tmp_path, "bert", TEXTS, {"model": folder})
     lengths = np.linalg.norm(means, axis=1, keepdims=True)
     np.testing.assert_allclose(means / lengths, expected, atol=1e-5)

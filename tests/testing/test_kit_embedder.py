@@ -31,6 +31,13 @@ class Unscalable(Words):
         return vectors
 
 
+class SaysNothing(Words):
+    def embed(self, texts: Sequence[str]) -> Any:
+        vectors = super().embed(texts)
+        vectors[[text == "a" for text in texts]] = 0
+        return vectors
+
+
 class NeedsTexts(Words):
     def embed(self, texts: Sequence[str]) -> Any:
         return np.stack([super(NeedsTexts, self).embed([text])[0] for text in texts])
@@ -67,6 +74,7 @@ WRONG: list[tuple[type[Embedder], str, str]] = [
     (DoublePrecision, "test_one_finite_row_a_text", "must be float32, not float64"),
     (OneVectorForAll, "test_one_finite_row_a_text", "must have shape"),
     (Unscalable, "test_one_finite_row_a_text", "must be finite"),
+    (SaysNothing, "test_one_finite_row_a_text", "no text may have a zero vector"),
     (NeedsTexts, "test_no_texts_are_no_error", "no text at all must be no error"),
     (InventsARow, "test_no_texts_are_no_error", "must give no rows, not 1"),
     (Blind, "test_different_texts_differ", "the same vector"),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
 
     from benchkit.contracts.recommender import Float32
-    from benchkit.contracts.sessions import Int64
+    from benchkit.contracts.sessions import Bool
 
 _TOKENS = {"cpu": 1024, "cuda": 65536}  # padded tokens a batch
 _TEXTS = 512  # vectors handed over, and kept, at a time
@@ -62,31 +62,35 @@ class Encoder:
     def __call__(self, texts: Sequence[str]) -> Float32:
         """Return one vector a text, ``float32[texts, dim]``."""
         vectors = np.zeros((len(texts), self._model.config.hidden_size), dtype=np.float32)
-        for rows, part in self._encode(texts):
-            vectors[rows] = part
+        for batch in self._encode(texts):
+            vectors[batch.rows] = batch.vectors
         return vectors
 
     def batches(self, texts: Sequence[str]) -> Iterator[Batch]:
         """Yield the vectors of some texts, hundreds at a time, long texts first."""
-        waiting: list[tuple[Int64, Float32]] = []
-        for found in self._encode(texts):
-            waiting.append(found)
-            if sum(len(rows) for rows, _ in waiting) >= _TEXTS:
+        waiting: list[Batch] = []
+        for batch in self._encode(texts):
+            waiting.append(batch)
+            if sum(len(each.rows) for each in waiting) >= _TEXTS:
                 yield _joined(waiting)
                 waiting = []
         if waiting:
             yield _joined(waiting)
 
-    def _encode(self, texts: Sequence[str]) -> Iterator[tuple[Int64, Float32]]:
-        """Yield (rows, vectors) of batch after batch."""
+    def _encode(self, texts: Sequence[str]) -> Iterator[Batch]:
+        """Yield batch after batch, as many texts as go through the model at a time."""
         if not texts:
             return
         # lone surrogates are no text to a tokenizer
         clean = [text.encode("utf-8", "replace").decode() for text in texts]
         tokens = self._tokenizer(clean, truncation=True, max_length=self._max_tokens)["input_ids"]
         lengths = np.array([len(ids) for ids in tokens], dtype=np.int64)
+        full = np.flatnonzero(lengths >= self._max_tokens)
+        cut = np.zeros(len(texts), dtype=bool)
+        cut[full] = longer(self._tokenizer, [clean[row] for row in full], self._max_tokens)
         for rows in batches_by_length(lengths, _TOKENS[self._device.type]):
-            yield rows, self._forward([tokens[row] for row in rows])
+            vectors = self._forward([tokens[row] for row in rows])
+            yield Batch(rows, vectors, cut=cut[rows])
 
     def _forward(self, tokens: list[list[int]]) -> Float32:
         import torch
@@ -134,6 +138,15 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def _joined(parts: Sequence[tuple[Int64, Float32]]) -> Batch:
-    rows, vectors = zip(*parts, strict=True)
-    return Batch(np.concatenate(rows), np.concatenate(vectors))
+def longer(tokenizer: Any, texts: Sequence[str], most: int) -> Bool:
+    """Return which texts have more than `most` tokens, special ones included, ``bool[texts]``."""
+    whole = tokenizer(list(texts), truncation=False, verbose=False)["input_ids"] if texts else []
+    return np.array([len(ids) > most for ids in whole], dtype=bool)
+
+
+def _joined(parts: Sequence[Batch]) -> Batch:
+    rows, vectors, cut = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("rows", "vectors", "cut")
+    )
+    return Batch(rows, vectors, cut=cut)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from benchkit_plugins.language_models import pretrained
 
 if TYPE_CHECKING:
     from benchkit.contracts.config import Value
+    from benchkit.contracts.embedder import Batch
     from benchkit.contracts.recommender import Float32
 
 
@@ -60,12 +61,24 @@ class SentenceTransformer(Embedder):
 
     def embed(self, texts: Sequence[str]) -> Float32:
         """Return the model's vectors, ``float32[texts, dim]``."""
-        # lone surrogates are no text to a tokenizer
-        clean = [(self.config.prefix + t).encode("utf-8", "replace").decode() for t in texts]
+        clean = self._clean(texts)
         if not clean:
             return np.zeros((0, self._model.get_sentence_embedding_dimension()), dtype=np.float32)
         vectors: Float32 = self._model.encode(clean, show_progress_bar=False)
         return vectors.astype(np.float32, copy=False)
+
+    def batches(self, texts: Sequence[str], allow: Callable[[float], None]) -> Iterator[Batch]:
+        """Yield vectors, with what the model's window has cut."""
+        from benchkit_plugins.embedders.encoding import longer
+
+        for batch in super().batches(texts, allow):
+            most, part = self._model.max_seq_length, [texts[row] for row in batch.rows]
+            cut = longer(self._model.tokenizer, self._clean(part), most) if most else None
+            yield replace(batch, cut=cut)
+
+    def _clean(self, texts: Sequence[str]) -> list[str]:
+        # lone surrogates are no text to a tokenizer
+        return [(self.config.prefix + t).encode("utf-8", "replace").decode() for t in texts]
 
     @cached_property
     def _model(self) -> Any:
