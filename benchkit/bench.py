@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +17,12 @@ from benchkit.contracts.recommender import Float32, Recommender
 from benchkit.contracts.sessions import Bool, Int64, Sessions
 from benchkit.errors import PluginError
 from benchkit.pace import Pace
-from benchkit.stages.embed import Progress, Settings, embed_catalog, embed_texts
+from benchkit.stages.embed import Progress, Settings, embed_catalog, embed_texts, held, to_embed
 from benchkit.stages.reduce import reduce_items, reduce_texts
 from benchkit.stages.spending import Spending
+
+log = logging.getLogger(__name__)
+_MANY_CUT = 0.1  # of the texts
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +69,7 @@ class Bench:
     session_counts: Int64 | None = None
     report: Callable[[str], None] = field(default=lambda _line: None, repr=False)
     _fitted: dict[str, Recommender] = field(default_factory=dict, init=False, repr=False)
+    _looked_at: set[str] = field(default_factory=set, init=False, repr=False)
 
     @property
     def popularity(self) -> Int64:
@@ -103,6 +108,7 @@ class Bench:
         """
         self._demand_vectors(name, reducer)
         vectors = embed_catalog(self.catalog, name, *self._embedding(name))
+        self._warn_of_cut_texts(name)
         if reducer is None:
             return vectors
         return reduce_items(
@@ -188,6 +194,21 @@ class Bench:
         told = Pace(self.report, f"texts embedded by {name}")
         learnt = self._trained() if self.only_trained else None
         return self.values, self.workspace, self.spending, told, learnt
+
+    def _warn_of_cut_texts(self, name: str) -> None:
+        """Say once where an embedder has cut many texts: it may not have read what matters."""
+        if name in self._looked_at:
+            return
+        self._looked_at.add(name)
+        texts = to_embed(self.catalog)
+        cut = held(name, self.values, texts, self.workspace).cut
+        if cut > _MANY_CUT * len(texts):
+            log.warning(
+                "%s: %d of %d texts are longer than it reads; their vectors are of the beginning",
+                name,
+                cut,
+                len(texts),
+            )
 
     def _demand_vectors(self, name: str, reducer: str | None) -> None:
         self._demand("embedder", name)

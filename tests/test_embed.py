@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchkit import Config, Embedder, param
+from benchkit import Bench, Config, Embedder, Sessions, param
 from benchkit.contracts.embedder import Batch
 from benchkit.errors import BenchkitError, ConfigError, PluginError, UnavailableError
 from benchkit.registry import Registered, registry
@@ -157,6 +158,29 @@ def test_marks_of_cuts_are_one_a_text(
         embedded(tmp_path, "made", TEXTS)
 
 
+def test_many_texts_beyond_an_embedders_window_are_warned_of_once(
+    made: type[Made], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    def batches(_self: Made, texts: Sequence[str], _allow: object) -> Iterator[Batch]:
+        cut = np.array([text in TEXTS[:2] for text in texts])
+        yield Batch(np.arange(len(texts)), np.eye(len(texts), 10, dtype=np.float32), cut=cut)
+
+    def warnings(texts: list[str]) -> list[str]:
+        caplog.clear()
+        items = replace(catalog(10), texts=texts)
+        train = Sessions.from_lists([[0, 1]])
+        bench = Bench(items, train, np.ones(10, dtype=np.int64), workspace=tmp_path)
+        for _ in range(2):
+            bench.embeddings("made")
+        return [record.getMessage() for record in caplog.records]
+
+    monkeypatch.setattr(made, "batches", batches)
+    said = "made: 2 of 10 texts are longer than it reads; their vectors are of the beginning"
+    assert warnings(TEXTS) == [said]
+    assert warnings(TEXTS) == [said], "the store knows"
+    assert warnings([*TEXTS[1:], "eleventh"]) == [], "a tenth is not many"
+
+
 def test_a_missing_text_is_noticed(
     made: type[Made], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,7 +269,9 @@ def test_killed_it_goes_on_and_two_at_once_ask_nothing_twice(tmp_path: Path) -> 
         assert any("done in" in finish(process) for process in both)
         asked = server.texts()
         assert len(asked) == len(set(asked)) == 1107 - 512, "the first request was kept"
-        assert "to ask for: nothing" in finish(command(tmp_path, server))
+        told = finish(command(tmp_path, server))
+        assert "to ask for: nothing" in told
+        assert re.search(r"1,107 of them in the store, paid [\d,]{5,} tokens, \$0\.0\d+\n", told)
     everything = b"".join(p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
     assert KEY.encode() not in everything
 

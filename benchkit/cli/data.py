@@ -124,6 +124,7 @@ def info(
             "published": published,
             "dropped": dict(prepared.dropped),
             "shapes": dict(shapes.rows()),
+            **({} if embedder is None else {"texts_cut": _cut(prepared, embedder)}),
             "split": dict(split.card.rows()),
         }
         click.echo(json.dumps(content, indent=2))
@@ -132,6 +133,9 @@ def info(
     click.echo("\nShapes")
     for label, value in shapes.rows():
         click.echo(f"  {label:<{_WIDTH}}{value:>14}")
+    if embedder is not None:
+        label = f"texts longer than {embedder} reads"
+        click.echo(f"  {label:<{_WIDTH}}{_cut(prepared, embedder):>14,}")
     click.echo(f"\nSplit (protocol {protocol}, ties {order})")
     for label, value in split.card.rows():
         click.echo(f"  {label:<{_WIDTH}}{value:>14}")
@@ -144,6 +148,12 @@ def _vectors(prepared: PreparedDataset, embedder: str) -> Float32:
     from benchkit.stages.spending import Spending
 
     return embed_catalog(prepared.catalog, embedder, {}, workspace(), Spending(cap=0.0))
+
+
+def _cut(prepared: PreparedDataset, embedder: str) -> int:
+    from benchkit.stages.embed import held, to_embed
+
+    return held(embedder, {}, to_embed(prepared.catalog), workspace()).cut
 
 
 @data.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from benchkit.cli.options import raw_option, read_assignments, set_option, take_
 if TYPE_CHECKING:
     from benchkit.contracts.dataset import PreparedDataset
     from benchkit.contracts.embedder import Estimate
-    from benchkit.stages.embed import Progress
+    from benchkit.stages.embed import Held, Progress
 
 
 @click.command()
@@ -50,7 +50,7 @@ def embed(
     benchkit embed beauty --embedder openai --max-cost 0.05
     """
     from benchkit.registry import registry
-    from benchkit.stages.embed import embed_catalog, missing, to_embed
+    from benchkit.stages.embed import embed_catalog, held, missing, to_embed
     from benchkit.stages.prepare import open_dataset
     from benchkit.stages.spending import Spending
     from benchkit.workspace import workspace
@@ -61,7 +61,8 @@ def embed(
         registry().get("embedder", each)
     texts = to_embed(prepared.catalog)
     lacking, estimate = missing(name, values, texts, workspace())
-    _announce(prepared, name, len(texts), len(lacking), estimate)
+    before = held(name, values, texts, workspace())
+    _announce(prepared, name, len(texts), len(lacking), estimate, before)
     if dry_run or not lacking:
         return
     spending, start = Spending(cap=max_cost), time.perf_counter()
@@ -73,6 +74,7 @@ def embed(
             click.echo(f"{name}: paid {spending.tokens:,} tokens, {_dollars(spending.dollars)}")
     seconds = time.perf_counter() - start
     click.echo(f"{name}: done in {seconds:.1f} s, vectors of {vectors.shape[1]:,} dimensions")
+    _tell_of_cuts(name, held(name, values, texts, workspace()).cut, len(texts))
 
 
 @contextmanager
@@ -113,7 +115,7 @@ def _lines(name: str) -> Progress:
 
 
 def _announce(
-    prepared: PreparedDataset, name: str, texts: int, lacking: int, estimate: Estimate
+    prepared: PreparedDataset, name: str, texts: int, lacking: int, estimate: Estimate, held: Held
 ) -> None:
     from benchkit.contracts.embedder import Embedder
     from benchkit.registry import registry
@@ -126,11 +128,30 @@ def _announce(
     if issubclass(kind, Embedder) and kind.of_corpus:
         click.echo(f"{name}: made from all texts together whenever it is used; not kept")
     else:
-        click.echo(f"{name}: {texts - lacking:,} of them in the store")
+        click.echo(f"{name}: {texts - lacking:,} of them in the store{_paid(held.cost)}")
+        _tell_of_cuts(name, held.cut, texts)
     words = f"to ask for: {lacking:,} texts" if lacking else "to ask for: nothing"
     if estimate.tokens:
         words += f", about {estimate.tokens:,} tokens, about {_dollars(estimate.dollars)}"
     click.echo(words)
+
+
+def _paid(cost: Mapping[str, float]) -> str:
+    """Return what vectors have cost, in words that go on a sentence."""
+    words = ""
+    if cost["tokens"] or cost["cost"]:
+        words += f", paid {cost['tokens']:,} tokens, {_dollars(cost['cost'])}"
+    if unknown := cost.get("unknown"):
+        words += f", the cost of {unknown:,} is not known"
+    return words
+
+
+def _tell_of_cuts(name: str, cut: int, texts: int) -> None:
+    if cut:
+        click.echo(
+            f"{name}: {cut:,} of {texts:,} texts are longer than it reads; their vectors are of "
+            "the beginning"
+        )
 
 
 def _dollars(amount: float) -> str:

@@ -87,6 +87,38 @@ def missing(
     return _missing((name,), settings, texts, workspace)
 
 
+@dataclass(frozen=True)
+class Held:
+    """What the store knows of some texts' vectors.
+
+    Attributes:
+        cut: texts that are known to be longer than the embedder reads.
+        cost: what the vectors have cost, as `Spending.used` has it; all 0 where they are free.
+    """
+
+    cut: int
+    cost: Mapping[str, float]
+
+
+def held(name: str, settings: Settings, texts: Sequence[str], workspace: Path) -> Held:
+    """Return what the store of an embedder knows of the vectors that it holds.
+
+    Args:
+        name: as in `missing`, like all that follow.
+        settings: likewise.
+        texts: likewise.
+        workspace: likewise.
+    """
+    asked, spending = embedder(name, settings.get(name, {})), Spending()
+    if asked.of_corpus:
+        return Held(0, spending.used())
+    store = store_of(workspace, asked)
+    if asked.paid:
+        known = [text for text, here in zip(texts, store.known(texts), strict=True) if here]
+        spending.use(store.path.stem, store.costs(known))
+    return Held(store.cut(texts), spending.used())
+
+
 def _missing(
     asking: tuple[str, ...], settings: Settings, texts: Sequence[str], workspace: Path
 ) -> tuple[list[str], Estimate]:
