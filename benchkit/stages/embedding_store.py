@@ -13,7 +13,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -49,6 +49,18 @@ def digest_of(content: Mapping[str, object]) -> str:
     """Return a digest of plain values, 16 hex digits."""
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def identities(workspace: Path, name: str) -> list[dict[str, Any]]:
+    """Return the identities whose vectors of an embedder are kept; what cannot be read is none."""
+    found = []
+    for path in sorted((workspace / FOLDER).glob(f"{name}-*.sqlite")):
+        address = f"file:{quote(str(path))}?mode=ro"
+        with suppress(sqlite3.Error, ValueError, TypeError):
+            with closing(sqlite3.connect(address, uri=True)) as store:
+                (text,) = store.execute("select value from about where key = 'identity'").fetchone()
+            found.append(dict(json.loads(text)))
+    return found
 
 
 class EmbeddingStore:

@@ -39,6 +39,7 @@ class Server:
         after: a ``Retry-After`` header for errors.
         body: of errors; ``{key}`` becomes what stood in the Authorization header.
         delay: seconds before every answer.
+        tells: what it tells of itself, by path; nothing else is there.
         asked: the texts of each request that reached us.
         times: when they did.
         most: most requests under way at a time.
@@ -50,6 +51,7 @@ class Server:
         self.after: str | None = None
         self.body: dict[str, Any] = {"error": {"message": "not now, {key}", "code": None}}
         self.delay = 0.0
+        self.tells: dict[str, Any] = {}
         self.asked: list[list[str]] = []
         self.requests: list[dict[str, Any]] = []
         self.paths: list[str] = []
@@ -87,6 +89,11 @@ def serving() -> Iterator[Server]:
 
 
 class _Handler(Handler):
+    def do_GET(self) -> None:
+        tells = self.server.state.tells  # type: ignore[attr-defined]
+        code = 200 if self.path in tells else 404
+        self.send(code, json.dumps(tells.get(self.path)).encode())
+
     def do_POST(self) -> None:
         state: Server = self.server.state  # type: ignore[attr-defined]
         body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from benchkit.contracts.config import Value
+from benchkit.stages.embed import embedder
 from benchkit.stages.spending import Spending
+from benchkit_plugins.language_models import served
 from tests.embedders.asking import embedded, kept
 from tests.llama import missing, serving
 
@@ -33,6 +35,7 @@ def test_it_serves_our_embedder(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "none")
+    monkeypatch.setenv("BENCHKIT_HOME", str(tmp_path))
     given: dict[str, Value] = {
         "base_url": address,
         "model": "served",
@@ -46,6 +49,12 @@ def test_it_serves_our_embedder(
     np.testing.assert_allclose(found[0], asked_plainly(address, TEXTS[0]), atol=1e-4)
     cosines = found @ found.T / np.outer(*[np.linalg.norm(found, axis=1)] * 2)
     assert cosines[0, 1] > cosines[0, 2] > cosines[0, 3]
+    told = embedder("openai", given).identity()
+    assert told["revision"]
+    served._told.cache_clear()
+    assert embedder("openai", given).identity() == told, "it tells the same again"
+    monkeypatch.delenv("OPENAI_API_KEY")
+    np.testing.assert_array_equal(embedded(tmp_path, "openai", TEXTS, given), found)
 
 
 def asked_plainly(address: str, text: str) -> list[float]:

@@ -6,15 +6,17 @@ import base64
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchkit import Embedder, hookimpl, param
 from benchkit.errors import PluginError
+from benchkit.stages.embedding_store import identities
+from benchkit.workspace import workspace
 from benchkit_plugins.embedders.paid import Answer, PaidConfig, PaidEmbedder, as_vectors
-from benchkit_plugins.language_models import openai
+from benchkit_plugins.language_models import openai, served
 from benchkit_plugins.language_models.addresses import check_address
 from benchkit_plugins.language_models.calls import scrubbed
 from benchkit_plugins.language_models.tokens import plausible_tokens
@@ -33,6 +35,11 @@ class OpenAIConfig(PaidConfig):
     )
     dimensions: int | None = param(None, "dimensions to ask for; none: all", at_least=1)
     base_url: str = param(openai.OWN, "address of a server that speaks the protocol, without key")
+    revision: str | None = param(
+        None,
+        "your word for what a server at base_url has under the model's name; none: what it tells "
+        "of itself",
+    )
 
     def __post_init__(self) -> None:
         check_address("openai: base_url", self.base_url)
@@ -43,8 +50,10 @@ class OpenAI(PaidEmbedder):
 
     The key comes from OPENAI_API_KEY alone (any word, for a server that wants none). The address
     is part of a vector's identity, since a model of that name elsewhere may be another;
-    OPENAI_BASE_URL is therefore not read. The SDK's own retries are off: each try is counted
-    against the cap before it is sent. A text estimated at more than 8,191 tokens is cut.
+    OPENAI_BASE_URL is therefore not read. What a server other than OpenAI's tells of the model is
+    part of it, too: another may take its place under the same name. The SDK's own retries are off:
+    each try is counted against the cap before it is sent. A text estimated at more than 8,191
+    tokens is cut.
     """
 
     name = "openai"
@@ -62,13 +71,15 @@ class OpenAI(PaidEmbedder):
         return openai.obstacle()
 
     def identity(self) -> dict[str, Value]:
-        """Return the model, its dimensions and the server."""
-        return {
+        """Return the model, its dimensions, the server, and which model of that name it serves."""
+        named: dict[str, Value] = {
             "model": self.config.model,
             "dimensions": self.config.dimensions,
             "base_url": self.config.base_url.rstrip("/"),
             "cut": self.text_tokens,
         }
+        stores = partial(identities, workspace(), self.name)
+        return named | served.revision(named, self.config.revision, stores)
 
     def model(self) -> str:
         """Return the model's name."""

@@ -18,6 +18,8 @@ def answer(
     match method, parts:
         case "POST", ["chat", "completions"]:
             return chat(state, body)
+        case "GET", ["models"]:
+            return {"object": "list", "data": state.models}
         case "POST", ["files"]:
             return upload(state, body, kind)
         case "GET", ["files"]:

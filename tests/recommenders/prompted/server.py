@@ -46,6 +46,7 @@ class Service:
         refuses: a word whose prompts are refused; ``filtered`` one whose answers are held back.
         errors: what prompts that hold a word are answered, by word.
         answered_of_a_batch: requests of a batch that are answered in time.
+        models: what it tells of its models.
         files, jobs, batches: what was made, oldest first.
         log: "METHOD path" of each request, without its query.
         bodies: what was sent with them.
@@ -62,6 +63,7 @@ class Service:
         self.page, self.most = 2, 128
         self.refuses, self.filtered = "REFUSE", "FILTER"
         self.errors: dict[str, Refused] = {}
+        self.models: list[Fields] = []
         self.files: list[Fields] = []
         self.jobs: list[Fields] = []
         self.batches: list[Fields] = []

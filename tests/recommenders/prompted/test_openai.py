@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+import tempfile
 from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchkit.errors import BenchkitError, ConfigError, UnavailableError
 from benchkit.stages.spending import Spending
+from benchkit_plugins.language_models import served
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
+from benchkit_plugins.recommenders.prompted.providers.contract import Completions
+from benchkit_plugins.recommenders.prompted.store import CompletionStore
 from tests.recommenders.prompted.asking import (
     Purse,
     answers,
@@ -34,6 +39,24 @@ def trained(service: Service, purse: Purse | None = None, **values: Any) -> Any:
     """Fine-tune with the service."""
     asked, purse = provider("openai", service.url, **values), purse or Purse()
     return asked.train(course(asked), purse.allow, purse.report)
+
+
+def test_another_model_behind_the_name_has_answers_of_its_own(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def identity(**values: Any) -> dict[str, Any]:
+        served._told.cache_clear()  # as in a new process
+        return provider("openai", service.url, model="m", **values).identity()
+
+    plain = identity()
+    service.models = [{"id": "m", "created": 1, "root": "/models/one"}]
+    one = identity()
+    CompletionStore(Path(tempfile.gettempdir()), "openai", one).keep("k", Completions(("x",)))
+    service.models = [{"id": "m", "created": 2, "root": "/models/two"}]
+    assert plain != one != identity() != plain
+    assert identity(revision="of mine") == {**plain, "revision": "of mine"}
+    monkeypatch.delenv("OPENAI_API_KEY")
+    assert identity() == one, "whoever has the answers needs no key"
 
 
 def test_a_fine_tuning_runs_to_its_end(service: Service) -> None:
@@ -201,7 +224,7 @@ def test_what_passes_is_waited_out(service: Service, order: str) -> None:
 def test_retry_after_is_honoured(service: Service) -> None:
     service.orders, service.after = [("/chat/", "429")], "0.5"
     sampled(provider("openai", service.url), ["x"])
-    first, second = service.times
+    first, second = service.times[-2:]
     assert 0.5 <= second - first < 3.0
 
 

@@ -86,6 +86,11 @@ class PromptedConfig(EmbeddedConfig):
         "auto", "where to compute; auto: a GPU where there is one; local"
     )
     base_url: str | None = param(None, "address of a server that speaks OpenAI's protocol; openai")
+    revision: str | None = param(
+        None,
+        "your word for what a server at base_url has under the model's name; none: what it tells "
+        "of itself; openai",
+    )
     batch: bool | None = param(
         None,
         "ask by the batch API, at half the price; none: at OpenAI, from 100 prompts on; openai",

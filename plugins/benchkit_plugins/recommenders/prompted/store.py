@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,15 @@ def key_of(course: str, prompt: Conversation, sampling: Sampling) -> str:
     turns = [(message.role, message.content) for message in prompt]
     content = json.dumps([course, turns, settings], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def identities(workspace: Path, provider: str) -> list[dict[str, Any]]:
+    """Return the base models whose completions are kept; what cannot be read is none."""
+    found = []
+    for path in sorted((workspace / FOLDER).glob(f"{provider}-*.jsonl")):
+        with suppress(OSError, ValueError, TypeError, KeyError), path.open("rb") as file:
+            found.append(dict(json.loads(file.readline())["about"]))
+    return found
 
 
 class CompletionStore:

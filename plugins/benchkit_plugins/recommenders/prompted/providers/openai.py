@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from benchkit.contracts.config import Value
 from benchkit.contracts.prompted import Conversation, Work
-from benchkit_plugins.language_models import openai
+from benchkit_plugins.language_models import openai, served
 from benchkit_plugins.language_models.calls import CallError
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.contract import Completions, Sampling
 from benchkit_plugins.recommenders.prompted.providers.hosted import batches, chat
 from benchkit_plugins.recommenders.prompted.providers.hosted.openai_jobs import OpenAIJobs
 from benchkit_plugins.recommenders.prompted.providers.hosted.service import Answer, Hosted
+from benchkit_plugins.recommenders.prompted.store import identities
 
 _MANY = 100  # prompts from which on the batch API is worth its wait
 
@@ -44,8 +45,10 @@ class OpenAI(Hosted):
         return openai.obstacle()
 
     def identity(self) -> dict[str, Value]:
-        """Return the model and the server."""
-        return {"model": self.model, "base_url": self.base_url}
+        """Return the model, the server, and which model of that name it serves."""
+        named: dict[str, Value] = {"model": self.model, "base_url": self.base_url}
+        stores = partial(identities, self.workspace, self.name)
+        return named | served.revision(named, self.config.revision, stores)
 
     @property
     def base_url(self) -> str:
