@@ -158,6 +158,10 @@ def test_extras_show_what_a_run_took() -> None:
     shown = sheet(record("a"), columns="seconds,memory,cost,version,ties,seeds")
     texts = [cell.text for cell in shown.lines[0].cells]
     assert texts == ["1.0", "2.0", "512", "0.00", "seqrec-benchkit 0.1.0", "0", "0"]
+    costs = {"tokens": 9, "cost": 0.126}, {"tokens": 9, "cost": 0.1, "unknown": 2}
+    runs = [replace(record(f"r{n}"), api=api) for n, api in enumerate(costs)]
+    lines = sheet(*runs, columns="cost").lines
+    assert [line.cells[0].text for line in lines] == ["0.13", "unknown"]
 
 
 def test_a_table_without_rows_can_be_laid_out() -> None:

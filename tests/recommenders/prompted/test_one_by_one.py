@@ -110,6 +110,6 @@ def test_what_a_request_brought_is_not_paid_for_again(service: Service) -> None:
     assert (found.prompt_tokens, found.completion_tokens) == (5 * 3, 5 * 2)
     assert math.isclose(found.dollars, (15 * 1 + 10 * 2) / 1e6)
     assert math.isclose(found.promised, sum(purse.allowed))
-    assert math.isclose(found.earlier, found.dollars / 5), "one of them by the run before"
+    assert math.isclose(found.earlier, 0.6 * found.dollars), "three of them by the run before"
     other = sampled(asked, ["x"], replace(how, seed=101))["x"]
     assert not set(found.texts) & set(other.texts), "what was drawn otherwise is no part of it"

@@ -211,7 +211,7 @@ def test_a_rehearsal_sends_nothing_and_joining_machines_never_pay(
     prepared = open_dataset("steam", tmp_path, None, {})
     task = plan(prepared, NAME, settings)
     Objective(task, seal(prepared, Protocol())).rehearse(task.identity.config)
-    assert not service.log
+    assert set(service.log) == {"GET /v1/models"}, "what it serves, and no more"
     assert reason_against(NAME, prepared, settings, named=True) is None
     refused = reason_against(NAME, prepared, settings, named=True, paying=False)
     assert "costs money" in str(refused)
