@@ -65,15 +65,15 @@ def test_what_is_there_stays(store: EmbeddingStore) -> None:
 
 
 def test_a_text_takes_a_share_of_what_its_request_cost(store: EmbeddingStore) -> None:
-    texts = ["a", "日本", "c" * 13]  # 1, 6 and 13 bytes
-    store.put(texts, rows(3), Cost(40, 0.2), np.array([False, True, True]))
+    texts = ["a", "日本", "c" * 9]  # 1, 6 and 9 bytes
+    store.put(texts, rows(3), Cost(32, 0.5), np.array([False, True, True]))
     store.put(texts, rows(3), Cost(1, 1.0), np.zeros(3, dtype=bool))  # it is there already
     store.put(["d"], rows(1))
     assert store.costs(["d", *texts, "e"]) == {
         "d": None,
-        "a": Cost(2, pytest.approx(0.01)),
-        "日本": Cost(12, pytest.approx(0.06)),
-        "c" * 13: Cost(26, pytest.approx(0.13)),
+        "a": Cost(2, 0.03125),
+        "日本": Cost(12, 0.1875),
+        "c" * 9: Cost(18, 0.28125),
         "e": None,
     }
     assert store.cut(["d", *texts, "e"]) == 2

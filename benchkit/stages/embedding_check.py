@@ -64,11 +64,13 @@ def bad_vectors(vectors: Float32, texts: Sequence[str] | None) -> str | None:
     """
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         lengths = np.einsum("td,td->t", vectors, vectors)
-    for what, bad in (
+    flaws: list[tuple[str, Bool]] = [
         ("values that are not finite", ~np.isfinite(vectors).all(axis=1)),
         ("values too large for float32", ~np.isfinite(lengths)),
-        ("a zero vector", (lengths == 0) & (texts is not None)),
-    ):
+    ]
+    if texts is not None:
+        flaws.append(("a zero vector", lengths == 0))
+    for what, bad in flaws:
         if bad.any():
             return what if texts is None else f"{what} for {_named(texts, bad)}"
     return None

@@ -40,20 +40,15 @@ class Cost:
     dollars: float = 0.0
 
 
-class Paid(Protocol):
+class Paid(Priced, Protocol):
     """What a call has taken.
 
     Attributes:
-        tokens: tokens paid for.
-        dollars: what they cost.
         promised: dollars that were promised for it.
     """
 
     @property
     def tokens(self) -> int: ...
-
-    @property
-    def dollars(self) -> float: ...
 
     @property
     def promised(self) -> float: ...
