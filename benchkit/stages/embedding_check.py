@@ -63,9 +63,9 @@ def bad_vectors(vectors: Float32, texts: Sequence[str] | None) -> str | None:
         texts: what they are of, none of it empty; None where a vector may be zero.
     """
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        lengths = np.einsum("td,td->t", vectors, vectors)
+        lengths: Float32 = np.einsum("td,td->t", vectors, vectors)
     flaws: list[tuple[str, Bool]] = [
-        ("values that are not finite", ~np.isfinite(vectors).all(axis=1)),
+        ("values that are not finite", ~np.all(np.isfinite(vectors), axis=1)),
         ("values too large for float32", ~np.isfinite(lengths)),
     ]
     if texts is not None:

@@ -52,7 +52,7 @@ def test_another_file_behind_the_name_is_another_model_and_a_restart_is_none(
     serve(server, created=2)
     assert identity(server) == first
     for other in ({"size": 101}, {"path": "b.gguf"}):
-        serve(server, **other)  # type: ignore[arg-type]
+        serve(server, **other)
         assert identity(server) != first
         assert kept(home, "openai", TEXTS, values(server)) == 0
     embedded(home, "openai", TEXTS, values(server))
