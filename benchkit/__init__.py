@@ -7,6 +7,7 @@ What a plugin author needs is importable from here; everything is loaded at firs
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
 
 # The name to install it by: on PyPI, `benchkit` is another project.
 DISTRIBUTION = "seqrec-benchkit"
+
+# polars panics at 0, which elsewhere means as many as there are cores.
+if os.environ.get("POLARS_MAX_THREADS", "").strip() == "0":
+    del os.environ["POLARS_MAX_THREADS"]
 
 _HOMES = {
     "bench": ("Bench",),

@@ -7,7 +7,8 @@
     repeats = "keep"
 
     [interactions]
-    file = "log.parquet"             # or .csv; paths are relative to this file
+    file = "log.parquet"             # or text; paths are relative to this file
+    separator = ";"                  # optional: of text, where the suffix does not say it
     session = "visitor"              # column names; these are the defaults: session, item, time
     item = "sku"
     time = "timestamp"               # see below
@@ -20,9 +21,17 @@
     class = "department"             # optional: class for LDA
     attributes = "labels"            # optional: a list, or a text with | between its parts
 
+Files are Parquet, or UTF-8 text with a header, quoted as RFC 4180 says: ``.csv`` is separated by
+commas, ``.tsv`` and RecBole's ``.inter`` and ``.item`` by tabs. The types in RecBole's headers
+(``user_id:token``) may be left out of the names of columns here.
+
 A time is a date or a date and time (a column of that type, or ISO 8601 text; without a zone it is
-UTC), or a number: seconds since 1970, or milliseconds if `time_unit = "ms"` stands beside it. Times
-are kept in whole seconds: what falls into one second is tied, in order of time under `--ties file`.
+UTC), or a number since 1970: of seconds, or of what `time_unit` beside it says (``ms``, ``us``,
+``ns``). Times are kept in whole seconds: what falls into one second is tied, in order of time under
+`--ties file`.
+
+An attribute may also be a list as JSON or Python writes it in text, or a list of records, of which
+the ``name`` (or the only text) counts.
 Use it: ``benchkit run --dataset ./my-shop.toml``.
 """
 
@@ -35,14 +44,15 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchkit.attributes import read_attributes
 from benchkit.contracts.dataset import Dataset, DatasetConfig, RawFile, RawTables
 from benchkit.errors import ConfigError, DataError, unknown_name
-from benchkit.times import LATEST, in_range, out_of_range
+from benchkit.table_files import column, read_table
+from benchkit.times import UNITS, as_ticks
 
 if TYPE_CHECKING:
     import polars as pl
 
-UNITS = {"s": 1, "ms": 1000}
 _SLUG = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
@@ -54,24 +64,30 @@ class InteractionColumns:
         session: who.
         item: what.
         time: when.
-        time_unit: of numbers in column `time`: ``s`` or ``ms``.
+        time_unit: of numbers in column `time`: ``s``, ``ms``, ``us`` or ``ns``.
+        separator: of text; None for what the file's suffix stands for.
     """
 
     session: str = "session"
     item: str = "item"
     time: str = "time"
     time_unit: str = "s"
+    separator: str | None = None
 
 
 @dataclass(frozen=True)
 class ItemColumns:
-    """Names of the columns of an item table; None where it has none, or they may be missing."""
+    """Names of the columns of an item table; None where it has none, or they may be missing.
+
+    `separator` is as in `InteractionColumns`.
+    """
 
     item: str = "item"
     text: str | None = None
     title: str | None = None
     class_: str | None = None
     attributes: str | None = None
+    separator: str | None = None
 
 
 class SessionLog(Dataset):
@@ -123,7 +139,9 @@ def read_toml(path: Path, values: Mapping[str, object]) -> SessionLog:
         items, item_columns = _columns(_table(content, "items", path), path, "items")
     unit = log_columns.get("time_unit", "s")
     if unit not in UNITS:
-        raise DataError(f"{path}: [interactions] time_unit is {unit!r}; it can be s or ms")
+        raise DataError(
+            f"{path}: [interactions] time_unit is {unit!r}; it can be {', '.join(UNITS)}"
+        )
     return SessionLog(
         name,
         config,
@@ -154,159 +172,89 @@ def read_log(
     """
     import polars as pl
 
-    frame = _read(log)
-    wanted = {log_columns.session: "session", log_columns.item: "item", log_columns.time: "time"}
-    _require(frame, wanted, log)
-    for name in wanted:
-        _refuse_nulls(frame, name, log)
-    ticks, rate = _as_ticks(frame.get_column(log_columns.time), log_columns.time_unit, log)
-    interactions = frame.select(
-        _as_text(frame.get_column(log_columns.session), log).alias("session"),
-        _as_text(frame.get_column(log_columns.item), log).alias("item"),
-        (ticks // rate).alias("time"),
-    )
+    frame = read_table(log, log_columns.separator)
+    sessions, ids = (_ids(frame, name, log) for name in (log_columns.session, log_columns.item))
+    stamps = column(frame, log_columns.time, log)
+    _refuse_gaps(stamps, log)
+    ticks, rate = as_ticks(stamps, log_columns.time_unit, _place(log, stamps))
+    interactions = pl.DataFrame({"session": sessions, "item": ids, "time": ticks // rate})
     if rate > 1:  # what falls into one second stays in order where the file's order counts
         interactions = interactions[ticks.to_numpy().argsort(kind="stable")]
     if items is None:
         texts = dict.fromkeys(("item", "title", "text", "class"), pl.String)
         table = pl.DataFrame(schema={**texts, "attributes": pl.List(pl.String)})
         return RawTables(interactions, table)
-    table = _items(_read(items), item_columns, items)
+    table, warnings = _items(read_table(items, item_columns.separator), item_columns, items)
     unique = table.unique(subset="item", keep="first", maintain_order=True)
-    return RawTables(interactions, unique, dropped={"items listed twice": len(table) - len(unique)})
+    twice = {"items listed twice": len(table) - len(unique)}
+    return RawTables(interactions, unique, dropped=twice, warnings=warnings)
 
 
-def _items(frame: pl.DataFrame, columns: ItemColumns, path: Path) -> pl.DataFrame:
+def _items(frame: pl.DataFrame, columns: ItemColumns, path: Path) -> tuple[pl.DataFrame, list[str]]:
+    """Return the item table and warnings."""
     import polars as pl
 
-    named = [columns.item, columns.text, columns.title, columns.class_, columns.attributes]
-    _require(frame, [name for name in named if name is not None], path)
-    _refuse_nulls(frame, columns.item, path)
-
     def optional(name: str | None, default: str) -> pl.Series | None:
-        name = name or (default if default in frame.columns else None)
-        return None if name is None else _as_text(frame.get_column(name), path).fill_null("")
+        there = default in (header.partition(":")[0] for header in frame.columns)
+        name = name or (default if there else None)
+        return None if name is None else column(frame, name, path)
+
+    def texts(name: str | None, default: str) -> pl.Series | None:
+        found = optional(name, default)
+        return None if found is None else _as_text(found, path).fill_null("")
 
     nothing = pl.Series([""]).new_from_index(0, len(frame))
-    text, title = optional(columns.text, "text"), optional(columns.title, "title")
+    text, title = texts(columns.text, "text"), texts(columns.title, "title")
     text, title = (title if text is None else text), (text if title is None else title)
-    group = optional(columns.class_, "class")
-    return pl.DataFrame(
+    group = texts(columns.class_, "class")
+    labels, warnings = optional(columns.attributes, "attributes"), list[str]()
+    if labels is None:
+        attributes = pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, len(frame))
+    else:
+        attributes, warnings = read_attributes(labels, _place(path, labels))
+    table = pl.DataFrame(
         {
-            "item": _as_text(frame.get_column(columns.item), path),
+            "item": _ids(frame, columns.item, path),
             "title": nothing if title is None else title,
             "text": nothing if text is None else text,
             "class": nothing if group is None else group,
-            "attributes": _attributes(frame, columns.attributes, path),
+            "attributes": attributes,
         }
     )
+    return table, [f"{path.name}, {warning}" for warning in warnings]
 
 
-def _attributes(frame: pl.DataFrame, name: str | None, path: Path) -> pl.Series:
+def _ids(frame: pl.DataFrame, name: str, path: Path) -> pl.Series:
+    """Return a column of ids, none of them empty."""
+    ids = _as_text(column(frame, name, path), path)
+    _refuse_gaps(ids, path)
+    return ids
+
+
+def _refuse_gaps(values: pl.Series, path: Path) -> None:
+    """Refuse a column with nulls, or with text that is empty but for blanks."""
     import polars as pl
 
-    name = name or ("attributes" if "attributes" in frame.columns else None)
-    empty = pl.Series([[]], dtype=pl.List(pl.String))
-    if name is None:
-        return empty.new_from_index(0, len(frame))
-    column = frame.get_column(name)
-    if isinstance(column.dtype, pl.List):
-        try:
-            return column.cast(pl.List(pl.String))
-        except pl.exceptions.PolarsError:
-            raise DataError(
-                f"{path}, column {name!r}: holds {column.dtype}, where lists of texts belong"
-            ) from None
-    parts = _as_text(column, path).fill_null("").str.split("|")
-    return parts.to_frame("a").select(
-        pl.col("a").list.eval(pl.element().filter(pl.element() != ""))
-    )["a"]
+    gaps = values.is_null()
+    if values.dtype == pl.String:
+        gaps = gaps | (values.str.strip_chars().str.len_bytes() == 0).fill_null(value=False)
+    if gaps.any():
+        row = int(gaps.arg_max() or 0)
+        raise DataError(f"{_place(path, values)}: row {row + 1} is empty")
 
 
-def _read(path: Path) -> pl.DataFrame:
+def _as_text(values: pl.Series, path: Path) -> pl.Series:
     import polars as pl
 
-    if not path.exists():
-        raise DataError(f"{path} is missing")
-    kind = path.suffix.lower()
-    if kind not in (".parquet", ".csv"):
-        raise DataError(f"{path}: a session log is a .parquet or a .csv file")
-    try:
-        if kind == ".parquet":
-            return pl.read_parquet(path, glob=False)
-        # Without type inference ids such as 007 stay what they are.
-        return pl.read_csv(path, infer_schema=False, glob=False)
-    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        reason = str(error).partition("\n")[0][:120]
-        raise DataError(f"{path} is no readable {kind[1:]} file: {reason}") from error
-
-
-def _require(frame: pl.DataFrame, names: Any, path: Path) -> None:
-    for name in names:
-        if name not in frame.columns:
-            raise DataError(f"{path}: {unknown_name('column', name, frame.columns)}")
-
-
-def _refuse_nulls(frame: pl.DataFrame, name: str, path: Path) -> None:
-    column = frame.get_column(name)
-    if column.null_count():
-        row = int(column.is_null().arg_max() or 0)
-        raise DataError(f"{path}, column {name!r}: row {row + 1} is empty")
-
-
-def _as_text(column: pl.Series, path: Path) -> pl.Series:
-    import polars as pl
-
-    if column.dtype.is_integer() or column.dtype in (pl.String, pl.Categorical, pl.Enum):
-        return column.cast(pl.String)
+    if values.dtype.is_integer() or values.dtype in (pl.String, pl.Categorical, pl.Enum):
+        return values.cast(pl.String)
     raise DataError(
-        f"{path}, column {column.name!r}: holds {column.dtype}, where text or whole numbers belong"
+        f"{_place(path, values)}: holds {values.dtype}, where text or whole numbers belong"
     )
 
 
-def _as_ticks(column: pl.Series, unit: str, path: Path) -> tuple[pl.Series, int]:
-    """Read a column of times since 1970; return them, and how many are a second."""
-    import polars as pl
-
-    where = f"{path}, column {column.name!r}"
-    if column.dtype == pl.String:
-        column = _parsed(column, where)
-    if column.dtype.is_temporal() and column.dtype not in (pl.Time, pl.Duration):
-        ticks, rate = column.cast(pl.Datetime("us")).dt.epoch("us"), 1_000_000
-    elif column.dtype.is_integer():
-        # what is too large for Int64 is out of range as well
-        rate = UNITS[unit]
-        ticks = column.cast(pl.Int64, strict=False).fill_null(LATEST * rate)
-    else:
-        raise DataError(f"{where}: holds {column.dtype}, where times belong")
-    times = ticks // rate
-    if not in_range(times.min(), times.max()):
-        raise out_of_range(times.to_numpy(), lambda row: f"{where}, row {row + 1}")
-    return ticks, rate
-
-
-def _parsed(column: pl.Series, where: str) -> pl.Series:
-    """Read text as whole numbers if the first row is one, else as ISO dates or dates and times."""
-    import polars as pl
-
-    if not len(column):
-        return column.cast(pl.Int64)
-    first = str(column[0])
-    if first.lstrip("-").isdigit():
-        values = column.cast(pl.Int64, strict=False)
-    elif len(first) == len("2017-12-31"):
-        values = column.str.to_date("%Y-%m-%d", strict=False)
-    else:
-        text = column.str.replace(" ", "T", literal=True)
-        text = text.str.replace(r"(Z|[+-]00:?00)$", "")
-        values = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
-    if values.null_count():
-        row = int(values.is_null().arg_max() or 0)
-        raise DataError(
-            f"{where}, row {row + 1}: {column[row]!r} is no time; whole seconds, 2017-12-31 and "
-            f"2017-12-31T23:59:59 are, all alike in one column"
-        )
-    return values
+def _place(path: Path, values: pl.Series) -> str:
+    return f"{path}, column {values.name!r}"
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -351,6 +299,8 @@ def _columns(table: Mapping[str, Any], path: Path, name: str) -> tuple[str, dict
             raise DataError(f"{path}: [{name}] {key} must be text, not {value!r}")
     if "file" not in table:
         raise DataError(f"{path}: [{name}] needs a file")
+    if len(table.get("separator", ",").encode()) != 1:
+        raise DataError(f"{path}: [{name}] separator must be one ASCII character")
     columns = {key: value for key, value in table.items() if key != "file"}
     if "class" in columns:
         columns["class_"] = columns.pop("class")

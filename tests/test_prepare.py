@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchkit import digests
 from benchkit.contracts.dataset import Dataset, DatasetConfig, PreparedDataset, RawFile, RawTables
 from benchkit.errors import DataError
 from benchkit.keys import keys_of
@@ -236,6 +238,7 @@ def equal(one: PreparedDataset, other: PreparedDataset) -> bool:
     same &= np.array_equal(one.session_keys, other.session_keys)
     same &= np.array_equal(one.item_keys, other.item_keys)
     rest = ("name", "family", "synthetic", "config", "dropped", "fingerprint", "file_order")
+    rest += ("checks", "warnings")
     return same and all(getattr(one, name) == getattr(other, name) for name in rest)
 
 
@@ -309,6 +312,47 @@ def test_damaged_arrays_are_made_anew(tmp_path: Path, kept: PreparedDataset, dam
     assert prepared_cache.load(folder) is None
     assert equal(open_made(tmp_path), kept)
     assert prepared_cache.load(folder) is not None
+
+
+def test_what_stats_alike_is_read_again(tmp_path: Path, kept: PreparedDataset) -> None:
+    rows = tmp_path / "rows.json"
+    status = rows.stat()
+    rows.write_text(rows.read_text().replace('"b", 5', '"b", 6'), encoding="utf-8")
+    os.utime(rows, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert rows.stat().st_size == status.st_size
+    assert open_made(tmp_path).fingerprint != kept.fingerprint
+
+
+def test_the_digest_of_a_big_file_is_remembered_while_nobody_can_have_changed_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "_BIG", 0)
+    path = tmp_path / "big"
+    path.write_bytes(b"one")
+    first = digests.file_digest(path, tmp_path)
+    assert not (tmp_path / "digests.json").exists()  # it might change within a tick of the clock
+    monkeypatch.setattr("time.time", lambda: path.stat().st_ctime + 60)
+    assert digests.file_digest(path, tmp_path) == first
+    monkeypatch.setattr(digests, "_sha256", lambda _path: "read")
+    assert digests.file_digest(path, tmp_path) == first
+    stamp = path.stat().st_mtime_ns
+    path.write_bytes(b"two")
+    os.utime(path, ns=(stamp, stamp))
+    assert digests.file_digest(path, tmp_path) == "read"
+
+
+def test_files_that_change_while_they_are_read_are_an_error(
+    tmp_path: Path, kept: PreparedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Made.read
+
+    def changing(self: Made, raw: Path) -> RawTables:
+        (raw / "rows.json").write_text(json.dumps([("s", "a", len(kept.catalog))]))
+        return read(self, raw)
+
+    monkeypatch.setattr(Made, "read", changing)
+    with pytest.raises(DataError, match="made: the raw files changed while they were read"):
+        open_made(tmp_path, repeats="earliest")
 
 
 def test_statistics_are_those_of_table_2(kept: PreparedDataset) -> None:

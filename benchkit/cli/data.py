@@ -123,6 +123,8 @@ def info(
             "statistics": statistics(prepared),
             "published": published,
             "dropped": dict(prepared.dropped),
+            "checks": dict(prepared.checks),
+            "warnings": [*prepared.warnings, *split.card.warnings()],
             "shapes": dict(shapes.rows()),
             **({} if embedder is None else {"texts_cut": _cut(prepared, embedder)}),
             "split": dict(split.card.rows()),
@@ -139,6 +141,8 @@ def info(
     click.echo(f"\nSplit (protocol {protocol}, ties {order})")
     for label, value in split.card.rows():
         click.echo(f"  {label:<{_WIDTH}}{value:>14}")
+    for warning in (*prepared.warnings, *split.card.warnings()):
+        click.echo(f"Warning: {warning}", err=True)
     for path in draw(shapes, prepared.name, pictures) if pictures else ():
         click.echo(f"Drawn: {path}")
 
@@ -175,6 +179,8 @@ def make(name: str, sessions: int, seed: int, out: Path | None) -> None:
     from benchkit.files import folder_atomically
 
     dataset = _plain(name)
+    if not dataset.generates():
+        raise DataError(f"{name} generates no sample")
     label = f"{sessions}-sessions-seed-{seed}"
     folder = out or workspace() / "datasets" / name / "made" / label
     if folder.exists() and any(folder.iterdir()):
@@ -223,7 +229,8 @@ def _print_data(
         click.echo(
             line + (f"{_LABELS[key].format(published[key]):>14}" if key in published else "")
         )
-    if prepared.dropped:
-        click.echo("\nLeft out")
-    for reason, count in prepared.dropped.items():
-        click.echo(f"  {reason:<{_WIDTH}}{count:>14,}")
+    for title, counts in (("Left out", prepared.dropped), ("Checks", prepared.checks)):
+        if counts:
+            click.echo(f"\n{title}")
+        for label, count in counts.items():
+            click.echo(f"  {label:<{_WIDTH}}{count:>14,}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from benchkit.contracts.dataset import PreparedDataset
     from benchkit.contracts.prompted import Work
     from benchkit.pipeline import Task
+    from benchkit.protocol import Protocol
     from benchkit.runs import Outcome
     from benchkit.settings import Settings
     from benchkit.tuning.search import Search
@@ -196,6 +197,7 @@ def run(
         for order in tie_orders
         for seed in seeds
     ]
+    _check_data(prepared, dict.fromkeys(each.protocol for each in settings))
     chosen, left_out = _choose(names + more, prepared, settings[0], dry=dry_run)
     if idle := unused(given, (*chosen, *left_out), prepared, settings[0]):
         raise BenchkitError(f"--set {idle[0]}: {idle[0]} takes no part in this run")
@@ -293,6 +295,23 @@ def _announce_sample(prepared: PreparedDataset) -> None:
         fg="yellow",
         err=True,
     )
+
+
+def _check_data(prepared: PreparedDataset, protocols: Iterable[Protocol]) -> None:
+    """Say what is odd about the data and their splits.
+
+    Raises:
+        DataError: a split leaves nothing to learn from or to test.
+    """
+    from benchkit.stages.split import split_sessions
+
+    cards = [split_sessions(prepared, protocol).card for protocol in protocols]
+    checks = {**prepared.checks, "prompts that hold their truth already": cards[0].seen_truths}
+    if odd := [f"{label}: {count:,}" for label, count in checks.items() if count]:
+        click.echo(f"Checks of {prepared.name}: {'; '.join(odd)}", err=True)
+    said = [*prepared.warnings, *(warning for card in cards for warning in card.warnings())]
+    for warning in dict.fromkeys(said):
+        click.echo(f"Warning: {warning}", err=True)
 
 
 def _dry_run(

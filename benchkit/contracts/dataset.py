@@ -64,12 +64,14 @@ class RawTables:
             `only_listed` is set; else such items have no text.
         only_listed: whether items must stand in `items`.
         dropped: what reading left out and why, for the split card, ``{"games without tags": 16}``.
+        warnings: what is likely to be a mistake in the raw files, a sentence each.
     """
 
     interactions: pl.DataFrame
     items: pl.DataFrame
     only_listed: bool = False
     dropped: Mapping[str, int] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
 
 class Dataset(Component):
@@ -112,6 +114,11 @@ class Dataset(Component):
         """
         raise NotImplementedError(f"{self.name} has no generated sample")
 
+    @classmethod
+    def generates(cls) -> bool:
+        """Return whether it can generate a sample."""
+        return cls.generate is not Dataset.generate
+
 
 @dataclass(frozen=True, eq=False)
 class PreparedDataset:
@@ -131,6 +138,8 @@ class PreparedDataset:
         dropped: what reading and preparing left out, by reason.
         fingerprint: digest of the content; the order among ties does not enter.
         file_order: digest of the order among ties.
+        checks: what is odd about the data, by a word for it, ``{"items without text": 7}``.
+        warnings: what of it is likely to be a mistake, or decides results, a sentence each.
     """
 
     name: str
@@ -145,6 +154,8 @@ class PreparedDataset:
     dropped: Mapping[str, int]
     fingerprint: str
     file_order: str
+    checks: Mapping[str, int] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
     def item_counts(self) -> Int64:
         """Return how often each item occurs in all sessions, ``int64[items]``."""

@@ -79,14 +79,18 @@ def recoded(rows: Interactions) -> tuple[Interactions, Int64, Int64]:
     return Interactions(sessions, items, rows.times), old_sessions, old_items
 
 
-def sorted_within_ties(rows: Interactions) -> Int32:
-    """Return the items of ordered rows, those of equal session and time in ascending order."""
+def sorted_within_ties(rows: Interactions) -> tuple[Int32, int]:
+    """Return the items of ordered rows, those of equal session and time in ascending order.
+
+    Return also how many rows repeat another in session, item and time.
+    """
     new = np.ones(len(rows), dtype=np.bool_)
     new[1:] = (np.diff(rows.sessions) != 0) | (np.diff(rows.times) != 0)
     packed = np.cumsum(new, dtype=np.int64) << 32
     packed |= rows.items
     packed.sort()
-    return (packed & 0xFFFFFFFF).astype(np.int32)
+    repeated = int(np.count_nonzero(packed[1:] == packed[:-1]))
+    return (packed & 0xFFFFFFFF).astype(np.int32), repeated
 
 
 def _dense(codes: Int32) -> tuple[Int32, Int64]:

@@ -14,6 +14,7 @@ from benchkit.contracts.sessions import Bool, Int32, Int64, Sessions, offsets_of
 from benchkit.errors import DataError
 from benchkit.isolation import stdout_on_stderr
 from benchkit.keys import keys_of
+from benchkit.stages.checks import Subject, check
 from benchkit.stages.interactions import (
     Interactions,
     drop_repeats,
@@ -54,6 +55,7 @@ def prepare(dataset: Dataset, raw: Path, *, name: str, synthetic: bool) -> Prepa
             f"lower them with --set {dataset.name}.p_core=1"
         )
     kept, sessions_kept, items_kept = recoded(kept)
+    ordered, repeated = sorted_within_ties(kept)
     sessions = _texts(session_ids.gather(sessions_kept))
     catalog = catalog_of(item_ids.gather(items_kept), tables.items)
     arrays = Sessions(
@@ -62,6 +64,9 @@ def prepare(dataset: Dataset, raw: Path, *, name: str, synthetic: bool) -> Prepa
         kept.times,
         np.arange(len(sessions), dtype=np.int32),
     )
+    listed = set(tables.items.get_column("item").to_list())
+    subject = Subject(kept, repeated, sessions, catalog, set(item_ids.to_list()), listed)
+    checks, warnings = check(subject)
     return PreparedDataset(
         name=name,
         family=dataset.name,
@@ -73,8 +78,10 @@ def prepare(dataset: Dataset, raw: Path, *, name: str, synthetic: bool) -> Prepa
         item_keys=keys_of(cast(Texts, catalog.ids)),
         config=config.as_dict(),
         dropped={reason: count for reason, count in dropped.items() if count},
-        fingerprint=_fingerprint(kept, sessions, catalog),
+        fingerprint=_fingerprint(kept, ordered, sessions, catalog),
         file_order=hashlib.sha256(kept.items.astype("<i4", copy=False).data).hexdigest(),
+        checks=checks,
+        warnings=(*tables.warnings, *warnings),
     )
 
 
@@ -167,8 +174,8 @@ def _filtered(found: Interactions, config: DatasetConfig, dropped: dict[str, int
     return long
 
 
-def _fingerprint(kept: Interactions, sessions: Texts, catalog: Catalog) -> str:
-    """Digest the content. Ties are brought into the order of their items: the file's is no content.
+def _fingerprint(kept: Interactions, ordered: Int32, sessions: Texts, catalog: Catalog) -> str:
+    """Digest the content. Ties are in the order of their items: the file's is no content.
 
     The attributes' names and codes are those of this catalog, so they stand for the attributes.
     """
@@ -176,7 +183,7 @@ def _fingerprint(kept: Interactions, sessions: Texts, catalog: Catalog) -> str:
     numbers: list[Int32 | Int64] = [
         kept.sessions,
         kept.times,
-        sorted_within_ties(kept),
+        ordered,
         catalog.attribute_offsets,
         catalog.attribute_codes,
     ]

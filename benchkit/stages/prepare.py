@@ -59,6 +59,13 @@ def open_dataset(
     folder = None if sampled else raw_folder(dataset, home, raw)
     synthetic = folder is None
     if folder is None:
+        if not dataset.generates():
+            raise DataError(
+                f"{name} generates no sample, and {home / 'raw'} holds no raw files: put them "
+                f"there, or name their folder with --raw"
+                + f" ({dataset.advice})"
+                * bool(dataset.advice)
+            )
         folder = sample_folder(dataset, home, entry)
     shown = f"{name}-sample" if synthetic else name
     return prepared_cache.prepared(

@@ -20,11 +20,12 @@ from benchkit.contracts.catalog import Catalog
 from benchkit.contracts.dataset import Dataset, PreparedDataset
 from benchkit.contracts.sessions import Sessions
 from benchkit.digests import file_digest
+from benchkit.errors import DataError
 from benchkit.files import folder_atomically, storage_error
 from benchkit.keys import keys_of
 from benchkit.texts import Texts
 
-VERSION = 1  # of preparation and of the layout: raise it when either changes
+VERSION = 2  # of preparation and of the layout: raise it when either changes
 Array = npt.NDArray[Any]
 _CATALOG_TEXTS = ("ids", "titles", "texts", "classes", "attribute_names")
 
@@ -43,10 +44,10 @@ def prepared(
         source: identifies the code that reads the raw files.
 
     Raises:
-        DataError: the raw files are damaged, or nothing is left of them.
+        DataError: the raw files are damaged or change meanwhile, or nothing is left of them.
         StorageError: the prepared data cannot be kept.
     """
-    content = [(path.name, file_digest(path, home)) for path in raw_files(dataset, raw)]
+    content = _content(dataset, raw, home)
     made_of = [VERSION, name, synthetic, source, content, dataset.config.as_dict()]
     key = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:20]
     folder = home / "prepared" / key
@@ -55,8 +56,15 @@ def prepared(
         from benchkit.stages.preparation import prepare
 
         found = prepare(dataset, raw, name=name, synthetic=synthetic)
+        if _content(dataset, raw, home) != content:
+            raise DataError(f"{name}: the raw files changed while they were read; try again")
         save(found, folder)
     return found
+
+
+def _content(dataset: Dataset, raw: Path, home: Path) -> list[tuple[str, str]]:
+    """Return name and digest of each raw file."""
+    return [(path.name, file_digest(path, home)) for path in raw_files(dataset, raw)]
 
 
 def raw_files(dataset: Dataset, raw: Path) -> list[Path]:
@@ -105,6 +113,8 @@ def save(data: PreparedDataset, folder: Path) -> None:
         "synthetic": data.synthetic,
         "config": dict(data.config),
         "dropped": dict(data.dropped),
+        "checks": dict(data.checks),
+        "warnings": list(data.warnings),
         "fingerprint": data.fingerprint,
         "file_order": data.file_order,
         "checksums": sums,
@@ -190,4 +200,6 @@ def _assembled(arrays: dict[str, Array], meta: dict[str, Any]) -> PreparedDatase
         dropped=meta["dropped"],
         fingerprint=meta["fingerprint"],
         file_order=meta["file_order"],
+        checks=meta["checks"],
+        warnings=tuple(meta["warnings"]),
     )

@@ -234,6 +234,7 @@ def _card(sessions: Sessions, train: Sessions, cut: _Cut, items: int) -> SplitCa
     prompts = cut.kept.prompts
     cut_time = int(train.last_times[-1])
     truth = cut.kept.truth
+    shown = prompts.items == np.repeat(truth, prompts.lengths)
     trained, asked = np.bincount(train.items, minlength=items), np.bincount(truth)
     return SplitCard(
         sessions=len(sessions),
@@ -254,6 +255,8 @@ def _card(sessions: Sessions, train: Sessions, cut: _Cut, items: int) -> SplitCa
         tied_interactions=float(tied(sessions).mean()),
         tied_sessions=float(tied_sessions.mean()),
         tied_truths=float(ties[sessions.offsets[1:] - 1].mean()),
+        seen_truths=len(np.unique(prompts.owners[shown])),
+        repeated_truths=int(shown[prompts.offsets[1:] - 1].sum()),
         prompt_interactions_before_cut=int((prompts.times < cut_time).sum()),
         prompt_interactions=prompts.interactions,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 RARE = 5
+_MANY = 0.1  # share of the prompts whose odd truths are warned of
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class SplitCard:
         tied_interactions: share of interactions that share session and time with another.
         tied_sessions: share of sessions with equal timestamps.
         tied_truths: share of sessions whose last two interactions have equal timestamps.
+        seen_truths: prompts that hold their truth already: who excludes seen items misses them.
+        repeated_truths: prompts whose truth repeats their last item.
         prompt_interactions_before_cut: prompt interactions older than the cut time.
         prompt_interactions: interactions in all prompts.
     """
@@ -55,6 +58,8 @@ class SplitCard:
     tied_interactions: float
     tied_sessions: float
     tied_truths: float
+    seen_truths: int
+    repeated_truths: int
     prompt_interactions_before_cut: int
     prompt_interactions: int
 
@@ -62,6 +67,10 @@ class SplitCard:
         """Return (label, value) pairs as `benchkit data info` prints them."""
         day = datetime.fromtimestamp(self.cut_time, timezone.utc).strftime("%Y-%m-%d")
         older = self.prompt_interactions_before_cut / max(1, self.prompt_interactions)
+        odd = [
+            ("prompts that hold their truth already", self.seen_truths),
+            ("prompts whose truth repeats their last item", self.repeated_truths),
+        ]
         return [
             ("sessions", f"{self.sessions:,}"),
             ("items", f"{self.items:,}"),
@@ -82,4 +91,21 @@ class SplitCard:
             ("sessions with tied interactions", f"{self.tied_sessions:.1%}"),
             ("sessions whose last two items tie", f"{self.tied_truths:.1%}"),
             ("prompt interactions older than the cut", f"{older:.1%}"),
+            *((label, f"{count:,}") for label, count in odd if count),
         ]
+
+    def warnings(self) -> list[str]:
+        """Return what of the split decides results, a sentence each."""
+        found = []
+        if self.seen_truths >= _MANY * self.prompts:
+            found.append(
+                f"{self.seen_truths:,} of {self.prompts:,} prompts hold their truth already, "
+                f"{self.repeated_truths:,} of them as their last item: recommenders that exclude "
+                f"seen items (exclude_seen) cannot hit it"
+            )
+        if self.untrained_truths > self.prompts / 2:
+            found.append(
+                f"{self.untrained_truths:,} of {self.prompts:,} truths were never trained on: "
+                f"recommenders that know trained items alone cannot hit them"
+            )
+        return found

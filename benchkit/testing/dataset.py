@@ -129,7 +129,7 @@ class DatasetConformance(ComponentConformance):
 
 def generates(component: type[Any]) -> bool:
     """Return whether a dataset generates samples."""
-    return getattr(component, "generate", None) is not Dataset.generate
+    return issubclass(component, Dataset) and component.generates()
 
 
 def sample(component: type[Any], config: Mapping[str, Value]) -> Results:

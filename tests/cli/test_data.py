@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from benchkit.cli import cli
+from benchkit.contracts.dataset import Dataset
 from benchkit.errors import BenchkitError
 from benchkit.registry import registry
 
@@ -88,6 +89,18 @@ def test_mistakes_are_one_sentence(arguments: tuple[str, ...], words: str) -> No
     assert isinstance(error, BenchkitError)
     assert words in str(error)
     assert "\n" not in str(error)
+
+
+def test_a_dataset_that_generates_nothing_asks_for_its_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(registry().dataset("steam"), "generate", Dataset.generate)
+    error = call("info", "steam").exception
+    assert isinstance(error, BenchkitError)
+    assert "steam generates no sample, and " in str(error)
+    assert "holds no raw files: put them there, or name their folder with --raw" in str(error)
+    error = call("make", "steam", "--sessions", "10").exception
+    assert str(error) == "steam generates no sample"
 
 
 def test_half_of_the_files_is_no_sample(home: Path) -> None:

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
+from benchkit.attributes import read_attributes
 from benchkit.cli import cli
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.errors import ConfigError, DataError
@@ -114,10 +115,22 @@ zone = timezone(timedelta(hours=2))
     [
         (pl.Series([1483228800, 1483315200]), "s"),
         (pl.Series([1483228800000, 1483315200000]), "ms"),
+        (pl.Series([1483228800000000, 1483315200000000]), "us"),
+        (pl.Series([1483228800.0, 1483315200.5]), "s"),
         (pl.Series(["1483228800", "1483315200"]), "s"),
+        (pl.Series(["1483228800.0", "1483315200.5"]), "s"),
+        (pl.Series(["1483228800", "1483315200.25"]), "s"),
         (pl.Series(["2017-01-01", "2017-01-02"]), "s"),
         (pl.Series(["2017-01-01T00:00:00", "2017-01-02 00:00:00.5"]), "s"),
         (pl.Series(["2017-01-01T00:00:00Z", "2017-01-02T00:00:00+00:00"]), "s"),
+        (pl.Series(["2017-01-01 02:00:00+02:00", "2017-01-01 23:00:00.5-0100"]), "s"),
+        (pl.Series(["2017-01-01 02:00:00+02", "2017-01-02 00:00:00 +00"]), "s"),
+        (pl.Series(["2017-01-01 00:00:00 UTC", "2017-01-02 00:00:00 GMT"]), "s"),
+        (pl.Series(["2017-01-01T00:00", "2017-01-02T00:00"]), "s"),
+        (pl.Series(["2017/01/01 00:00:00", "2017/01/02 00:00:00"]), "s"),
+        (pl.Series(["20170101", "20170102"]), "s"),
+        (pl.Series(["20170101000000", "20170102000000"]), "s"),
+        (pl.Series(["20170101T000000Z", "20170102T000000Z"]), "s"),
         (pl.Series([date(2017, 1, 1), date(2017, 1, 2)]), "s"),
         (pl.Series([datetime(2017, 1, 1), datetime(2017, 1, 2)]), "s"),
         (
@@ -141,6 +154,8 @@ def test_times_of_all_kinds(tmp_path: Path, times: pl.Series, unit: str) -> None
     [
         ('name = "my-shop"', "", "needs a name"),
         ('name = "my-shop"', 'name = "My Shop"', "needs a name"),
+        ('item = "sku"', 'item = "sku"\nseparator = ";;"', "separator must be one ASCII character"),
+        ('file = "log.csv"', 'file = "my-shop.toml"', "RecBole's .inter"),
         ('name = "my-shop"', 'name = "steam"', "belongs to an installed dataset"),
         ('name = "my-shop"', 'name = "beauty-sample"', "belongs to an installed dataset"),
         ("min_session = 2", "min_sesion = 2", "did you mean min_session"),
@@ -153,7 +168,7 @@ def test_times_of_all_kinds(tmp_path: Path, times: pl.Series, unit: str) -> None
         ('session = "visitor"', 'sessions = "visitor"', "did you mean session"),
         ('session = "visitor"', "session = 5", "session must be text"),
         ('title = "name"', 'title = "nam"', "did you mean name"),
-        ('time = "when"', 'time = "when"\ntime_unit = "h"', "it can be s or ms"),
+        ('time = "when"', 'time = "when"\ntime_unit = "h"', "it can be s, ms, us, ns"),
         ("[dataset]", "[dataset", "is no TOML"),
     ],
 )
@@ -170,7 +185,16 @@ def test_mistakes_in_the_toml_file_are_named(shop: Path, old: str, new: str, wor
         ("visitor,sku,when\n7,,1500000000\n", r"column 'sku': row 1 is empty"),
         ("visitor,sku,when\n7,1,yesterday\n", r"column 'when', row 1: 'yesterday' is no time"),
         ("visitor,sku,when\n7,1,5\n7,1,2017-01-01\n", r"row 2: '2017-01-01' is no time"),
-        ("visitor,sku,when\n7,1,1500000000000\n", r"row 1: timestamp .* milliseconds\?"),
+        ("visitor,sku,when\n7,1,1500000000000\n", r'row 1: timestamp .* time_unit = "ms"$'),
+        ("visitor,sku,when\n7,1,1500000000000000\n", r'row 1: timestamp .* time_unit = "us"$'),
+        ("visitor,sku,when\n7,1,20179999000000\n", r"row 1: timestamp .* seconds$"),
+        ("visitor,sku,when\n7,1,14-07-2017\n", r"row 1: '14-07-2017' is no time"),
+        ("visitor,sku,when\n7,1,07/14/2017 02:40\n", r"row 1: '07/14/2017 02:40' is no time"),
+        ("visitor,sku,when\n7,1,nan\n", r"column 'when', row 1: nan is no time"),
+        ('"visitor","sku","when"\n"7","1","5"\n"","1","5"\n', r"'visitor': row 2 is empty"),
+        ("visitor,sku,when\n7, ,1500000000\n", r"column 'sku': row 1 is empty"),
+        ("visitor;sku;when\n7;1;5\n", r'by semicolons, not by commas: set separator = ";"'),
+        ("visitor\tsku\twhen\n7\t1\t5\n", r'by tabs, not by commas: set separator = "\\t"'),
         ("visitor,sku,when\n7,1,5,6\n", "is no readable csv file"),
         ("visitor,sku,when\n", "no interactions are left"),
         ("", "is no readable csv file"),
@@ -180,6 +204,64 @@ def test_mistakes_in_the_log_are_named(shop: Path, log: str, words: str) -> None
     (shop.parent / "log.csv").write_text(log)
     with pytest.raises(DataError, match=words):
         opened(shop)
+
+
+def test_the_separator_may_be_given(shop: Path) -> None:
+    before = opened(shop).fingerprint
+    (shop.parent / "log.dat").write_text(LOG.replace(",", ";"))
+    shop.write_text(TOML.replace('file = "log.csv"', 'file = "log.dat"\nseparator = ";"'))
+    assert opened(shop).fingerprint == before
+
+
+@pytest.mark.parametrize("types", ["", ":token"])
+def test_the_atomic_files_of_recbole_are_read(shop: Path, types: str) -> None:
+    before = opened(shop)
+    log = LOG.replace(",", "\t").replace("1500000003", "1500000003.0")
+    names = "visitor:token\tsku:token\twhen:float"
+    (shop.parent / "log.inter").write_text(log.replace("visitor\tsku\twhen", names))
+    items = "sku:token\tname:token_seq\tdepartment:token\tlabels:token_seq\n"
+    (shop.parent / "catalog.item").write_text(items + "007\tTea\tDrinks\thot green\n008\t\t\t\n")
+    toml = TOML.replace('"log.csv"', '"log.inter"').replace("catalog.csv", "catalog.item")
+    shop.write_text(toml.replace('"sku"', f'"sku{types}"'))
+    assert opened(shop).fingerprint == before.fingerprint
+
+
+LISTS = ["Tea|Hot 'n' sweet", "", "Tea"]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        LISTS,
+        ["['Tea', \"Hot 'n' sweet\"]", "[]", "['Tea']"],
+        ["['Tea' \"Hot 'n' sweet\"]", "[None]", "['Tea']"],
+        ['["Tea", "Hot \\u0027n\\u0027 sweet"]', "", "Tea"],
+        ["('Tea', \"Hot 'n' sweet\")", "()", "{'Tea'}"],
+        ['[{"id": 1, "name": "Tea"}, {"id": 2, "name": "Hot \'n\' sweet"}]', "", "[{'x': 'Tea'}]"],
+        [["Tea", "Hot 'n' sweet"], [], ["Tea"]],
+        [[{"id": 1, "name": "Tea"}, {"id": 2, "name": "Hot 'n' sweet"}], [], [{"name": "Tea"}]],
+    ],
+    ids=["bars", "python", "numpy", "json", "tuples", "records in text", "lists", "records"],
+)
+def test_attributes_are_read_in_every_spelling(labels: list[Any]) -> None:
+    found, warnings = read_attributes(pl.Series("labels", labels), "x")
+    assert found.to_list() == [["Tea", "Hot 'n' sweet"], [], ["Tea"]]
+    assert not warnings
+
+
+def test_attributes_of_arrays_and_of_what_only_looks_like_a_list() -> None:
+    arrays = pl.Series("labels", [["a", "b"]], dtype=pl.Array(pl.String, 2))
+    assert read_attributes(arrays, "x")[0].to_list() == [["a", "b"]]
+    odd = ["(none)", "[a, b]", "[[1]]", "{'a': 1}", "["]
+    assert read_attributes(pl.Series("labels", odd), "x")[0].to_list() == [[cell] for cell in odd]
+    _, warnings = read_attributes(pl.Series("labels", ["Tea, hot", "Tea"]), "x")
+    assert warnings == [
+        "column 'labels': 'Tea, hot' counts as one attribute; parts are separated by |, "
+        "not by commas"
+    ]
+    records = pl.Series("labels", [[{"a": "x", "b": "y"}]])
+    with pytest.raises(DataError, match="holds records of a, b; which"):
+        read_attributes(records, "x")
 
 
 def test_columns_of_strange_types_are_named(shop: Path, tmp_path: Path) -> None:
