@@ -238,8 +238,8 @@ def equal(one: PreparedDataset, other: PreparedDataset) -> bool:
     same &= np.array_equal(one.session_keys, other.session_keys)
     same &= np.array_equal(one.item_keys, other.item_keys)
     rest = ("name", "family", "synthetic", "config", "dropped", "fingerprint", "file_order")
-    rest += ("checks", "warnings")
-    return same and all(getattr(one, name) == getattr(other, name) for name in rest)
+    noted = ("checks", "warnings")
+    return same and all(getattr(one, name) == getattr(other, name) for name in (*rest, *noted))
 
 
 @pytest.fixture
