@@ -1,6 +1,6 @@
 """Speed of matching unknown titles to items by embedding, beside the floor.
 
-    taskset -c 0 python benchmarks/matching.py        # 100,000 titles, 12,101 items, 256 numbers
+    taskset -c 0 python benchmarks/matching.py        # 100,000 titles, 12,101 items, 384 numbers
 
 Embeddings are random; prompts have 20 unknown titles each, a fifth of them said more than once. The
 floor is one plain matrix product of all titles and items and an argmax, in blocks of the same size:
@@ -20,7 +20,6 @@ import numpy as np
 
 from benchkit import Bench, Catalog, Sessions
 from benchkit.contracts.recommender import Float32
-from benchkit_plugins.recommenders.embedded import EmbeddedConfig
 from benchkit_plugins.recommenders.prompted.matching import Matching
 from benchkit_plugins.recommenders.prompted.titles import Title
 from benchkit_plugins.recommenders.similarity import SimilarItems
@@ -46,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--titles", type=int, default=100_000, help="different unknown titles")
     parser.add_argument("--items", type=int, default=12_101)
-    parser.add_argument("--dim", type=int, default=256)
+    parser.add_argument("--dim", type=int, default=384)
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
     rng = np.random.default_rng(0)
@@ -62,7 +61,7 @@ def main() -> None:
     nothing = Sessions.from_lists([[]] * len(answers))
 
     def ours() -> None:
-        Matching(EmbeddedConfig(), bench).lists(answers, K, nothing)
+        Matching("minilm", bench).lists(answers, K, nothing)
 
     def floor() -> None:
         block = SimilarItems(items[:1]).batch // args.items

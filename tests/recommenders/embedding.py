@@ -34,7 +34,8 @@ class GivenBench(Bench):
 
     def recommender(self, name: str, values: Mapping[str, Value] | None = None) -> Recommender:
         assert name == "llm-seq-sim"
-        model = LLMSeqSim(LLMSeqSim.Config.create(values or {}, name))
+        merged = {**self.values.get(name, {}), **(values or {})}
+        model = LLMSeqSim(LLMSeqSim.Config.create(merged, name))
         model.fit(self.train, self)
         return model
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from benchkit import Recommender, hookimpl
+from benchkit_plugins.recommenders.prompted.config import DeterministicConfig
 from benchkit_plugins.recommenders.prompted.recommender import LLMSeqPrompt
 from benchkit_plugins.recommenders.prompted.tasks.classes import Class
 
@@ -17,9 +16,9 @@ class LLMSeqPromptClass(LLMSeqPrompt):
 
     name = "llm-seq-prompt-class"
     source = "paper 4.3"
+    Config = DeterministicConfig
     task = Class.name
     task_type = Class
-    presets: ClassVar = {"steam": {"temperature": 0.5}}
 
 
 @hookimpl

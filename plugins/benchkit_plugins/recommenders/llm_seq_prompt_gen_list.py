@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from benchkit import Recommender, hookimpl
 from benchkit_plugins.recommenders.prompted.recommender import LLMSeqPrompt
 from benchkit_plugins.recommenders.prompted.tasks.gen_list import GenList
@@ -20,7 +18,6 @@ class LLMSeqPromptGenList(LLMSeqPrompt):
     task = GenList.name
     task_type = GenList
     builds_on = (("recommender", "llm-seq-sim"),)
-    presets: ClassVar = {"steam": {"temperature": 0.5}}
 
 
 @hookimpl

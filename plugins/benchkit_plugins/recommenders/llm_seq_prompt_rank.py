@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from benchkit import Recommender, hookimpl
+from benchkit_plugins.recommenders.prompted.config import DeterministicConfig
 from benchkit_plugins.recommenders.prompted.recommender import LLMSeqPrompt
 from benchkit_plugins.recommenders.prompted.tasks.rank import Rank
 
@@ -17,10 +16,10 @@ class LLMSeqPromptRank(LLMSeqPrompt):
 
     name = "llm-seq-prompt-rank"
     source = "paper 4.4"
+    Config = DeterministicConfig
     task = Rank.name
     task_type = Rank
     builds_on = (("recommender", "llm-seq-sim"),)
-    presets: ClassVar = {"steam": {"temperature": 0.5}}
 
 
 @hookimpl

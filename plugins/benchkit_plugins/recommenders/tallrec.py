@@ -7,7 +7,7 @@ with Recommendation. RecSys 2023.
 from __future__ import annotations
 
 from benchkit import Recommender, hookimpl
-from benchkit_plugins.recommenders.prompted.config import LlamaConfig
+from benchkit_plugins.recommenders.prompted.config import TALLRecConfig
 from benchkit_plugins.recommenders.prompted.recommender import LLMSeqPrompt
 from benchkit_plugins.recommenders.prompted.tasks.instruct import TALLRec as Instructed
 
@@ -17,11 +17,18 @@ class TALLRec(LLMSeqPrompt):
 
     TALLRec asks whether somebody would like one item; to rank a whole catalog, the answer is a
     title here, and twenty are drawn and counted as for LLMSeqPromptGenItem.
+
+    Settings are those of its authors' ``shell/instruct_7B.sh``: LLaMA-7B, LoRA of rank 8, scale 16
+    and dropout .05 for queries and values, batches of 128, learning rate 1e-4, the instruction
+    learnt as well as the response. Departures: five epochs instead of 200, which are for at most
+    512 examples; it begins with LLaMA itself, not with their adapter tuned on Alpaca's
+    instructions; no warm-up; examples are not cut at 512 tokens. Of sampling and validation they
+    say nothing that fits: as for Llama.
     """
 
     name = "tallrec"
     source = "paper 7.1.6"
-    Config = LlamaConfig
+    Config = TALLRecConfig
     task = Instructed.name
     task_type = Instructed
 

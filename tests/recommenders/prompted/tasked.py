@@ -36,8 +36,8 @@ class TitledBench(GivenBench):
         fit_on: Any = "catalog",
     ) -> Any:
         self.embedded.append(list(texts))
-        width = self.given[name].shape[1] if reducer is None else dim
-        nothing = [0.0] * width
+        assert reducer is None
+        nothing = [0.0] * self.given[name].shape[1]
         return np.array([self.said.get(text, nothing) for text in texts], dtype=np.float32)
 
 
@@ -62,8 +62,8 @@ def bench(
 
 
 def config(**values: Any) -> PromptedConfig:
-    """Return parameters, without a reducer."""
-    return PromptedConfig.create({"reducer": None, **values}, "tested")
+    """Return parameters."""
+    return PromptedConfig.create(values, "tested")
 
 
 def task(kind: type[Any], given: TitledBench, **values: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchkit_plugins.recommenders.prompted.tasks.gen_list import GenList
 from tests.recommenders.prompted.tasked import bench, listed, prompt, task, user
 
@@ -19,6 +21,14 @@ def test_it_learns_llmseqsims_list_with_the_truth_put_first() -> None:
     assert "the 20 products" in inside.prompt[0].content
 
 
+def test_llmseqsim_is_the_users_own() -> None:
+    given = bench(["a", "b", "c", "d"], [[1, 0], [1, 0.1], [0, 1], [0.1, 1]])
+    last = replace(given, values={"llm-seq-sim": {"pooling": "last", "exclude_seen": "none"}})
+    for own, wanted in ((given, "a\nd"), (last, "a\nc\nd\nb")):
+        (pair,) = task(GenList, own).example(prompt([1, 2, 0]))
+        assert pair.completion == wanted
+
+
 def test_of_twenty_the_last_makes_room() -> None:
     vectors = [[1, place / 50] for place in range(30)]
     given = bench([f"t{place}" for place in range(30)], vectors)
@@ -32,7 +42,10 @@ def test_untitled_items_are_left_out() -> None:
 
 
 def test_the_answer_is_a_list_as_it_stands() -> None:
-    said = bench(["a", "b", "c"], said={"q": [0.1, 0.2, 0.9]})
-    reading = task(GenList, said).read(prompt([0]), [["1. b\n2. q\n3. q\n4. b\n5. c\n6. a"]], 3)
-    assert listed(reading.lists) == [[1, 2, 0]]
-    assert reading.diagnostics["hallucinations"] == 1 / 4
+    said = bench(["a", "b", "c"], said={text: [0.1, 0.2, 0.9] for text in "qQ"})
+    answers = [["1. b\n2. q\n3. q\n4. b\n5. c\n6. a"], ["Q\nB"]]
+    reading = task(GenList, said).read(prompt([0], [0]), answers, 3)
+    assert listed(reading.lists) == [[1, 2, 0], [2, 1]]
+    assert reading.diagnostics["hallucinations"] == 2 / 6
+    assert reading.diagnostics["distinct_texts"] == 4, "q is one, whatever item it becomes"
+    assert reading.diagnostics["distinct_recommendations"] == 3

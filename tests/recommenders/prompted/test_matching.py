@@ -9,7 +9,7 @@ import pytest
 
 from benchkit_plugins.recommenders.prompted.matching import Matches, Matching
 from benchkit_plugins.recommenders.prompted.titles import Title, Titles
-from tests.recommenders.prompted.tasked import TitledBench, bench, config, listed, prompt
+from tests.recommenders.prompted.tasked import TitledBench, bench, listed, prompt
 
 SAID = {"q": [0.9, 0.5, 0.1], "r": [0.8, 0.5, 0.1]}
 
@@ -17,7 +17,7 @@ SAID = {"q": [0.9, 0.5, 0.1], "r": [0.8, 0.5, 0.1]}
 def matched(given: TitledBench, *answers: list[str], k: int = 5, offers: Any = None) -> Matches:
     titles = Titles(given.catalog, given.train)
     found = [[title for text in each if (title := titles.find([text]))] for each in answers]
-    matching = Matching(config(), given)
+    matching = Matching("minilm", given)
     nothing = prompt(*[[]] * len(answers))
     taken = None if offers is None else np.array(offers, dtype=np.int32)
     return matching.lists(found, k, nothing, taken)
@@ -52,6 +52,7 @@ def test_repeated_titles_are_embedded_once() -> None:
     given = bench(["a", "b", "c"], said=SAID)
     items(given, ["q", "r"], ["r"], ["a", "q"])
     assert given.embedded == [["q", "r"]]
+    assert given.asked == [("minilm", None, None, "catalog")], "vectors are not reduced"
 
 
 def test_a_title_without_embedding_takes_no_item() -> None:

@@ -135,6 +135,7 @@ def test_what_was_not_answered_stays_short_and_counted() -> None:
     assert reading.diagnostics == pytest.approx(
         {
             "answered_prompts": 3,
+            "distinct_texts": 4,
             "distinct_recommendations": 3,
             "hallucinations": 1 / 4,
             "hallucination_similarity": 0.8,

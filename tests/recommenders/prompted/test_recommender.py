@@ -45,7 +45,7 @@ def recommender(
     service: Service, kind: type[LLMSeqPrompt] = LLMSeqPromptGenItem, **values: Any
 ) -> LLMSeqPrompt:
     where = {"provider": "openai", "base_url": f"{service.url}/v1", "price": "1/2/3"}
-    return kind(PromptedConfig.create({**where, "reducer": None, **values}, kind.name))
+    return kind(PromptedConfig.create({**where, **values}, kind.name))
 
 
 @pytest.fixture(autouse=True)
@@ -144,6 +144,8 @@ def test_pairs_are_drawn_by_the_seed_and_split(service: Service, tmp_path: Path)
     for wanted in (1, 29):  # the user's number is no share
         fewer = recommender(service, train_sessions=30, validation_sessions=wanted)
         assert len(fewer.pairs(given.train, given).validation) == wanted
+    fifth = recommender(service, train_sessions=30, validation_share=0.2)
+    assert len(fifth.pairs(given.train, given).validation) == 6
     none = recommender(service, train_sessions=30, validation_sessions=30)
     with pytest.raises(ConfigError, match="validation_sessions=30 leaves nothing to train on: 30"):
         none.pairs(given.train, given)

@@ -5,28 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from benchkit import Choice, ExcludeSeen, param
+from benchkit import Choice, Config, ExcludeSeen, param
 from benchkit_plugins.language_models.addresses import check_address
 from benchkit_plugins.language_models.prices import parsed
-from benchkit_plugins.recommenders.embedded import EmbeddedConfig
 
 ProviderName = Literal["local", "openai", "vertex"]
 Targets = Literal["usual", "all-linear"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class PromptedConfig(EmbeddedConfig):
+class PromptedConfig(Config):
     """Which model, how it is fine-tuned and sampled, and the embeddings that match titles.
 
     Only the temperature is searched, as in the paper: a fine-tuned model serves all temperatures.
     """
 
-    # Not searched: other lists to learn from are another fine-tuning.
-    reducer: str | None = param(
-        "pca", "how the embeddings are reduced; none: not at all", names="reducer"
-    )
-    dim: int | None = param(
-        256, "dimensions they are reduced to, at most those they have; none: as many", at_least=1
+    embedder: str = param(
+        "minilm",
+        "whose vectors, not reduced, map unknown titles to items and make Class's categories",
+        names="embedder",
     )
     provider: ProviderName = param("local", "where the model is fine-tuned and sampled")
     model: str | None = param(
@@ -47,7 +44,7 @@ class PromptedConfig(EmbeddedConfig):
         "TOML file with prompts of yours; none: ours (`benchkit prompts` shows them)",
     )
     last_n_items: int | None = param(
-        20, "show only the prompt's last items; none: all", unit="items", at_least=1
+        None, "show only the prompt's last items; none: all", unit="items", at_least=1
     )
     exclude_seen: ExcludeSeen = param(
         "none", "prompt items to keep out of the list: none, those shown, or the whole prompt"
@@ -59,8 +56,14 @@ class PromptedConfig(EmbeddedConfig):
     )
     validation_sessions: int | None = param(
         None,
-        "of those, kept out of fine-tuning; none: the provider's usual number, a tenth at most",
+        "of those, kept out of fine-tuning; none: `validation_share`",
         at_least=0,
+    )
+    validation_share: float | None = param(
+        None,
+        "share of them kept out of fine-tuning; none: the provider's usual number, a tenth at most",
+        at_least=0,
+        at_most=0.9,
     )
     epochs: int | None = param(None, "of fine-tuning; none: the provider's choice", at_least=1)
     learning_rate: float | None = param(
@@ -125,16 +128,44 @@ class PromptedConfig(EmbeddedConfig):
             parsed(self.price)
 
 
-LLAMA = "meta-llama/Llama-2-7b-chat-hf"
+@dataclass(frozen=True, kw_only=True)
+class DeterministicConfig(PromptedConfig):
+    """Parameters of the tasks whose prompts show what there is to choose from (paper 7.3.3)."""
+
+    temperature: float = param(
+        0.0, "of sampling", search=Choice(0.0, 0.25, 0.5), at_least=0, at_most=2
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class LlamaConfig(PromptedConfig):
-    """A Llama, and the paper's settings for it (LoRA, five epochs)."""
+    """A Llama, and the paper's settings for it (7.1.7): LoRA, five epochs, nothing searched."""
 
-    model: str | None = param(LLAMA, "a model by name or folder")
+    model: str | None = param("meta-llama/Meta-Llama-3-8B", "a model by name or folder")
+    temperature: float = param(1.0, "of sampling", at_least=0, at_most=2)
+    top_p: float = param(
+        0.25, "sample from the likeliest tokens of this mass", at_least=0, at_most=1
+    )
+    validation_share: float | None = param(
+        0.2,
+        "share of the sessions kept out of fine-tuning; none: the provider's usual number",
+        at_least=0,
+        at_most=0.9,
+    )
     targets: Targets = param(
         "usual", "where LoRA's matrices go: queries and values, or all linear layers"
     )
     epochs: int | None = param(5, "of fine-tuning; none: the provider's choice", at_least=1)
     learning_rate: float | None = param(1e-4, "of fine-tuning", at_least=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TALLRecConfig(LlamaConfig):
+    """TALLRec's own settings, of its authors' ``shell/instruct_7B.sh``, where Llama's differ."""
+
+    model: str | None = param("huggyllama/llama-7b", "a model by name or folder")
+    alpha: float = param(16.0, "LoRA's scale; local", at_least=0)
+    prompt_weight: float = param(
+        1.0, "of a prompt's tokens in the loss, an answer's count 1; local", at_least=0
+    )
+    batch_size: int = param(128, "examples a step of fine-tuning; local", at_least=1)

@@ -35,11 +35,19 @@ _SHARE = (0.0, 1.0)
 DIAGNOSTICS = (
     Diagnostic("answered_prompts", "prompts that got an answer", (0, None), None, "ours"),
     Diagnostic(
+        "distinct_texts",
+        "distinct titles in all answers together, as generated, before they are mapped to items; a "
+        "title is the same in any case",
+        (0, None),
+        None,
+        "paper Table 7",
+    ),
+    Diagnostic(
         "distinct_recommendations",
-        "distinct items in all lists together",
+        "distinct items in all lists together, after mapping",
         (0, None),
         True,
-        "paper Table 7",
+        "ours",
     ),
     Diagnostic(
         "hallucinations",
@@ -98,6 +106,7 @@ def diagnose(
     items = matches.lists.items[answered]
     found = {
         "answered_prompts": float(answered.sum()),
+        "distinct_texts": float(len({t.key for titles in matches.counted for t in titles})),
         "distinct_recommendations": float(len(np.unique(items[items >= 0]))),
         "hallucinations": matches.hallucinations / max(1, matches.titles),
         "repeats": _repeats(matches.counted, prompts) / max(1, matches.titles),

@@ -17,7 +17,6 @@ from benchkit.keys import keys_of, mix
 from benchkit.ranking import top_k_of
 from benchkit.texts import Texts
 from benchkit.vectors import normalised
-from benchkit_plugins.recommenders.embedded import EmbeddedConfig
 from benchkit_plugins.recommenders.prompted.titles import Title
 from benchkit_plugins.recommenders.similarity import SimilarItems, dots
 
@@ -57,20 +56,20 @@ class Matching:
 
     A title of the catalog is its item; of several items of one title, the most popular trained one
     that the list lacks. Any other title takes the item of the largest dot product that the list
-    lacks, of embeddings reduced and scaled to length 1: an item of the catalog, or of those there
-    are to choose from. A title without embedding (no known word, say) takes none.
+    lacks, an item of the catalog, or of those there are to choose from. Vectors are the embedder's
+    own, not reduced, scaled to length 1 (paper 4.1). A title without embedding (no known word, say)
+    takes none.
 
     Embeddings are asked for when the first title needs them.
     """
 
-    def __init__(self, config: EmbeddedConfig, bench: Bench) -> None:
-        self._config, self._bench = config, bench
+    def __init__(self, embedder: str, bench: Bench) -> None:
+        self._embedder, self._bench = embedder, bench
 
     @cached_property
     def vectors(self) -> Float32:
-        """Embeddings of the items, reduced, of length 1, ``float32[items, dim]``."""
-        config = self._config
-        return normalised(self._bench.embeddings(config.embedder, config.reducer, config.dim))
+        """Embeddings of the items, of length 1, ``float32[items, dim]``; zero for none."""
+        return normalised(self._bench.embeddings(self._embedder))
 
     def lists(
         self,
@@ -138,14 +137,12 @@ class Matching:
 
     def _vectors_of(self, titles: Sequence[Title]) -> Float32:
         """Return the embeddings of titles, known or not, ``float32[titles, dim]``."""
-        config, known = self._config, np.array([bool(title.items) for title in titles], dtype=bool)
+        known = np.array([bool(title.items) for title in titles], dtype=bool)
         vectors = np.zeros((len(titles), self.vectors.shape[1]), dtype=np.float32)
         vectors[known] = self.vectors[[title.items[0] for title in titles if title.items]]
         if not known.all():
             texts = [title.text for title in titles if not title.items]
-            vectors[~known] = normalised(
-                self._bench.embed_texts(texts, config.embedder, config.reducer, config.dim)
-            )
+            vectors[~known] = normalised(self._bench.embed_texts(texts, self._embedder))
         return vectors
 
     def _nearest_in(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from benchkit import Bench, Recommendations, Sessions
     from benchkit_plugins.recommenders.prompted.tasks.contract import Task
 
-# At most this share of the sessions is kept out of fine-tuning, unless the user says how many.
+# At most this share of the sessions is kept out of fine-tuning, unless the configuration says.
 _VALIDATION = 0.1
 # What stands in a provider's advice for the name of whoever asked it.
 _RECOMMENDER = "RECOMMENDER"
@@ -37,8 +37,8 @@ class LLMSeqPrompt(PromptedRecommender):
     """Base of the recommenders that prompt a language model, as it is or fine-tuned.
 
     Answers are kept by content: an equal question is never asked twice, and whoever has copies of
-    the folders `completions` and `embeddings` needs no key. (What GenList, Class and Rank ask comes
-    from reduced embeddings, and those of another processor differ in the last digit.) A fine-tuned
+    the folders `completions` and `embeddings` needs no key. (What GenList, Class and Rank ask is
+    computed from embeddings, where another processor may differ in the last digit.) A fine-tuned
     model is known by its examples, recipe and seed, so one model serves all temperatures.
 
     Attributes:
@@ -48,10 +48,6 @@ class LLMSeqPrompt(PromptedRecommender):
     Config = PromptedConfig
     config: PromptedConfig
     task_type: ClassVar[type[Task]]
-
-    def sets(self) -> Mapping[str, Collection[str]]:
-        """Return what the task sets itself of what it asks for."""
-        return self.task_type.sets
 
     def obstacle(self) -> str | None:
         """Return why the provider cannot be asked; None where answers are kept that may do."""
@@ -180,14 +176,20 @@ class LLMSeqPrompt(PromptedRecommender):
         examples = [each for each in task.example(train.take(drawn)) if each is not None]
         kept = self.config.validation_sessions
         if kept is None:
-            usual = self._provider(bench.workspace).validation
-            kept = min(usual, int(_VALIDATION * len(examples)))
+            kept = self._usual_validation(len(examples), bench.workspace)
         elif examples and kept >= len(examples):
             raise ConfigError(
                 f"validation_sessions={kept:,} leaves nothing to train on: {len(examples):,} "
                 "sessions give an example"
             )
         return Pairs(examples[kept:], examples[:kept])
+
+    def _usual_validation(self, examples: int, folder: Path) -> int:
+        """Return how many examples validate where the user does not say how many."""
+        share = self.config.validation_share
+        if share is not None:
+            return int(share * examples)
+        return min(self._provider(folder).validation, int(_VALIDATION * examples))
 
     def _cost(self, completions: Sequence[Completions]) -> dict[str, float]:
         trained = self._model.trained

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -38,14 +38,12 @@ class Task(ABC):
         samples: completions a prompt.
         max_tokens: longest completion, unless the user says otherwise.
         most: titles that are looked at in a completion.
-        sets: parameters of other recommenders that it sets itself, as `Component.sets` says.
     """
 
     name: ClassVar[str]
     samples: ClassVar[int]
     max_tokens: ClassVar[int]
     most: ClassVar[int]
-    sets: ClassVar[Mapping[str, Collection[str]]] = {}
 
     @classmethod
     @abstractmethod

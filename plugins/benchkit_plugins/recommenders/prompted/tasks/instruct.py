@@ -10,7 +10,8 @@ class TALLRec(GenItem):
 
     Departures: TALLRec itself answers whether a user likes one given item. The paper evaluates it
     on full rankings (7.1.6), so the response is the next item's title, and the titles of 20
-    completions are ranked by frequency. The wording is ours.
+    completions are ranked by frequency. The form is Alpaca's, preamble included, as in TALLRec; the
+    instruction is ours.
     """
 
     name = "tallrec"

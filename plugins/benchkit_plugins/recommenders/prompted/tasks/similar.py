@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 
 from benchkit import Sessions
@@ -15,17 +13,12 @@ from benchkit_plugins.recommenders.prompted.tasks.titled import COUNT, TitledTas
 class SimilarTask(TitledTask):
     """Base of the tasks that learn LLMSeqSim's 20 items for a prompt, with the truth put first.
 
-    Attributes:
-        sets: LLMSeqSim's parameters that are the task's own.
+    LLMSeqSim is used as it is configured, embedder included; the task sets nothing of it.
     """
-
-    sets: ClassVar = {"llm-seq-sim": ("embedder", "reducer", "dim")}
 
     def _similar(self, prompts: Sessions) -> Int32:
         """Return LLMSeqSim's best items with a title, ``int32[prompts, 20]``, -1 for a gap."""
-        ((name, parameters),) = self.sets.items()
-        values = {parameter: getattr(self.config, parameter) for parameter in parameters}
-        items = self.bench.recommender(name, values).recommend(prompts, COUNT).items
+        items = self.bench.recommender("llm-seq-sim").recommend(prompts, COUNT).items
         return np.where((items >= 0) & self.titles.present[items], items, np.int32(-1))
 
     def _completions(self, prompts: Sessions, truth: Int32) -> list[str]:

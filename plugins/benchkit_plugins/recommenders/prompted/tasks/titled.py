@@ -47,7 +47,7 @@ class TitledTask(Task):
         self.config, self.train, self.bench = config, train, bench
         self.template = self.wording(config)
         self.titles = Titles(bench.catalog, train)
-        self.matching = Matching(config, bench)
+        self.matching = Matching(config.embedder, bench)
 
     def example(self, sessions: Sessions) -> list[Example | None]:
         """Return a training pair a session, None where there is none to be had."""
