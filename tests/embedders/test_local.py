@@ -8,9 +8,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy as safetensors
 
 from benchkit.contracts.config import Value
 from benchkit.errors import UnavailableError
@@ -22,6 +24,7 @@ from benchkit_plugins.embedders.minilm import MiniLM, MiniLMConfig, model_folder
 from benchkit_plugins.embedders.sentence_transformer import SentenceTransformer
 from benchkit_plugins.language_models.batching import batches_by_length
 from tests.embedders.asking import embedded, kept, store
+from tests.recommenders.prompted import tiny
 
 local = pytest.mark.skipif(MiniLM.unavailable() is not None, reason="needs the extra local")
 TEXTS = [
@@ -113,6 +116,51 @@ def test_what_cannot_be_loaded_is_one_sentence(tmp_path: Path) -> None:
     assert "pickled weights are not read" in refused(tmp_path, "bert", model=str(empty))
     (empty / "model.safetensors").write_bytes(b"damaged")
     assert "cannot be loaded" in refused(tmp_path, "bert", model=str(empty))
+
+
+@local
+@pytest.mark.parametrize("name", ["bert", "sentence-transformer"])
+def test_weights_that_do_not_fit_are_refused_and_not_drawn(name: str, tmp_path: Path) -> None:
+    import transformers
+
+    if name == "sentence-transformer":
+        pytest.importorskip("sentence_transformers")
+    size = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2}
+    bert = transformers.BertConfig(vocab_size=12, num_hidden_layers=1, **size)
+    folder = tmp_path / "model"
+    transformers.BertModel(bert).save_pretrained(folder)
+    tokenizer = tiny.tokenizer(None)
+    tokenizer.pad_token = "<unk>"
+    tokenizer.save_pretrained(folder)
+    file, words = folder / "model.safetensors", "embeddings.word_embeddings.weight"
+    whole = safetensors.load_file(file)
+
+    def told(weights: dict[str, Any]) -> str:
+        safetensors.save_file(weights, file, {"format": "pt"})
+        return refused(tmp_path, name, model=str(folder))
+
+    lacking = told({key: value for key, value in whole.items() if "layer.0" not in key})
+    assert "16 of its 21 weights are missing in its files, such as encoder.layer.0." in lacking
+    renamed = told({f"module.{key}": value for key, value in whole.items()})
+    assert "they hold others, such as module.embeddings." in renamed
+    reshaped = told({**whole, words: np.ones((9, 16), np.float32)})
+    assert f"1 of its 21 weights are of another shape in its files, such as {words}" in reshaped
+    # nobody reads the pooler: masked language models have none
+    headless = {key: value for key, value in whole.items() if not key.startswith("pooler")}
+    safetensors.save_file(headless, file, {"format": "pt"})
+    assert embedded(tmp_path, name, ["a b", "c"], {"model": str(folder)}).shape == (2, 16)
+    tiny.tokenizer(None, [*tiny.WORDS, "g"]).save_pretrained(folder)
+    assert "do not belong together" in refused(tmp_path, name, model=str(folder))
+
+
+@local
+def test_bert_takes_encoders_alone(tmp_path: Path) -> None:
+    import transformers
+
+    size = {"d_model": 16, "d_ff": 16, "num_layers": 1, "num_heads": 2, "d_kv": 8}
+    transformers.T5Model(transformers.T5Config(vocab_size=12, **size)).save_pretrained(tmp_path)
+    tiny.tokenizer(None).save_pretrained(tmp_path)
+    assert "it has a decoder, too" in refused(tmp_path, "bert", model=str(tmp_path))
 
 
 @local

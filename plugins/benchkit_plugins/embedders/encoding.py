@@ -15,6 +15,7 @@ import numpy as np
 
 from benchkit import UnavailableError
 from benchkit.contracts.embedder import Batch
+from benchkit_plugins.language_models import checkpoints
 from benchkit_plugins.language_models.batching import batches_by_length
 
 if TYPE_CHECKING:
@@ -48,16 +49,15 @@ class Encoder:
         self._device = pick_device(device)
         self._unit = unit
         safe: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        try:
+        with checkpoints.loading(f"the model in {folder}"):
             self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **safe)
-            model = transformers.AutoModel.from_pretrained(folder, use_safetensors=True, **safe)
-        except Exception as error:  # a damaged folder fails in many ways
-            reason = " ".join(str(error).split())[:200]
-            raise UnavailableError(
-                f"the model in {folder} cannot be loaded: {type(error).__name__}: {reason}"
-            ) from error
+            model = checkpoints.load(transformers.AutoModel, folder, **safe)
+            checkpoints.check_vocabulary(model, self._tokenizer)
+            if getattr(model.config, "is_encoder_decoder", False):
+                raise UnavailableError("an encoder is needed, and it has a decoder, too")
         self._model = model.float().eval().to(self._device)
-        self._max_tokens = min(max_tokens, self._tokenizer.model_max_length)
+        positions = getattr(model.config, "max_position_embeddings", max_tokens)
+        self._max_tokens = min(max_tokens, positions, self._tokenizer.model_max_length)
 
     def __call__(self, texts: Sequence[str]) -> Float32:
         """Return one vector a text, ``float32[texts, dim]``."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchkit import Config, Embedder, UnavailableError, hookimpl, param
-from benchkit_plugins.language_models import pretrained
+from benchkit import Config, Embedder, hookimpl, param
+from benchkit_plugins.language_models import checkpoints, pretrained
 
 if TYPE_CHECKING:
     from benchkit.contracts.config import Value
@@ -88,21 +88,23 @@ class SentenceTransformer(Embedder):
         from benchkit_plugins.embedders.encoding import pick_device
 
         assert self.config.model is not None, "obstacle() is asked first"
+        transformers.logging.set_verbosity_error()
         transformers.logging.disable_progress_bar()
         folder = pretrained.folder_of(self.config.model, self.config.revision)
         pretrained.check_modules(folder)
         device = str(pick_device(self.config.device))
-        try:
-            return sentence_transformers.SentenceTransformer(
+        with checkpoints.loading(f"the model in {folder}"), checkpoints.nothing_random():
+            model = sentence_transformers.SentenceTransformer(
                 str(folder),
                 device=device,
                 local_files_only=True,
                 trust_remote_code=False,
                 model_kwargs={"use_safetensors": True},
             )
-        except Exception as error:  # a damaged folder fails in many ways
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-            raise UnavailableError(f"the model in {folder} cannot be loaded: {reason}") from error
+            # a stack may begin with something else than a transformer
+            if (transformer := getattr(model[0], "auto_model", None)) is not None:
+                checkpoints.check_vocabulary(transformer, model.tokenizer)
+            return model
 
 
 @hookimpl

@@ -36,8 +36,10 @@ def obstacle(model: str) -> str | None:
     path = Path(model).expanduser()
     if path.is_dir() and not (path / "config.json").is_file():
         return f"the folder {path} holds no model: config.json is missing"
+    if path.is_dir():
+        return _without_weights(path)
     # a name is at most OWNER/NAME
-    if not path.is_dir() and (model.startswith((".", "/", "~")) or model.count("/") > 1):
+    if model.startswith((".", "/", "~")) or model.count("/") > 1:
         return f"there is no folder {path}"
     return None
 
@@ -97,11 +99,8 @@ def folder_of(model: str, revision: str) -> Path:
     path = Path(model).expanduser()
     if not path.is_dir():
         path = _cached(model, revision) or _download(model, revision)
-    if not any(path.glob("*.safetensors")):
-        raise UnavailableError(
-            f"{model} holds no *.safetensors: pickled weights are not read; convert it with "
-            "save_pretrained of a recent transformers, and give the new folder"
-        )
+    if (lacking := _without_weights(path)) is not None:
+        raise UnavailableError(lacking)
     return path
 
 
@@ -119,6 +118,15 @@ def check_modules(path: Path) -> None:
             raise UnavailableError(f"{path} brings code of its own, {module.get('type')!r}")
         if any(folder.glob("*.bin")) and not any(folder.glob("*.safetensors")):
             raise UnavailableError(f"{folder} holds pickled weights; only safetensors are read")
+
+
+def _without_weights(path: Path) -> str | None:
+    if any(path.glob("*.safetensors")):
+        return None
+    return (
+        f"{path} holds no *.safetensors: pickled weights are not read; convert it with "
+        "save_pretrained of a recent transformers, and give the new folder"
+    )
 
 
 def _cached(model: str, revision: str) -> Path | None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
+import numpy as np
 import pytest
+import safetensors.numpy as safetensors
 
 from benchkit import UnavailableError
 from benchkit.contracts.prompted import Example, Message, Pairs
 from benchkit_plugins.language_models import pretrained
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
-from benchkit_plugins.recommenders.prompted.providers.causal import source
+from benchkit_plugins.recommenders.prompted.providers.causal import loading, source
 from benchkit_plugins.recommenders.prompted.providers.causal.chat import Chat
 from benchkit_plugins.recommenders.prompted.providers.causal.source import Source
 from benchkit_plugins.recommenders.prompted.providers.contract import Sampling
@@ -78,8 +81,8 @@ def test_a_model_is_told_apart_by_its_content_or_its_name(tmp_path: Path) -> Non
     assert one == other == Source(str(tmp_path / "one" / "model.gguf")).identity()
     (tmp_path / "other" / "model.gguf").write_bytes(b"WEIGHTS")
     assert Source(str(tmp_path / "other")).identity() != one
-    assert Source("a/b").identity() == {"model": "a/b", "revision": "main"}
-    assert Source("a/b@v2").identity() == {"model": "a/b", "revision": "v2"}
+    assert Source("a/b").identity() == {"model": "a/b", "revision": "main", "prompts": 2}
+    assert Source("a/b@v2").identity() == {"model": "a/b", "revision": "v2", "prompts": 2}
 
 
 @tiny.local
@@ -117,6 +120,63 @@ def test_pickles_and_damaged_files_are_one_sentence(tmp_path: Path) -> None:
     file.write_bytes(b"damaged")
     local = Local(PromptedConfig(model=str(file), device="cpu"), tmp_path)
     assert f"the language model {file} cannot be loaded" in refused()
+
+
+@tiny.local
+def test_weights_that_do_not_fit_are_refused_and_not_drawn(tmp_path: Path) -> None:
+    folder = tiny.folder(tmp_path / "model")
+    file, told = folder / "model.safetensors", list[str]()
+    whole = safetensors.load_file(file)
+    head = whole["lm_head.weight"]
+    for changed in (
+        {name: weights for name, weights in whole.items() if name != "lm_head.weight"},
+        {f"module.{name}": weights for name, weights in whole.items()},
+        {**whole, "lm_head.weight": head[1:]},
+        {**whole, "lm_head.weight": np.full_like(head, np.nan)},
+    ):
+        safetensors.save_file(changed, file, {"format": "pt"})
+        with pytest.raises(UnavailableError) as caught:
+            loading.load(Source(str(folder)), "cpu")
+        told.append(str(caught.value).removeprefix(f"the language model {folder} cannot be used: "))
+    assert told[0].startswith(
+        "1 of its 21 weights are missing in its files, such as lm_head.weight"
+    )
+    assert told[1].startswith("21 of its 21 weights are missing")
+    assert told[1].endswith("they hold others, such as module.lm_head.weight")
+    assert told[2].startswith("1 of its 21 weights are of another shape in its files")
+    assert told[3].startswith("its logits are not finite numbers")
+    safetensors.save_file(whole, file, {"format": "pt"})
+    tiny.tokenizer(words=[*tiny.WORDS, "g", "h"]).save_pretrained(folder)
+    with pytest.raises(UnavailableError, match="14 tokens, the model vectors for 12"):
+        loading.load(Source(str(folder)), "cpu")
+    tied = tiny.folder(tmp_path / "tied", tie_word_embeddings=True)
+    assert "lm_head.weight" not in safetensors.load_file(tied / "model.safetensors")
+    loading.load(Source(str(tied)), "cpu")
+
+
+@tiny.local
+def test_only_models_that_go_on_with_a_text_are_asked() -> None:
+    import transformers
+
+    for kind, values, problem in (
+        ("t5", {}, "t5 is an encoder-decoder model"),
+        ("bart", {}, "bart is an encoder-decoder model"),
+        ("bert", {}, "bert reads texts and writes none"),
+        ("vit", {}, "vit reads texts and writes none"),
+        ("bert", {"is_decoder": True}, ""),
+        ("gpt2", {}, ""),
+        ("mamba", {}, ""),
+    ):
+        config = transformers.AutoConfig.for_model(kind, **values)
+        with pytest.raises(UnavailableError, match=problem) if problem else nullcontext():
+            loading._check_writes(config)
+
+
+@tiny.local
+@pytest.mark.parametrize("template", ["{{ messages[7]['content'] }}", "{{ oops(", "{{ 1 + 'a' }}"])
+def test_a_template_that_fails_is_one_sentence(template: str) -> None:
+    with pytest.raises(UnavailableError, match=r"^the model's chat template fails: "):
+        Chat(tiny.tokenizer(template))
 
 
 @tiny.local
@@ -164,7 +224,7 @@ def test_templates_without_a_system_role_and_models_without_a_template() -> None
     assert Chat(plain).stops == {2}
     asked = (Message("system", "a"), Message("user", "b"))
     rendered = Chat(plain)._rendered(asked, asking=True)
-    assert rendered == "### system:\na\n\n### user:\nb\n\n### assistant:\n"
+    assert rendered == "a\n\nb\n", "no markup that the model has not been trained on"
 
 
 def test_estimates_grow_with_the_work(tmp_path: Path) -> None:

@@ -94,6 +94,16 @@ def test_it_learns_and_says_how_it_goes(model: str, tmp_path: Path) -> None:
     assert done.seconds > 0
 
 
+def test_what_cannot_be_learnt_is_said_at_once(model: str, tmp_path: Path) -> None:
+    local = provider(model, tmp_path, learning_rate=1e20)
+    with pytest.raises(UnavailableError, match=r"diverged in epoch 1, step 2: .* learning_rate"):
+        trained(local, course_of(local))
+    assert local.status(course_of(local)).state == "none"
+    long = Example(tiny.ask(*"ab" * 300), "c")
+    with pytest.raises(UnavailableError, match=r"2 of 2 examples are longer .*last_n_items"):
+        trained(local, course_of(local, Pairs([long] * 2, [])))
+
+
 @pytest.mark.parametrize(
     ("targets", "expected"),
     [
@@ -127,10 +137,13 @@ def test_other_architectures_learn_too_and_are_asked(
     sampling = Sampling(20, temperature=1.0, top_p=1.0, max_tokens=4, seed=0)
     asked = [EXAMPLES[0].prompt]
     base, tuned = (
-        dict(local.sample(name, asked, sampling, lambda _: None, told.append))[0].texts
-        for name in (None, course.key)
+        sum(text.split()[:1] == ["a"] for text in dict(drawn)[0].texts)
+        for drawn in (
+            local.sample(name, asked, sampling, lambda _: None, told.append)
+            for name in (None, course.key)
+        )
     )
-    assert tuned.count("a") > base.count("a"), "the right answer comes more often"
+    assert tuned > base, "answers begin rightly more often"
 
 
 def test_an_epoch_that_takes_long_says_how_far_it_is(

@@ -62,9 +62,9 @@ def model(kind: str = "llama", **values: Any) -> Any:
     return made.eval()
 
 
-def folder(path: Path, kind: str = "llama") -> Path:
+def folder(path: Path, kind: str = "llama", **values: Any) -> Path:
     """Write the model and its tokenizer as files."""
-    model(kind).save_pretrained(path)
+    model(kind, **values).save_pretrained(path)
     tokenizer().save_pretrained(path)
     return path
 

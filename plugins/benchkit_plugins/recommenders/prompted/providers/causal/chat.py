@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from benchkit import UnavailableError
 from benchkit.contracts.prompted import Conversation, Message
 from benchkit_plugins.recommenders.prompted.reading import gives_all
 
@@ -20,10 +21,10 @@ _MARKUP = re.compile(r"\[/?[A-Z_]+\]|<<?[/|]?\w+\|?>>?")
 class Chat:
     """A tokenizer that knows how its model is talked to.
 
-    A model without a chat template gets a plain one: each message under ``### role:``, a blank
-    line between them. A template that has no system role gets the system message in front of the
-    user's. Special tokens in a message, and what else a template marks turns with in brackets, are
-    broken up by a space: titles are text, not markup.
+    A model without a chat template gets the messages as they are, a blank line between them, and
+    answers from the next line on. A template that has no system role gets the system message in
+    front of the user's. Special tokens in a message, and what else a template marks turns with in
+    brackets, are broken up by a space: titles are text, not markup.
 
     Args:
         tokenizer: of transformers.
@@ -31,6 +32,9 @@ class Chat:
 
     Attributes:
         stops: tokens that end a completion.
+
+    Raises:
+        UnavailableError: the template cannot be used.
     """
 
     def __init__(self, tokenizer: Any, stops: Iterable[int] = ()) -> None:
@@ -89,15 +93,20 @@ class Chat:
         return found
 
     def _rendered(self, conversation: Conversation, *, asking: bool) -> str:
-        import jinja2
-
         turns = [(message.role, self._inert(message.content)) for message in conversation]
         if self._tokenizer.chat_template is None:
             return _plain(turns, asking)
         try:
             return self._templated(turns, asking)
-        except jinja2.TemplateError:  # how templates refuse a role
-            return self._templated(_without_system(turns), asking)
+        except Exception:  # each refuses a role in its own way
+            return self._without_system(turns, asking)
+
+    def _without_system(self, turns: Sequence[tuple[str, str]], asking: bool) -> str:
+        try:
+            return self._templated(_merged(turns), asking)
+        except Exception as error:  # a template is a program of strangers
+            reason = " ".join(str(error).split())[:200]
+            raise UnavailableError(f"the model's chat template fails: {reason}") from error
 
     def _templated(self, turns: Sequence[tuple[str, str]], asking: bool) -> str:
         rendered: str = self._tokenizer.apply_chat_template(
@@ -127,11 +136,10 @@ class Chat:
 
 
 def _plain(turns: Sequence[tuple[str, str]], asking: bool) -> str:
-    said = [f"### {role}:\n{content}" for role, content in turns]
-    return "\n\n".join(said + ["### assistant:\n"] * asking)
+    return "\n\n".join(content for _, content in turns) + "\n" * asking
 
 
-def _without_system(turns: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+def _merged(turns: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     system = [content for role, content in turns if role == "system"]
     others = [turn for turn in turns if turn[0] != "system"]
     if system and others:

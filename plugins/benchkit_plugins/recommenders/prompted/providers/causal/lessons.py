@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchkit import UnavailableError
 from benchkit.contracts.prompted import Example
 from benchkit_plugins.recommenders.neural.hardware import aligned
 from benchkit_plugins.recommenders.prompted.providers.causal.chat import Chat
@@ -61,15 +62,19 @@ def lessons_of(
         chat: how the model wants them.
         longest: tokens that the model reads.
         report: told how many are too long, if any.
+
+    Raises:
+        UnavailableError: all are.
     """
     prompts = chat.prompts([example.prompt for example in examples])
     answers = chat.completions([example.completion for example in examples])
     cut = sum(len(p) + len(a) > longest for p, a in zip(prompts, answers, strict=True))
     if cut:
-        report(
-            f"{cut:,} of {len(examples):,} examples are longer than the {longest:,} tokens that "
-            "the model reads; their beginnings are left out"
-        )
+        told = f"{cut:,} of {len(examples):,} examples are longer than the {longest:,} tokens that "
+        told += "the model reads (last_n_items shows it fewer items)"
+        if cut == len(examples):
+            raise UnavailableError(told)
+        report(f"{told}; their beginnings are left out")
     # one token before the answer is needed to predict its first
     return [
         Lesson((prompt + answer)[-longest:], min(len(answer), longest - 1))

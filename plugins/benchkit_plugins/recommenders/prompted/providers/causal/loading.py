@@ -16,6 +16,8 @@ from typing import Any
 import torch
 
 from benchkit import UnavailableError
+from benchkit.contracts.prompted import Message
+from benchkit_plugins.language_models import checkpoints
 from benchkit_plugins.recommenders.neural.hardware import choose_device, has_fast_bfloat16
 from benchkit_plugins.recommenders.prompted.providers.causal.chat import Chat
 from benchkit_plugins.recommenders.prompted.providers.causal.source import Source
@@ -61,21 +63,20 @@ def load(source: Source, device: str, adapter: Path | None = None) -> Causal:
     """
     place = choose_device(device)
     folder, gguf = source.place()
-    try:
-        with quiet():
-            model, tokenizer = _read(folder, gguf)
-            if adapter is not None:
-                from peft import PeftModel
+    name = f"the language model {adapter or folder / (gguf or '')}"
+    with checkpoints.loading(name), quiet():
+        model, tokenizer = _read(folder, gguf)
+        if adapter is not None:
+            from peft import PeftModel
 
-                model = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
-    except Exception as error:  # a damaged folder fails in many ways
-        reason = " ".join(str(error).split())[:200]
+            model = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+        loaded = assembled(model, tokenizer)
+    loaded.model.to(place, torch.bfloat16 if has_fast_bfloat16(place) else torch.float32)
+    if not _computes(loaded):
         raise UnavailableError(
-            f"the language model {adapter or folder / (gguf or '')} cannot be loaded: "
-            f"{type(error).__name__}: {reason}"
-        ) from error
-    dtype = torch.bfloat16 if has_fast_bfloat16(place) else torch.float32
-    return assembled(model.to(place, dtype), tokenizer)
+            f"{name} cannot be used: its logits are not finite numbers; its weights are damaged"
+        )
+    return loaded
 
 
 def assembled(model: Any, tokenizer: Any) -> Causal:
@@ -84,6 +85,16 @@ def assembled(model: Any, tokenizer: Any) -> Causal:
     stops = ends if isinstance(ends, list) else [ends]
     context = getattr(model.config, "max_position_embeddings", None) or 1 << 20
     return Causal(model.eval().requires_grad_(False), Chat(tokenizer, stops), context)
+
+
+@torch.inference_mode()
+def _computes(causal: Causal) -> bool:
+    """Return whether the model reads a short prompt without running into NaN."""
+    (tokens,) = causal.chat.prompts([(Message("user", "?"),)])
+    if not tokens:
+        return True
+    logits = causal.model(input_ids=torch.tensor([tokens], device=causal.device)).logits
+    return bool(logits.isfinite().all())
 
 
 def cache_argument(model: Any) -> str:
@@ -114,11 +125,30 @@ def _read_files(folder: Path, gguf: str | None) -> tuple[Any, Any]:
     safe: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     if gguf is not None:
         safe["gguf_file"] = gguf
+    else:
+        _check_writes(transformers.AutoConfig.from_pretrained(folder, **safe))
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **safe)
-    model = transformers.AutoModelForCausalLM.from_pretrained(
-        folder, use_safetensors=True, dtype=torch.float32, **safe
-    )
+    causal = transformers.AutoModelForCausalLM
+    model = checkpoints.load(causal, folder, dtype=torch.float32, **safe)
+    checkpoints.check_vocabulary(model, tokenizer)
     return model, tokenizer
+
+
+def _check_writes(config: Any) -> None:
+    """Refuse a model that does not go on with a text, of which transformers would make one."""
+    from transformers.models.auto import modeling_auto
+
+    kind = config.model_type
+    if getattr(config, "is_encoder_decoder", False):
+        problem = "is an encoder-decoder model"
+    elif kind in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and (
+        kind not in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
+        or getattr(config, "is_decoder", False)
+    ):
+        return
+    else:
+        problem = "reads texts and writes none"
+    raise UnavailableError(f"{kind} {problem}; a causal language model is needed, such as a Llama")
 
 
 @contextlib.contextmanager

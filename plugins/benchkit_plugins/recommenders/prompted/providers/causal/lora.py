@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchkit import UnavailableError
 from benchkit.durations import show_time
 from benchkit.pace import Pace
 from benchkit_plugins.language_models.batching import batches_by_length
@@ -141,6 +142,9 @@ class Trainer:
         """Train to the end; the model keeps the best epoch's adapters.
 
         Without held-out lessons that is the last epoch's.
+
+        Raises:
+            UnavailableError: training diverges.
         """
         checkpoint.restore(self)
         while self.state.epoch < self.recipe.epochs:
@@ -190,7 +194,12 @@ class Trainer:
                 self.report(f"memory is short: steps go on in {self.parts} times smaller parts")
             else:
                 break
-        torch.nn.utils.clip_grad_norm_(self.variables, 1.0)
+        norm = torch.nn.utils.clip_grad_norm_(self.variables, 1.0)
+        if not math.isfinite(loss + float(norm)):
+            raise UnavailableError(
+                f"fine-tuning diverged in epoch {state.epoch + 1}, step {state.step + 1}: the loss "
+                "is no finite number; a lower learning_rate may help"
+            )
         self.optimizer.step()
         state.step += 1
         state.loss += loss

