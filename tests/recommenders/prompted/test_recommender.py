@@ -22,6 +22,7 @@ from benchkit.stages.prepare import open_dataset
 from benchkit.stages.sealed import seal
 from benchkit.tuning.objective import Objective
 from benchkit_plugins.recommenders.llm_seq_prompt_gen_item import LLMSeqPromptGenItem
+from benchkit_plugins.recommenders.llm_seq_prompt_gen_list import LLMSeqPromptGenList
 from benchkit_plugins.recommenders.llm_seq_prompt_rank import LLMSeqPromptRank
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.recommender import LLMSeqPrompt
@@ -217,6 +218,12 @@ def test_a_rehearsal_sends_nothing_and_joining_machines_never_pay(
     assert reason_against(NAME, prepared, settings, named=True) is None
     refused = reason_against(NAME, prepared, settings, named=True, paying=False)
     assert "costs money" in str(refused)
+    # what GenList and Rank build on is part of what tells their records apart, all of it
+    below = replace(settings, overrides={"llm-seq-sim": {"dim": "7"}})
+    for kind in (LLMSeqPromptGenList, LLMSeqPromptRank):
+        built_on = plan(prepared, kind.name, below).identity.builds_on
+        assert built_on["recommender:llm-seq-sim"]["config"]["dim"] == 7
+        assert {"embedder:minilm", "reducer:pca"} <= built_on.keys()
 
 
 def test_every_prompted_recommender_says_its_task() -> None:
