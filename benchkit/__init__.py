@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from benchkit.contracts.prompted import Pairs as Pairs
     from benchkit.contracts.prompted import PromptedRecommender as PromptedRecommender
     from benchkit.contracts.prompted import Work as Work
+    from benchkit.contracts.published import Published as Published
+    from benchkit.contracts.published import PublishedAnswers as PublishedAnswers
+    from benchkit.contracts.published import PublishedRow as PublishedRow
     from benchkit.contracts.recommender import ExcludeSeen as ExcludeSeen
     from benchkit.contracts.recommender import Recommendations as Recommendations
     from benchkit.contracts.recommender import Recommender as Recommender
@@ -55,6 +58,7 @@ _HOMES = {
     "contracts.embedder": ("Embedder",),
     "contracts.metric": ("Metric", "RankedLists"),
     "contracts.prompted": ("Example", "Message", "Pairs", "PromptedRecommender", "Work"),
+    "contracts.published": ("Published", "PublishedAnswers", "PublishedRow"),
     "contracts.recommender": ("ExcludeSeen", "Recommendations", "Recommender"),
     "contracts.reducer": ("Reducer",),
     "contracts.sessions": ("Sessions",),

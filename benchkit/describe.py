@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from benchkit.contracts.component import KINDS, Component
@@ -116,7 +117,7 @@ def _of_kind(component: type[Component]) -> Facts:
         return {
             "files": [file.name for file in component.files],
             "advice": printable(component.advice),
-            "published": dict(component.published),
+            "published": asdict(component.published),
         }
     return {}
 

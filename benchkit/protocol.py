@@ -54,9 +54,9 @@ class Protocol:
         """Whether each session is split, not the time."""
         return self.name == "leave-one-out"
 
-    def rules(self) -> str:
+    def rules(self, revision: int = REVISION) -> str:
         """Return a digest of everything but the ties: equal for rows that may share a table."""
-        return _digest({**self.as_dict(), "ties": None})
+        return _digest({**self.as_dict(), "ties": None}, revision)
 
     def fingerprint(self, file_order: str) -> str:
         """Return a digest of everything that shapes the comparison.
@@ -89,8 +89,8 @@ class Protocol:
         return cls(**{f.name: content[f.name] for f in fields(cls) if f.name in content})
 
 
-def _digest(content: dict[str, object]) -> str:
-    text = json.dumps({**content, "revision": REVISION}, sort_keys=True)
+def _digest(content: dict[str, object], revision: int = REVISION) -> str:
+    text = json.dumps({**content, "revision": revision}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -359,6 +359,7 @@ def test_statistics_are_those_of_table_2(kept: PreparedDataset) -> None:
     assert statistics(kept) == {
         "sessions": 2,
         "items": 3,
+        "classes": 1,
         "interactions": 3,
         "average_session_length": 1.5,
         "density_percent": 50.0,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchkit.cli.options import names_of, protocol_option
+from benchkit.contracts.published import Published
 from benchkit.errors import ConfigError, DataError
 from benchkit.registry import registry
 from benchkit.workspace import workspace
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _LABELS = {
     "sessions": "{:,.0f}",
     "items": "{:,.0f}",
+    "classes": "{:,.0f}",
     "interactions": "{:,.0f}",
     "average_session_length": "{:.1f}",
     "density_percent": "{:.3f}",
@@ -121,7 +123,7 @@ def info(
             "synthetic": prepared.synthetic,
             "fingerprint": prepared.fingerprint,
             "statistics": statistics(prepared),
-            "published": published,
+            "published": dict(published.statistics),
             "dropped": dict(prepared.dropped),
             "checks": dict(prepared.checks),
             "warnings": [*prepared.warnings, *split.card.warnings()],
@@ -208,29 +210,48 @@ def _values(assignments: tuple[str, ...], name: str) -> dict[str, str]:
     return values
 
 
-def _published(prepared: PreparedDataset) -> dict[str, float]:
+def _published(prepared: PreparedDataset) -> Published:
     known = registry().components["dataset"]
     if prepared.family not in known:
-        return {}
-    return dict(registry().dataset(prepared.family).published)
+        return Published()
+    return registry().dataset(prepared.family).published
 
 
-def _print_data(
-    prepared: PreparedDataset, found: dict[str, float], published: dict[str, float]
-) -> None:
+def _print_data(prepared: PreparedDataset, found: dict[str, float], published: Published) -> None:
+    from benchkit.stages.render.text import fold
+
     click.secho(prepared.name, bold=True)
     if prepared.synthetic:
         click.secho("GENERATED SAMPLE with fictional items, not the real data", fg="yellow")
     click.echo(f"fingerprint {prepared.fingerprint[:16]}")
-    beside = bool(published)
-    click.echo(f"\n  {'Statistics':<{_WIDTH}}{'here':>14}" + f"{'published':>14}" * beside)
+    theirs = published.statistics
+    click.echo(f"\n  {'Statistics':<{_WIDTH}}{'here':>14}" + f"{'published':>14}" * bool(theirs))
     for key, value in found.items():
         line = f"  {key.replace('_', ' '):<{_WIDTH}}{_LABELS[key].format(value):>14}"
-        click.echo(
-            line + (f"{_LABELS[key].format(published[key]):>14}" if key in published else "")
-        )
+        click.echo(line + (f"{_shown(theirs[key], key):>14}" if key in theirs else ""))
+    if theirs and (reason := _not_comparable(prepared, published)):
+        for line in fold(f"Not comparable: {reason}", _WIDTH + 28):
+            click.secho(f"  {line}", fg="yellow")
     for title, counts in (("Left out", prepared.dropped), ("Checks", prepared.checks)):
         if counts:
             click.echo(f"\n{title}")
         for label, count in counts.items():
             click.echo(f"  {label:<{_WIDTH}}{count:>14,}")
+
+
+def _not_comparable(prepared: PreparedDataset, published: Published) -> str:
+    """Return how the data differ from those that were published about, "" if they do not."""
+    from benchkit.stages.prepare import statistics
+    from benchkit.stages.published import other_data
+
+    return other_data(
+        prepared.name,
+        prepared.family,
+        published,
+        statistics(prepared),
+        generated=prepared.synthetic,
+    )
+
+
+def _shown(figure: float | None, key: str) -> str:
+    return "NA" if figure is None else _LABELS[key].format(figure)

@@ -25,7 +25,8 @@ from benchkit.stages.published import Comparison, compare
 from benchkit.stages.render import available, pick, sort_rows
 from benchkit.stages.render.columns import Column, default_sort, named
 from benchkit.stages.render.columns import diagnostics as diagnostics_of
-from benchkit.stages.render.layout import Sheet, lay_out
+from benchkit.stages.render.layout import lay_out
+from benchkit.stages.render.sheet import Sheet
 from benchkit.stages.selection import Wanted, select
 from benchkit.stages.tables import Table
 
@@ -59,7 +60,11 @@ class _Shown:
     "memory, cost, version, ties, seeds; a leading + adds to the usual ones. JSON always has "
     "everything.",
 )
-@click.option("--paper", is_flag=True, help="Set the published figures beside ours.")
+@click.option(
+    "--paper",
+    is_flag=True,
+    help="Set the published figures beside ours, with --columns +trials those of searches too.",
+)
 @click.option(
     "--diagnostics",
     is_flag=True,
@@ -93,7 +98,7 @@ def leaderboard(
 
     def show(name: str) -> _Shown:
         if diagnostics:
-            return _diagnosed(out, name, wanted)
+            return _diagnosed(out, name, wanted, paper)
         return _show(out, name, wanted, sort, columns, paper)
 
     _print(of_each(results_of(out, dataset, here=False), show), style)
@@ -116,14 +121,14 @@ def _show(
 ) -> _Shown:
     every = tables_of(collected(out, dataset), out, dataset)
     table = select(every, wanted)
-    there = available(table)
+    comparison = compare(table) if paper else None
+    there = available(table, comparison.keys if comparison else ())
     by = named(there, sort)[-1] if sort else default_sort(there, table.rows)
     ranked = replace(table, rows=sort_rows(table.rows, by))
-    comparison = compare(table) if paper else None
     return _Shown(ranked, pick(there, columns), comparison, others("leaderboard", every, table), by)
 
 
-def _diagnosed(out: Path, dataset: str, wanted: Wanted) -> _Shown:
+def _diagnosed(out: Path, dataset: str, wanted: Wanted, paper: bool) -> _Shown:
     """Return the rows of prompted models with what their answers were like.
 
     Raises:
@@ -139,7 +144,9 @@ def _diagnosed(out: Path, dataset: str, wanted: Wanted) -> _Shown:
     table = select(asked, wanted)
     rows = [row for row in table.rows if row.diagnostics]
     part = replace(table, rows=rows, failures=[])
-    return _Shown(part, diagnostics_of(part), None, others("leaderboard", every, table))
+    comparison = replace(compare(table), about="answers") if paper else None
+    columns = diagnostics_of(part, comparison.keys if comparison else ())
+    return _Shown(part, columns, comparison, others("leaderboard", every, table))
 
 
 def _print(shown: Sequence[_Shown], style: str) -> None:

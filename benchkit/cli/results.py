@@ -13,7 +13,7 @@ import click
 from benchkit.errors import BenchkitError, ConfigError, unknown_name
 from benchkit.stages.collect import Collected, collect, datasets
 from benchkit.stages.elsewhere import files
-from benchkit.stages.render.layout import Sheet
+from benchkit.stages.render.sheet import Sheet
 from benchkit.stages.render.text import visible
 from benchkit.stages.selection import shortest
 from benchkit.stages.tables import Table, tables

@@ -13,6 +13,7 @@ import click
 from benchkit.cli.list import warn
 from benchkit.contracts.component import KINDS
 from benchkit.contracts.config import show_value
+from benchkit.contracts.dataset import Dataset
 from benchkit.describe import Facts, details
 from benchkit.registry import registry
 
@@ -37,6 +38,18 @@ def show(name: str, kind: str | None, style: str) -> None:
         click.echo("\n" * bool(number), nl=False)
         for line in _lines(component):
             click.echo(line)
+    for entry in found.find(name, kind):
+        if issubclass(entry.component, Dataset):
+            _print_published(entry.component)
+
+
+def _print_published(dataset: type[Dataset]) -> None:
+    from benchkit.cli.results import print_sheets
+    from benchkit.stages.render.beside import sheets
+
+    if dataset.published.results:
+        click.echo()
+        print_sheets(sheets(dataset.name, dataset.published))
 
 
 def _lines(component: Facts) -> Iterator[str]:

@@ -47,6 +47,7 @@ def study(
     benchkit study steam-sample v-sknn
     benchkit study beauty sasrec --pictures DIR
     """
+    from benchkit.stages.published import trials_of
     from benchkit.tuning.review import review
 
     if pictures:
@@ -54,12 +55,14 @@ def study(
 
         altair()  # a missing extra is said before the work, not after
     found = review(storage or _journal(out, dataset), dataset, recommender)
+    published = trials_of(dataset, recommender)
     if style == "json":
         import json
 
-        click.echo(json.dumps(found.as_dict(TOP), indent=1))
+        content = {**found.as_dict(TOP), "published_trials": published}
+        click.echo(json.dumps(content, indent=1))
     else:
-        _print(found)
+        _print(found, published)
     if pictures:
         from benchkit.tuning.pictures import draw
 
@@ -83,7 +86,7 @@ def _journal(out: Path, dataset: str) -> str:
     return str(path)
 
 
-def _print(found: Review) -> None:
+def _print(found: Review, published: float | None) -> None:
     from rich.console import Console
 
     from benchkit.tuning.review import lines
@@ -91,6 +94,8 @@ def _print(found: Review) -> None:
     console = Console(highlight=False)
     for line in lines(found, TOP):
         console.print(line, markup=False)
+    if published is not None:
+        console.print(f"The published search tried {published:,} configurations.")
     for place, tried in enumerate(found.finished[:TOP], start=1):
         folds = " + ".join(f"{value:.4f}" for value in tried.folds)
         console.print(f"{place:2}. {tried.value:.4f} = {folds}  (trial {tried.trial})")

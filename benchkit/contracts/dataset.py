@@ -14,6 +14,7 @@ import numpy.typing as npt
 from benchkit.contracts.catalog import Catalog
 from benchkit.contracts.component import Component
 from benchkit.contracts.config import Config, Value, param
+from benchkit.contracts.published import Published
 from benchkit.contracts.sessions import Int64, Sessions
 
 if TYPE_CHECKING:
@@ -80,11 +81,7 @@ class Dataset(Component):
     Attributes:
         files: the original raw files.
         advice: what to put where when the files cannot be downloaded.
-        published: statistics as the paper prints them (Table 2), by the names of
-            `PreparedDataset.statistics`.
-        published_results: figures as the paper prints them, by recommender and metric,
-            ``{"most-popular": {"novelty@10": 9.187}}``; only those that a source is known for.
-        published_source: where those figures are from.
+        published: what others have published about it; figures that a source is known for.
         family: whose presets and published results apply; the plugin's name by default.
     """
 
@@ -92,9 +89,7 @@ class Dataset(Component):
     Config: ClassVar[type[Config]] = DatasetConfig
     files: ClassVar[Sequence[RawFile]] = ()
     advice: ClassVar[str] = ""
-    published: ClassVar[Mapping[str, float]] = {}
-    published_results: ClassVar[Mapping[str, Mapping[str, float]]] = {}
-    published_source: ClassVar[str] = ""
+    published: ClassVar[Published] = Published()
 
     @abstractmethod
     def read(self, raw: Path) -> RawTables:

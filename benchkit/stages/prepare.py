@@ -103,12 +103,16 @@ def load_prepared(
 
 
 def statistics(prepared: PreparedDataset) -> dict[str, float]:
-    """Return the columns of the paper's Table 2, by their names in `Dataset.published`."""
+    """Return the columns of the paper's Table 2: what a `Published.statistics` is called by.
+
+    Classes are the distinct ones that LDA tells apart; items without one have none.
+    """
     sessions, items = len(prepared.sessions), len(prepared.catalog)
     interactions = prepared.sessions.interactions
     return {
         "sessions": sessions,
         "items": items,
+        "classes": len(set(prepared.catalog.classes) - {""}),
         "interactions": interactions,
         "average_session_length": interactions / sessions,
         "density_percent": 100 * interactions / (sessions * items),

@@ -18,6 +18,7 @@ import numpy as np
 
 from benchkit.contracts.config import Value
 from benchkit.contracts.dataset import Dataset, DatasetConfig, RawTables
+from benchkit.contracts.published import Published, PublishedRow
 from benchkit.errors import DataError
 from benchkit.testing.checks import require, skip
 from benchkit.testing.component import ComponentConformance, build
@@ -42,6 +43,15 @@ class DatasetConformance(ComponentConformance):
         require(
             issubclass(self.component.Config, DatasetConfig),
             f"{self.component.Config.__name__} must derive from benchkit.DatasetConfig",
+        )
+
+    def test_published_figures_can_be_read(self) -> None:
+        """What others have published is a `Published`; its rows are `PublishedRow`."""
+        published = self.component.published
+        require(
+            isinstance(published, Published)
+            and all(isinstance(row, PublishedRow) for row in published.results.values()),
+            "published must be a benchkit.Published whose results are benchkit.PublishedRow",
         )
 
     def test_reads_the_columns_of_the_contract(self) -> None:

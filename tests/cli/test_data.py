@@ -34,6 +34,8 @@ def test_info_shows_statistics_beside_the_published_ones_and_the_split(home: Pat
     assert lines[0] == ["steam-sample"]
     assert "GENERATED" in lines[1]
     assert any(line[0] == "sessions" and line[-1] == "279,290" for line in lines if line)
+    assert any(line[0] == "classes" and line[-1] == "700" for line in lines if line)
+    assert "  Not comparable: steam-sample is generated, not the data of the paper" in result.output
     assert any(line[:2] == ["test", "prompts"] for line in lines)
     assert max(map(len, result.output.splitlines())) <= 80
     assert call("info", "steam").output == result.output
@@ -110,3 +112,11 @@ def test_half_of_the_files_is_no_sample(home: Path) -> None:
     error = call("info", "steam").exception
     assert isinstance(error, BenchkitError)
     assert "steam_reviews.json.gz is missing in" in str(error)
+
+
+def test_a_dataset_shows_what_is_published_about_it() -> None:
+    result = CliRunner().invoke(cli, ["show", "delivery-hero"], env={"COLUMNS": "80"})
+    assert result.exit_code == 0, result.output
+    assert "delivery-hero: published results" in result.output
+    assert "llm-seq-prompt-gen-item (PaLM fntd)" in result.output
+    assert max(map(len, result.output.splitlines())) <= 80

@@ -189,8 +189,8 @@ def test_the_data_card_agrees_with_the_plugin(kind: type[Dataset]) -> None:
         assert all(url in text for url in file.urls)
         assert file.size is None or f"{file.size:,}" in text
         assert file.sha256 is None or file.sha256 in text
-    for key, value in kind.published.items():
-        shown = f"{value:,}"
+    for key, value in kind.published.statistics.items():
+        shown = "NA" if value is None else f"{value:,}"
         assert shown in text, (key, shown)
     for parameter, default in kind.Config():
         assert f"`{parameter}`" in text

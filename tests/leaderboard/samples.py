@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import count
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +13,7 @@ from benchkit import DISTRIBUTION
 from benchkit.contracts.component import Component
 from benchkit.contracts.dataset import Dataset, RawTables
 from benchkit.contracts.metric import Float64, Metric, RankedLists
+from benchkit.contracts.published import Published, PublishedAnswers, PublishedRow
 from benchkit.contracts.recommender import Recommendations
 from benchkit.files import write_atomically
 from benchkit.protocol import Protocol
@@ -155,12 +155,17 @@ class Beauty(Dataset):
     """A dataset of which the paper prints something."""
 
     name = "beauty"
-    published = MappingProxyType({"sessions": 1001, "items": 100, "interactions": 9010})
-    published_results: ClassVar[Mapping[str, Mapping[str, float]]] = {
-        "sknn": {"ndcg@20": 0.04, "hr@20": 0.1},
-        "llm2sasrec": {"ndcg@20": 0.054},
-    }
-    published_source = "Table 4 of the paper"
+    published = Published(
+        source="Table 4 of the paper",
+        statistics={"sessions": 1001, "items": 100, "interactions": 9010},
+        results={
+            "sknn": PublishedRow("SKNN", {"ndcg@20": 0.04, "hr@20": 0.1}),
+            "llm2sasrec": PublishedRow("LLM2SASRec", {"ndcg@20": 0.054}),
+            "s3rec": PublishedRow("S3-Rec", {"ndcg@20": 0.02, "mrr@20": None}, "", "leave-one-out"),
+        },
+        trials={"sknn": 553, "gru4rec": None},
+        answers=[PublishedAnswers("gen-item", "GPT base", {"hr@20": 0.029, "texts": 6553})],
+    )
 
     def read(self, raw: Path) -> RawTables:
         raise NotImplementedError
@@ -170,7 +175,7 @@ class Plain(Beauty):
     """A dataset of which the paper prints nothing."""
 
     name = "plain"
-    published_results: ClassVar[Mapping[str, Mapping[str, float]]] = {}
+    published = Published()
 
 
 def registry() -> Registry:

@@ -14,7 +14,8 @@ from markdown_it import MarkdownIt
 
 from benchkit.stages.published import Comparison
 from benchkit.stages.render import available, csv, json, latex, markdown, pick, sorted_tables
-from benchkit.stages.render.layout import Sheet, lay_out
+from benchkit.stages.render.layout import lay_out
+from benchkit.stages.render.sheet import Sheet
 from benchkit.stages.render.text import visible
 from benchkit.stages.tables import Table, tables
 from tests.leaderboard.samples import failure, full, record

@@ -9,7 +9,8 @@ import pytest
 from benchkit.errors import ConfigError
 from benchkit.stages.render import available, pick, sort_rows, sorted_tables
 from benchkit.stages.render.columns import default_sort, long, named, short
-from benchkit.stages.render.layout import Sheet, lay_out
+from benchkit.stages.render.layout import lay_out
+from benchkit.stages.render.sheet import Sheet
 from benchkit.stages.tables import Table, tables
 from tests.leaderboard.samples import failure, full, record
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from rich.cells import cell_len
 
+from benchkit.contracts.published import Published, PublishedRow
 from benchkit.stages.published import Comparison, compare
 from benchkit.stages.render import available, pick, sorted_tables
 from benchkit.stages.render.layout import lay_out
@@ -76,7 +79,8 @@ def test_golden_80_columns() -> None:
 
 def test_a_difference_stands_only_where_there_is_one() -> None:
     (table,) = tables([record("sknn", {"ndcg@10": 0.03, "ndcg@20": 0.0424}, ties=0)])
-    paper = Comparison(results={"sknn": {"ndcg@20": 0.04}})
+    row = PublishedRow("SKNN", {"ndcg@20": 0.04})
+    paper = Comparison(published=Published(results={"sknn": row}))
     shown = render(lay_out(table, pick(available(table), None), paper), 26, styled=False).plain
     assert shown.count("published") == 2
     assert shown.count("difference") == 1
@@ -127,10 +131,11 @@ def test_invisible_characters_become_visible() -> None:
 def test_an_encoding_that_lacks_the_signs_gets_others() -> None:
     runs = [record(name, 0.5 + t / 10, ties=t) for t in (0, 1) for name in ("sknn", "a寿")]
     (table,) = tables(runs)
-    shown = lay_out(table, pick(available(table), None), compare(table))
+    paper = compare(table)
+    shown = lay_out(table, pick(available(table, paper.keys), None), paper)
     text = render(shown, 80, styled=False, encoding="ascii").plain
     assert text.isascii()
     assert ".5500* +-.0707" in text
-    assert "-[1]" in text  # not -1
-    assert "\n[1] no published figure" in text
+    assert re.search(r" -\[\d\]", text)  # not -1
+    assert re.search(r"\n\[\d\] not published", text)
     assert "a?" in text

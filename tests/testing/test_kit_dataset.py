@@ -18,6 +18,10 @@ class OddConfig(Log):
     Config = Config
 
 
+class PublishesAMapping(Log):
+    published = {"sessions": 100}  # type: ignore[assignment]  # noqa: RUF012
+
+
 class TimeIsText(Log):
     def read(self, raw: Path) -> RawTables:
         import polars as pl
@@ -102,6 +106,7 @@ class WithoutSample(Log):
 READS = "test_reads_the_columns_of_the_contract"
 WRONG: list[tuple[type[Dataset], str, str]] = [
     (OddConfig, "test_configuration_says_how_sessions_are_made", "must derive from"),
+    (PublishesAMapping, "test_published_figures_can_be_read", "must be a benchkit.Published"),
     (TimeIsText, READS, r"interactions.time must be Int64, is String"),
     (NoClass, READS, "items lacks the column 'class'"),
     (TitleHasGaps, READS, "items.title has gaps"),

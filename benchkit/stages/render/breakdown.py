@@ -10,7 +10,8 @@ from benchkit.stages.breakdown import Analysis, Breakdown, Rate
 from benchkit.stages.questions import QUESTIONS
 from benchkit.stages.render.columns import Column
 from benchkit.stages.render.csv import about, document
-from benchkit.stages.render.layout import Cell, Line, Sheet, lay_out
+from benchkit.stages.render.layout import lay_out
+from benchkit.stages.render.sheet import Cell, Line, Sheet
 from benchkit.stages.rows import Row
 
 _WITHIN = "95 % within ±"

@@ -62,19 +62,40 @@ def long(value: float) -> str:
     return f"{value:.3f}"
 
 
-def available(table: Table) -> list[Column]:
-    """Return every column that a table can show: metrics by cutoff, then the facts of the runs."""
-    kinds = registry().metrics()
+def available(table: Table, published: Iterable[str] = ()) -> list[Column]:
+    """Return every column that a table can show: metrics by cutoff, then the facts of the runs.
+
+    Args:
+        table: the table.
+        published: metrics of published figures to show with it.
+    """
     keys = {key for row in table.rows for key in (*row.metrics, *row.failed_metrics)}
+    return [*metrics(keys.union(published)), *_extras(), *diagnostics(table)]
+
+
+def metrics(keys: Iterable[str]) -> list[Column]:
+    """Return the columns of metrics, by cutoff."""
+    kinds = registry().metrics()
     found = [_metric(key, kinds.get(key.rpartition("@")[0])) for key in keys if "@" in key]
-    metrics = sorted(found, key=lambda column: (_cutoff(column), column.order))
-    return [*metrics, *_extras(), *diagnostics(table)]
+    return sorted(found, key=lambda column: (_cutoff(column), column.order))
 
 
-def diagnostics(table: Table) -> list[Column]:
-    """Return the columns of what prompted models' answers were like (paper Table 7)."""
-    names = dict.fromkeys(name for row in table.rows for name in row.diagnostics)
-    return [_diagnostic(name) for name in names]
+def diagnostics(table: Table, published: Iterable[str] = ()) -> list[Column]:
+    """Return the columns of what prompted models' answers were like (paper Table 7).
+
+    Args:
+        table: the table.
+        published: metrics and diagnostics of published figures to show with it.
+    """
+    return diagnostics_named(
+        [*(name for row in table.rows for name in row.diagnostics), *published]
+    )
+
+
+def diagnostics_named(keys: Iterable[str]) -> list[Column]:
+    """Return the columns of metrics, then those of diagnostics in the order given."""
+    names = dict.fromkeys(keys)
+    return [*metrics(names), *(_diagnostic(name) for name in names if "@" not in name)]
 
 
 def _diagnostic(name: str) -> Column:
@@ -134,7 +155,7 @@ def _extras() -> list[Column]:
         extra("fit-seconds", "Fit s", seconds("fit"), 1),
         extra("recommend-seconds", "Recommend s", seconds("recommend"), 1),
         Column("search-seconds", "Search s", "", _searched, _one_decimal, better=-1, extra=True),
-        Column("trials", "Trials", "", _trials, _one_decimal, extra=True),
+        trials(),
         extra("memory", "Memory MiB", lambda row: row.peak_memory / 2**20),
         extra("cost", "Cost US$", _cost, 2),
         extra("version", "Version", lambda row: f"{row.distribution} {row.version}"),
@@ -146,6 +167,11 @@ def _extras() -> list[Column]:
 def _cost(row: Row) -> Value:
     """Return US dollars; a word where the cost of what the row rests on is not known."""
     return "unknown" if row.api.get("unknown") else row.api.get("cost", 0.0)
+
+
+def trials() -> Column:
+    """Return the column of how many configurations a search tried."""
+    return Column("trials", "Trials", "", _trials, _one_decimal, extra=True)
 
 
 def _searched(row: Row) -> Value:

@@ -7,9 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from typing import Any
 
+from benchkit.contracts.published import Figures, PublishedRow
 from benchkit.stages.failed import FailedRow
 from benchkit.stages.published import Comparison
+from benchkit.stages.render.beside import ONLY, facts
 from benchkit.stages.render.columns import Column
+from benchkit.stages.render.sheet import DASH
 from benchkit.stages.render.text import visible
 from benchkit.stages.rows import Row
 from benchkit.stages.tables import Table
@@ -23,12 +26,14 @@ Part = tuple[Table, Sequence[Column], Comparison]
 def render(parts: Iterable[Part]) -> str:
     """Return tables as one CSV document; columns that a table lacks are empty in its lines.
 
-    A metric without a figure is an empty field, never 0; ``problem`` says why. Runs that failed
-    come last.
+    A metric without a figure is an empty field, never 0; ``problem`` says why. Published rows that
+    stand beside none of ours follow, a printed dash is one there too; runs that failed come last.
     """
     lines = []
     for table, columns, comparison in parts:
         lines += [_line(row, table, columns, comparison) for row in table.rows]
+        alone = comparison.alone(table).items()
+        lines += [_only(label, row, table, columns, comparison) for label, row in alone]
         lines += [_failed(row, table) for row in table.failures]
     return document(lines)
 
@@ -60,7 +65,22 @@ def _line(
 
 def _add_published(line: dict[str, object], key: str, compared: dict[str, Any]) -> None:
     for what, values in compared.items():
-        line[f"{key} {what}"] = values.get(key)
+        line[f"{key} {what}"] = _figure(values, key)
+
+
+def _figure(figures: Figures, key: str) -> object:
+    """Return a published figure, a dash where one is printed, None where nothing is."""
+    return DASH if key in figures and figures[key] is None else figures.get(key)
+
+
+def _only(
+    label: str, row: PublishedRow, table: Table, columns: Sequence[Column], comparison: Comparison
+) -> dict[str, object]:
+    """Return the line of a published row that stands beside none of ours."""
+    figures = {c.key: _figure(row.figures, c.key) for c in columns if c.key in row.figures}
+    line = {**about(table), "recommender": label, "label": row.label, "runs": 0}
+    line["problem"] = "; ".join([ONLY, *facts(row, comparison)])
+    return {**line, **{f"{key} published": value for key, value in figures.items()}}
 
 
 def _failed(row: FailedRow, table: Table) -> dict[str, object]:

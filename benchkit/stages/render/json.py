@@ -21,11 +21,7 @@ def plain(table: Table, comparison: Comparison | None = None) -> dict[str, Any]:
     content = table.as_dict()
     if comparison is None:
         return content
-    content["published"] = {
-        "source": comparison.source or None,
-        "not_shown_because": comparison.reason or None,
-        "results": {name: dict(known) for name, known in comparison.results.items()},
-    }
+    content["published"] = comparison.plain(table)
     for entry, row in zip(content["rows"], table.rows, strict=True):
         entry.update(comparison.as_dict(row))
     return content

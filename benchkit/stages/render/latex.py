@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchkit.stages.render.captions import MARKS
-from benchkit.stages.render.layout import Cell, Line, Sheet
+from benchkit.stages.render.sheet import Cell, Line, Sheet
 from benchkit.stages.render.text import visible
 
 _SPECIALS = str.maketrans(
@@ -32,6 +32,7 @@ _SPECIALS = str.maketrans(
         "-": "{-}",  # no ligatures: two hyphens would become a dash
         "±": r"$\pm$",
         "—": "---",
+        "–": "--",
     }
 )
 
@@ -86,7 +87,7 @@ def _groups(sheet: Sheet) -> list[str]:
 
 
 def _line(line: Line, order: Sequence[int]) -> str:
-    indent = "" if line.kind == "ours" else r"\quad "
+    indent = r"\quad " if line.beneath else ""
     label = f"{indent}{escape(line.label)}{_note(line.note)}"
     return " & ".join([label, *(_cell(line.cells[place]) for place in order)]) + r" \\"
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from benchkit.stages.render.captions import MARKS, headings
 from benchkit.stages.render.columns import available, default_sort, pick
-from benchkit.stages.render.layout import Cell, Line, Sheet, lay_out
+from benchkit.stages.render.layout import lay_out
+from benchkit.stages.render.sheet import Cell, Line, Sheet
 from benchkit.stages.render.text import visible
 from benchkit.stages.tables import Table
 
@@ -86,7 +87,7 @@ def _table(sheet: Sheet, name: str, places: Sequence[int]) -> str:
 
 
 def _label(line: Line) -> str:
-    indent = "" if line.kind == "ours" else "&nbsp;&nbsp;"
+    indent = "&nbsp;&nbsp;" if line.beneath else ""
     return f"{indent}{escape(line.label)}{_note(line.note)}"
 
 

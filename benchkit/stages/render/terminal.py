@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from benchkit.stages.render.captions import MARKS
-from benchkit.stages.render.layout import Cell, Line, Mark, Sheet
+from benchkit.stages.render.sheet import Cell, Line, Mark, Sheet
 from benchkit.stages.render.text import fold, visible
 
 _GAP = 2
@@ -18,7 +18,7 @@ _LABEL, _LEAST_LABEL = 24, 16  # cells a label gets, and has to do with, before 
 _STYLES: dict[Mark, str] = {"": "", "best": "bold", "second": "underline"}
 _SIGNS: dict[Mark, str] = {"": "", "best": "*", "second": "'"}
 _SIGNS_SAID = "Best figure *, second ', decided on full precision."
-_PLAIN = str.maketrans({"±": "+-", "—": "-"})
+_PLAIN = str.maketrans({"±": "+-", "—": "-", "–": "-"})
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -129,7 +129,7 @@ def _longest_label(sheet: Sheet, style: _Style) -> int:
 
 
 def _label(line: Line, style: _Style) -> str:
-    indent = "" if line.kind == "ours" else "  "
+    indent = "  " if line.beneath else ""
     return f"{indent}{style.text(line.label)}{style.note(line.note)}"
 
 
@@ -161,7 +161,7 @@ def _part(sheet: Sheet, part: Sequence[int], width: int, style: _Style) -> Itera
         if line.kind == "difference" and not any(line.cells[place].text for place in part):
             continue
         cells = [_cell_lines(line.cells[place], style) for place in part]
-        indent = "  " if line.kind != "ours" else ""
+        indent = "  " if line.beneath else ""
         labels = [
             Text(indent + text) for text in fold(_label(line, style).strip(), label - len(indent))
         ]

@@ -12,7 +12,7 @@ from benchkit.contracts.config import Config, param
 from benchkit.contracts.dataset import Dataset, DatasetConfig, RawFile, RawTables
 from benchkit.entities import unescaped
 from benchkit_plugins.datasets.lines import INTEGER, NESTED, TEXT, read_columns
-from benchkit_plugins.datasets.published import paper_results
+from benchkit_plugins.datasets.published import published_in_paper
 from benchkit_plugins.datasets.tables import checked_times, concat, interactions, unique_items
 
 if TYPE_CHECKING:
@@ -56,14 +56,7 @@ class Beauty(Dataset):
         "reviews_Beauty.json.gz and meta_Beauty.json.gz (2014) are linked from "
         "https://cseweb.ucsd.edu/~jmcauley/datasets/amazon/links.html"
     )
-    published: ClassVar = {
-        "sessions": 22_363,
-        "items": 12_101,
-        "interactions": 198_502,
-        "average_session_length": 8.9,
-        "density_percent": 0.073,
-    }
-    published_results, published_source = paper_results("beauty")
+    published = published_in_paper("beauty")
 
     def read(self, raw: Path) -> RawTables:
         """Read reviews (JSON lines) and metadata (Python literals, one a line)."""

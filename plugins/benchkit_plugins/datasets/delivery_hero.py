@@ -10,7 +10,7 @@ from typing import ClassVar
 from benchkit import hookimpl
 from benchkit.contracts.config import Config, param
 from benchkit.contracts.dataset import Dataset, DatasetConfig, RawFile, RawTables
-from benchkit_plugins.datasets.published import paper_results
+from benchkit_plugins.datasets.published import published_in_paper
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +36,7 @@ class DeliveryHero(Dataset):
         "interactions.parquet (columns session, item, time) and items.parquet (item, text and, "
         "optionally, title and class) there, or the same as .csv"
     )
-    published: ClassVar = {
-        "sessions": 258_710,
-        "items": 38_246,
-        "interactions": 1_474_658,
-        "average_session_length": 5.7,
-        "density_percent": 0.015,
-    }
-    published_results, published_source = paper_results("delivery-hero")
+    published = published_in_paper("delivery-hero")
 
     def read(self, raw: Path) -> RawTables:
         """Read the log and the table of items."""

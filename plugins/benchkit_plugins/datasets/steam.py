@@ -11,7 +11,7 @@ from benchkit import hookimpl
 from benchkit.contracts.config import Config, param
 from benchkit.contracts.dataset import Dataset, DatasetConfig, RawFile, RawTables
 from benchkit_plugins.datasets.lines import TEXT, TEXTS, read_columns
-from benchkit_plugins.datasets.published import paper_results
+from benchkit_plugins.datasets.published import published_in_paper
 from benchkit_plugins.datasets.tables import concat, interactions, seconds_of_days, unique_items
 
 if TYPE_CHECKING:
@@ -65,14 +65,7 @@ class Steam(Dataset):
         "steam_reviews.json.gz and steam_games.json.gz (version 2) are linked from "
         "https://cseweb.ucsd.edu/~jmcauley/datasets.html#steam_data"
     )
-    published: ClassVar = {
-        "sessions": 279_290,
-        "items": 11_784,
-        "interactions": 3_456_395,
-        "average_session_length": 12.4,
-        "density_percent": 0.105,
-    }
-    published_results, published_source = paper_results("steam")
+    published = published_in_paper("steam")
 
     def read(self, raw: Path) -> RawTables:
         """Read reviews and games; both files hold Python literals, one a line."""

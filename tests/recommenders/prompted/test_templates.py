@@ -101,4 +101,7 @@ def test_the_wheel_holds_ours(tmp_path: Path) -> None:
     )
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as packed:
-        assert "benchkit_plugins/recommenders/prompted/templates.toml" in packed.namelist()
+        files = set(packed.namelist())
+    assert "benchkit_plugins/recommenders/prompted/templates.toml" in files
+    for dataset in ("beauty", "delivery-hero", "steam"):
+        assert f"benchkit_plugins/datasets/published/{dataset}.json" in files

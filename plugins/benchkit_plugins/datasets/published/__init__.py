@@ -1,9 +1,7 @@
-"""Results as the paper's Tables 4, 5 and 6 and its authors' online material print them.
+"""What the paper's Tables 2 to 7 print about its datasets, one JSON file each.
 
-One file a dataset; each recommender says where its figures are from. Only figures that a source
-is known for are listed: a missing one is unknown, not zero. In a dataset plugin:
-
-    published_results, published_source = paper_results("beauty")
+Beside them stand the rows that only the authors' online material has, each with its `source`. In a
+dataset plugin: ``published = published_in_paper("beauty")``.
 """
 
 from __future__ import annotations
@@ -11,12 +9,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-Results = dict[str, dict[str, float]]
+from benchkit.contracts.published import Published, PublishedAnswers, PublishedRow
 
 
-def paper_results(dataset: str) -> tuple[Results, str]:
-    """Return a dataset's published results by recommender and metric, and where they are from."""
+def published_in_paper(dataset: str) -> Published:
+    """Return what the paper prints about a dataset."""
     path = Path(__file__).with_name(f"{dataset}.json")
     content = json.loads(path.read_text(encoding="utf-8"))
-    results = {name: dict(row["figures"]) for name, row in content["rows"].items()}
-    return results, str(content["source"])
+    return Published(
+        source=content["source"],
+        statistics=content["statistics"],
+        results={name: PublishedRow(**row) for name, row in content["results"].items()},
+        trials=content["trials"],
+        answers=[PublishedAnswers(**row) for row in content["answers"]],
+    )
