@@ -1,4 +1,4 @@
-"""When recommenders hit: hit rates by question, for every row of a table, from kept lists alone."""
+"""When recommenders hit: hit rates by question, for every row of a table."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ from typing import Any
 import numpy as np
 
 from benchkit.contracts.dataset import PreparedDataset
-from benchkit.contracts.sessions import Bool, Int32, Int64
+from benchkit.contracts.prompted import PromptedRecommender
+from benchkit.contracts.sessions import Bool, Int64
+from benchkit.cutting import CutHits, ask_again, break_down, counted, positions_of
 from benchkit.errors import BenchkitError, StorageError
 from benchkit.evaluation import split_of
+from benchkit.registry import registry
+from benchkit.settings import Progress
 from benchkit.stages import record as store
 from benchkit.stages.breakdown import Analysis, Breakdown, rates, sizes
 from benchkit.stages.failed import FailedRow
 from benchkit.stages.groups import Group, members
-from benchkit.stages.measure import ranked_lists
-from benchkit.stages.questions import QUESTIONS, Question
+from benchkit.stages.measure import hits_of
+from benchkit.stages.questions import CUT, GROUPINGS, Grouping
 from benchkit.stages.record import DamagedRecordError, Record
 from benchkit.stages.rows import Row, ties_of
+from benchkit.stages.split import Split
 from benchkit.stages.tables import Table
 
 _LEAST_SHARE, _LEAST = 0.02, 30  # of the prompts, and prompts, that a group has at least
@@ -32,17 +37,24 @@ class _Asked:
 
     Attributes:
         prepared: the data.
-        truth: withheld items, ``int32[prompts]``.
-        values: by question, ``int64[prompts]``.
+        split: their split.
+        values: by grouping, ``int64[prompts]``.
     """
 
     prepared: PreparedDataset
-    truth: Int32
+    split: Split
     values: Mapping[str, Int64]
 
 
 def analyse(
-    out: Path, table: Table, records: Iterable[Record], k: int, questions: Sequence[str]
+    out: Path,
+    table: Table,
+    records: Iterable[Record],
+    k: int,
+    questions: Sequence[str],
+    *,
+    models: bool = False,
+    report: Progress = lambda _line: None,
 ) -> Analysis:
     """Return hit rates by groups of prompts; several runs of a row are averaged.
 
@@ -53,20 +65,34 @@ def analyse(
         table: whose rows to analyse.
         records: records, those of the rows among them.
         k: where to cut lists; rows with shorter ones are left out.
-        questions: names of questions.
+        questions: names of questions; `CUT` fits recommenders again where no weights are kept.
+        models: whether that asks language models, too; never those that have to be paid.
+        report: told a line at a time how that is going.
 
     Raises:
         BenchkitError: no row is left, or the data are not in the workspace.
     """
     kept = {record.identity.key: record for record in records}
     runs = {row.label: [kept[key] for key in row.records] for row in table.rows}
-    chosen = [QUESTIONS[name] for name in questions]
+    chosen = [GROUPINGS[name] for name in questions if name in GROUPINGS]
     asked = _asked([run for found in runs.values() for run in found], chosen)
     hits: dict[str, list[Bool]] = {}
+    cuts: dict[str, list[CutHits]] = {}
     lost: list[FailedRow] = []
+    least = _least(sum(len(each.split.test.truth) for each in asked.values()), len(asked))
+    positions = positions_of([each.split for each in asked.values()], least)
     for row in table.rows:
         try:
-            hits[row.label] = [_hits(out, run, asked[_order(run)], k) for run in runs[row.label]]
+            found = [_hits(out, run, asked[_order(run)], k) for run in runs[row.label]]
+            if CUT.name in questions:
+                again = [
+                    _asked_again(
+                        out, run, asked[_order(run)], kept_hits, k, positions, models, report
+                    )
+                    for run, kept_hits in zip(runs[row.label], found, strict=True)
+                ]
+                cuts[row.label] = again
+            hits[row.label] = found
         except BenchkitError as error:
             lost.append(_failed(row, str(error)))
     if not hits:
@@ -77,18 +103,47 @@ def analyse(
     return Analysis(
         replace(table, rows=rows, failures=[*table.failures, *lost]),
         k,
-        [_break_down(question, k, asked, orders, hits) for question in chosen],
+        [
+            break_down(k, cuts)
+            if name == CUT.name
+            else _break_down(GROUPINGS[name], k, asked, orders, hits)
+            for name in questions
+        ],
     )
 
 
-def _asked(runs: Sequence[Record], questions: Sequence[Question]) -> dict[str, _Asked]:
+def _asked_again(
+    out: Path,
+    run: Record,
+    asked: _Asked,
+    before: Bool,
+    k: int,
+    positions: int,
+    models: bool,
+    report: Progress,
+) -> CutHits:
+    """Return what a run hits where prompts are cut; `before` is what it hit of whole ones."""
+    name = run.identity.recommender["name"]
+    if issubclass(registry().recommender(name), PromptedRecommender) and not models:
+        raise BenchkitError(f"language models are asked again only by name: -r {name}")
+
+    def tell(line: str) -> None:
+        report(f"{name}, ties {ties_of(run)}, seed {run.identity.seed}: {line}")
+
+    answers = ask_again(out, run, asked.prepared, asked.split, k, positions, tell)
+    if changed := int((answers[0][0] != before).sum()):
+        tell(f"its kept lists differ in {changed:,} hits: other code or another machine made them")
+    return counted(answers)
+
+
+def _asked(runs: Sequence[Record], questions: Sequence[Grouping]) -> dict[str, _Asked]:
     """Return what was asked, by order of equal timestamps."""
     found: dict[str, _Asked] = {}
     for run in runs:
         if _order(run) not in found:
             prepared, split = split_of(run)
             values = {question.name: question.values(prepared, split) for question in questions}
-            found[_order(run)] = _Asked(prepared, split.test.truth, values)
+            found[_order(run)] = _Asked(prepared, split, values)
     return found
 
 
@@ -107,11 +162,9 @@ def _hits(out: Path, run: Record, asked: _Asked, k: int) -> Bool:
         raise StorageError(f"its lists hold {run.identity.depth} items; run again with --k {k}")
     folder = run.identity.folder(out)
     lists, _, truth = store.read_lists(folder, run)
-    if not np.array_equal(truth, asked.truth):
+    if not np.array_equal(truth, asked.split.test.truth):
         raise DamagedRecordError(folder, f"{folder} holds the lists of other prompts")
-    counts = asked.prepared.item_counts()  # which ranks do not depend on
-    ranks = ranked_lists(lists.items, truth, counts, asked.prepared.catalog).ranks
-    return (ranks > 0) & (ranks <= k)
+    return hits_of(lists.items, truth, asked.prepared, k)
 
 
 def _failed(row: Row, reason: str) -> FailedRow:
@@ -122,7 +175,7 @@ def _failed(row: Row, reason: str) -> FailedRow:
 
 
 def _break_down(
-    question: Question,
+    question: Grouping,
     k: int,
     asked: Mapping[str, _Asked],
     orders: Mapping[str, Sequence[str]],
@@ -142,13 +195,18 @@ def _break_down(
         question=question.name,
         k=k,
         groups=groups,
-        prompts=sizes(list(values.values()), groups),
+        prompts=(prompts := sizes(list(values.values()), groups)),
+        total=sum(prompts),
         rates={label: row for label, (row, _) in found.items()},
         overall={label: whole for label, (_, whole) in found.items()},
     )
 
 
-def _groups(question: Question, values: Sequence[Int64]) -> list[Group]:
+def _groups(question: Grouping, values: Sequence[Int64]) -> list[Group]:
     pooled = np.concatenate(values)
-    least = max(_LEAST * len(values), int(_LEAST_SHARE * len(pooled)))
-    return question.group(pooled, least)
+    return question.group(pooled, _least(len(pooled), len(values)))
+
+
+def _least(prompts: int, orders: int) -> int:
+    """Return how many prompts of all orders of equal timestamps a group has at least."""
+    return max(_LEAST * orders, int(_LEAST_SHARE * prompts))

@@ -47,6 +47,10 @@ def _chart(analysis: Analysis, breakdown: Breakdown) -> Any:
         others.transform_filter(joined).mark_line(color=_OTHERS, strokeWidth=1),
         others.transform_filter(f"!{joined}").mark_tick(color=_OTHERS, size=12),
         own.transform_filter(joined).mark_line(color=_OWN, strokeWidth=2),
+        *(
+            [own.mark_line(color=_OWN, strokeDash=[4, 3]).encode(y="uncut:Q")]
+            * bool(breakdown.uncut)
+        ),
         own.mark_rule(color=_OWN, strokeWidth=1.5).encode(y="low:Q", y2="high:Q"),
         own.mark_point(color=_OWN, filled=True, size=36, opacity=1),
     ).properties(width=190, height=130)
@@ -66,7 +70,8 @@ def _title(analysis: Analysis, breakdown: Breakdown) -> dict[str, Any]:
         "text": f"{analysis.table.dataset}: HR@{breakdown.k} {question.title}",
         "subtitle": [
             f"Across: {question.unit}; in brackets the number of prompts.",
-            "Bars: 95 % intervals. Grey: the other recommenders.",
+            "Bars: 95 % intervals. Grey: the other recommenders."
+            + " Dashed: the same prompts, whole." * bool(breakdown.uncut),
         ],
         "anchor": "start",
         "offset": 16,
@@ -81,8 +86,9 @@ def _name(breakdown: Breakdown, place: int) -> str:
 def _points(breakdown: Breakdown, labels: list[str], names: list[str]) -> Iterator[dict[str, Any]]:
     """Yield each recommender's figures once for every panel, its own with intervals."""
     for panel in labels:
-        for label, row in zip(labels, breakdown.rates.values(), strict=True):
-            for group, name, rate in zip(breakdown.groups, names, row, strict=True):
+        for label, (key, row) in zip(labels, breakdown.rates.items(), strict=True):
+            whole = breakdown.uncut.get(key, row)
+            for group, name, rate, uncut in zip(breakdown.groups, names, row, whole, strict=True):
                 yield {
                     "panel": panel,
                     "of": label,
@@ -92,4 +98,5 @@ def _points(breakdown: Breakdown, labels: list[str], names: list[str]) -> Iterat
                     "rate": rate.value,
                     "low": rate.low,
                     "high": rate.high,
+                    "uncut": uncut.value,
                 }

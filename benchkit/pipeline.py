@@ -19,7 +19,7 @@ from benchkit.contracts.recommender import Recommendations, Recommender
 from benchkit.environment import environment, peak_memory
 from benchkit.protocol import Protocol
 from benchkit.registry import registry
-from benchkit.settings import Frozen, Progress, Settings
+from benchkit.settings import Frozen, Progress, Settings, usual_preset
 from benchkit.stages import record as records
 from benchkit.stages.measure import Measured, measure
 from benchkit.stages.prepare import load_prepared
@@ -27,6 +27,7 @@ from benchkit.stages.recommend import fit, recommend
 from benchkit.stages.record import TUNED, DamagedRecordError, Identity, Record
 from benchkit.stages.spending import Spending
 from benchkit.stages.split import Split, split_sessions
+from benchkit.workspace import workspace
 
 
 @dataclass(frozen=True)
@@ -272,6 +273,66 @@ def _bench(
 
 def _recommender(task: Task, prepared: PreparedDataset) -> Recommender:
     return task.settings.configured(task.recommender, task.config, prepared.family)
+
+
+def refit(
+    out: Path, record: Record, prepared: PreparedDataset, split: Split, report: Progress
+) -> tuple[Recommender, Bench]:
+    """Return a record's recommender, fitted as for the record, and its bench; nothing is paid.
+
+    Kept weights serve again; where there are none, it is fitted once more.
+
+    Args:
+        out: folder of the leaderboards.
+        record: what to fit again.
+        prepared: the data that it is of.
+        split: their split.
+        report: told a line at a time how a long fit is going.
+
+    Raises:
+        BenchkitError: it cannot run here, or would have to pay.
+    """
+    about = record.identity
+    settings = Settings(
+        protocol=split.protocol,
+        preset=usual_preset(prepared) if record.preset == TUNED else record.preset,
+        overrides=_values_below(about),
+        cutoffs=[about.depth],
+        seed=about.seed,
+        workspace=workspace(),
+        out=out,
+        max_cost=0.0,
+    )
+    config = _parameters("recommender", about.recommender["name"], about.config)
+    task = Task(about, settings, config)
+    recommender = _recommender(task, prepared)
+    if _configs(_builds_on(recommender, prepared, settings)) != _configs(about.builds_on):
+        raise StorageError(
+            f"what {task.recommender} builds on is not what it was; run it again with "
+            "`benchkit run`"
+        )
+    bench = _bench(task, prepared, split, settings.spending(), report)
+    fit(recommender, bench)
+    return recommender, bench
+
+
+def _values_below(about: Identity) -> dict[str, dict[str, Any]]:
+    """Return the parameters of everything that a record builds on, by component."""
+    return {
+        name: _parameters(kind, name, config)
+        for (kind, name), config in _configs(about.builds_on).items()
+    }
+
+
+def _configs(builds_on: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    parts = {tuple(part.split(":", 1)): known for part, known in builds_on.items()}
+    return {(k, n): known["config"] for (k, n), known in parts.items() if k != "file"}
+
+
+def _parameters(kind: str, name: str, identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters among what a component said of itself."""
+    names = {field.name for field in registry().get(kind, name).component.Config.fields()}
+    return {key: value for key, value in identity.items() if key in names}
 
 
 def forecast(task: Task, prepared: PreparedDataset) -> Work | None:

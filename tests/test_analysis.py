@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,16 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchkit import analysis
+from benchkit import analysis, cutting
+from benchkit.bench import Bench
 from benchkit.contracts.dataset import PreparedDataset
-from benchkit.contracts.recommender import Recommendations
+from benchkit.contracts.prompted import PromptedRecommender
+from benchkit.contracts.recommender import Recommendations, Recommender
 from benchkit.contracts.sessions import Sessions
 from benchkit.errors import BenchkitError, DataError
 from benchkit.protocol import Protocol
 from benchkit.stages import record as store
 from benchkit.stages.breakdown import Analysis, rates, wilson
 from benchkit.stages.groups import Group, by_quantiles, by_starts, members
-from benchkit.stages.questions import NONE, QUESTIONS, in_one_session, length, popularity, position
+from benchkit.stages.questions import GROUPINGS, NONE, in_one_session, length, popularity, position
 from benchkit.stages.record import Record
 from benchkit.stages.render import breakdown as rendering
 from benchkit.stages.render import terminal
@@ -110,11 +112,11 @@ def test_quantiles_fill_groups_alike_and_keep_equal_values_together() -> None:
 @given(
     st.lists(st.integers(0, 300), min_size=1, max_size=300),
     st.integers(1, 40),
-    st.sampled_from(sorted(QUESTIONS)),
+    st.sampled_from(sorted(GROUPINGS)),
 )
 def test_groups_hold_every_prompt_once(values: list[int], least: int, name: str) -> None:
     codes = np.array(values)
-    groups = QUESTIONS[name].group(codes, least)
+    groups = GROUPINGS[name].group(codes, least)
     assert all(sum(g.low <= value <= g.high for g in groups) == 1 for value in values)
     counts = np.bincount(members(groups, codes), minlength=len(groups))
     filled = [n for n, g in zip(counts, groups, strict=True) if g.label != "none"]
@@ -157,7 +159,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def analysed(out: Path, runs: Sequence[Record], *questions: str, k: int = 2) -> Analysis:
     (table,) = tables(runs)
-    return analysis.analyse(out, table, runs, k, questions or tuple(QUESTIONS))
+    return analysis.analyse(out, table, runs, k, questions or tuple(GROUPINGS))
 
 
 def test_hit_rates_by_hand(tmp_path: Path) -> None:
@@ -255,9 +257,82 @@ def test_pictures_are_drawn(tmp_path: Path) -> None:
     ]
     paths = draw(analysed(tmp_path, runs), tmp_path / "pictures")
     assert [path.name for path in paths] == [
-        f"beauty-hit-rate-by-{name}.{suffix}" for name in QUESTIONS for suffix in ("svg", "png")
+        f"beauty-hit-rate-by-{name}.{suffix}" for name in GROUPINGS for suffix in ("svg", "png")
     ]
     for path in paths:
         content = path.read_bytes()
         assert content.startswith(b"<svg" if path.suffix == ".svg" else b"\x89PNG")
         assert path.suffix == ".png" or b"&lt;b&gt;&amp;a.b[0]" in content
+
+
+def test_a_cut_prompt_ends_with_the_position_and_short_ones_are_left_out() -> None:
+    prompts = Sessions.from_lists([[1, 0], [0, 3, 1], [5], [2, 5]])
+    for last, expected, rows in (
+        (1, [[1, 0], [0, 3, 1], [5], [2, 5]], [0, 1, 2, 3]),
+        (2, [[1], [0, 3], [2]], [0, 1, 3]),
+        (3, [[0]], [1]),
+    ):
+        cut, left = cutting.cut(prompts, last)
+        assert [cut[row].tolist() for row in range(len(cut))] == expected
+        assert left.tolist() == rows
+
+
+class LastIsTwo(Recommender):
+    """Recommends the truth, item 2, where the prompt ends with an even item."""
+
+    name = "last-is-two"
+
+    def fit(self, train: Sessions, bench: Bench) -> None:
+        pass
+
+    def recommend(self, prompts: Sessions, k: int) -> Recommendations:
+        return lists(*(prompts[row][-1] % 2 == 0 for row in range(len(prompts))))
+
+
+def ask_cut(monkeypatch: pytest.MonkeyPatch, out: Path, *hits: bool) -> tuple[Analysis, list[str]]:
+    """Analyse by `CUT` what a recommender says whose kept lists had these hits."""
+    found, told = split(), []
+    bench = Bench(data().catalog, found.train, COUNTS)
+    recommender = LastIsTwo(LastIsTwo.Config())
+    monkeypatch.setattr(cutting, "refit", lambda *_: (recommender, bench))
+    monkeypatch.setattr(analysis, "registry", lambda: Kinds(LastIsTwo))
+    run = keep(out, found, "a", 0, lists(*hits))
+    (table,) = tables([run])
+    return analysis.analyse(out, table, [run], 2, ["cut", "length"], report=told.append), told
+
+
+@dataclass
+class Kinds:
+    """A registry of one recommender."""
+
+    kind: type[Recommender]
+
+    def recommender(self, _name: str) -> type[Recommender]:
+        return self.kind
+
+
+def test_hit_rates_of_cut_prompts_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Prompts [1, 0], [0, 3, 1], [5], [2, 5]: whole, only the first ends with an even item. Of the
+    # three with two items or more [2] does, besides [1] and [0, 3]; of [0, 3, 1] remains [0].
+    found, told = ask_cut(monkeypatch, tmp_path, True, False, False, False)
+    by_cut, _ = found.breakdowns
+    assert [group.label for group in by_cut.groups] == ["1", "2", "3"]
+    assert (by_cut.prompts, by_cut.total) == ([4, 3, 1], 4)
+    third = pytest.approx(1 / 3)
+    assert [rate.value for rate in by_cut.rates["a"]] == [0.25, third, 1.0]
+    assert [rate.value for rate in by_cut.uncut["a"]] == [0.25, third, 0.0]
+    assert by_cut.overall["a"].value == 0.25
+    assert told[-1].endswith("position 3 as the last: 1 prompts")
+    sheet, _ = rendering.sheets(found)
+    assert [cell.text for cell in sheet.lines[1].cells] == ["", ".250", ".333", ".000"]
+    _, told = ask_cut(monkeypatch, tmp_path, False, False, False, False)
+    assert "kept lists differ in 1 hits" in told[-1]
+
+
+def test_language_models_are_asked_again_by_name_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(analysis, "registry", lambda: Kinds(PromptedRecommender))
+    run = keep(tmp_path, split(), "a", 0, lists(True, True, True, True))
+    with pytest.raises(BenchkitError, match="asked again only by name: -r a"):
+        analysed(tmp_path, [run], "cut")

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from benchkit.stages.breakdown import Analysis
 
 FORMATS = ("rich", "markdown", "csv", "json")
-BY = ("popularity", "position", "length")
+BY = ("popularity", "position", "length")  # what kept lists answer, and so what is shown unasked
+CUT = "cut"
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class _Asked:
 @click.argument("dataset", required=False)
 @click.option("-r", "--recommender", "names", multiple=True, metavar="NAME", help="Only this one.")
 @click.option("--k", type=click.IntRange(min=1), default=20, show_default=True, help="Cutoff.")
-@click.option("--by", type=click.Choice(BY), multiple=True, help="Only this question.")
+@click.option("--by", type=click.Choice((*BY, CUT)), multiple=True, help="Only this question.")
 @click.option("--format", "style", type=click.Choice(FORMATS), default="rich", show_default=True)
 @click.option(
     "--pictures",
@@ -70,22 +71,26 @@ def analyse(
 ) -> None:
     """Show when recommenders hit on DATASET, or on every dataset that has results.
 
-    Hit rates come from the lists that earlier runs kept; nothing is trained. Rows are those of one
-    table of `benchkit leaderboard`, in its order; several runs of a row are averaged.
+    Hit rates come from the lists that earlier runs kept; for cut alone recommenders are asked
+    again. Rows are those of one table of `benchkit leaderboard`, in its order; several runs of a
+    row are averaged.
 
     popularity: in how many sessions the prompt's last item occurs (paper, Figure 9); groups of
     about as many prompts each.
 
     position: how far from the prompt's end its latest item stands that shares a training session
-    with the truth, 1 for the last item; none where no item does. The paper's Figure 10 cuts
-    prompts and asks the models again, which kept lists cannot do: this is what they can say about
-    the same question.
+    with the truth, 1 for the last item; none where no item does.
 
     length: how many items the prompt has.
+
+    cut: each position of a prompt treated as the last (paper, Figure 10); the prompt is cut there
+    and asked again, its truth stays. Kept weights serve, else the recommender is fitted again.
+    Language models are asked where -r names them, but never paid. Not shown unless asked for.
 
     \b
     benchkit analyse beauty
     benchkit analyse beauty -r sknn -r v-sknn --by popularity --pictures DIR
+    benchkit analyse beauty -r sasrec --by cut
     """
     asked = _Asked(out, names, k, by or BY, Wanted(protocol, ties, data))
     if pictures:
@@ -109,7 +114,15 @@ def _analyse(asked: _Asked, dataset: str) -> tuple[Analysis, list[str]]:
     every = tables_of(found, asked.out, dataset)
     table = select(every, asked.wanted)
     (ranked,) = sorted_tables([table])
-    analysis = run(asked.out, ranked, found.records, asked.k, asked.by)
+    analysis = run(
+        asked.out,
+        ranked,
+        found.records,
+        asked.k,
+        asked.by,
+        models=bool(asked.names),
+        report=lambda line: click.echo(line, err=True),
+    )
     return analysis, others("analyse", every, table)
 
 

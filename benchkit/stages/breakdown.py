@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -38,16 +38,20 @@ class Breakdown:
         k: where lists were cut.
         groups: groups of prompts.
         prompts: number of prompts in each group, the mean over orders of equal timestamps.
+        total: number of all prompts, likewise.
         rates: hit rates in each group, by label of the row.
         overall: hit rate over all prompts, by label of the row.
+        uncut: where prompts were cut, hit rates of the same prompts in each group, whole; {} else.
     """
 
     question: str
     k: int
     groups: Sequence[Group]
     prompts: Sequence[float]
+    total: float
     rates: Mapping[str, Sequence[Rate]]
     overall: Mapping[str, Rate]
+    uncut: Mapping[str, Sequence[Rate]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,12 +98,18 @@ def rates(runs: Sequence[tuple[Bool, Int64]], groups: int) -> tuple[list[Rate], 
     for hit, group in runs:
         hits += np.bincount(group[hit], minlength=groups)
         prompts += np.bincount(group, minlength=groups)
-    return _rates(hits / len(runs), prompts / len(runs)), _rates(
+    return proportions(hits / len(runs), prompts / len(runs)), proportions(
         np.array([hits.sum() / len(runs)]), np.array([prompts.sum() / len(runs)])
     )[0]
 
 
-def _rates(hits: Float64, prompts: Float64) -> list[Rate]:
+def proportions(hits: Float64, prompts: Float64) -> list[Rate]:
+    """Return hit rates with their intervals.
+
+    Args:
+        hits: prompts that were hit, ``float64[groups]``.
+        prompts: all of them, ``float64[groups]``, above 0.
+    """
     low, high = wilson(hits, prompts)
     return [
         Rate(float(share), float(a), float(b))

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchkit.contracts.catalog import Catalog
+from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.metric import Float64, Metric, RankedLists, outside
-from benchkit.contracts.sessions import Int32, Int64
+from benchkit.contracts.sessions import Bool, Int32, Int64
 from benchkit.distinct import distinct
 from benchkit.errors import DataError, one_line
 from benchkit.isolation import stdout_on_stderr
@@ -70,6 +71,16 @@ def ranked_lists(
     for array in arrays:  # what follows is measured on the same, and kept
         array.flags.writeable = False
     return RankedLists(*arrays, catalog)
+
+
+def hits_of(recommendations: Int32, truth: Int32, prepared: PreparedDataset, k: int) -> Bool:
+    """Return whether the first `k` distinct items of each list hold the truth, ``bool[prompts]``.
+
+    Arguments and errors are those of `measure`.
+    """
+    counts = prepared.item_counts()  # which ranks do not depend on
+    ranks = ranked_lists(recommendations, truth, counts, prepared.catalog).ranks
+    return (ranks > 0) & (ranks <= k)
 
 
 def measure_lists(

@@ -1,7 +1,7 @@
-"""What may decide whether a prompt is hit: one whole number a prompt, and the groups it makes.
+"""What may decide whether a prompt is hit (paper, Figures 9 and 10, and session length).
 
-The questions are the paper's (Figures 9 and 10, and session length), as far as kept lists answer
-them: popularity of the last item, distance of the latest item that goes with the truth, length.
+Kept lists answer most of it, by one whole number a prompt and the groups it makes: popularity of
+the last item, distance of the latest item that goes with the truth, length. `CUT` alone asks again.
 """
 
 from __future__ import annotations
@@ -25,21 +25,30 @@ _PAIRS = 1 << 22  # of items, looked up at once
 
 @dataclass(frozen=True)
 class Question:
-    """By what prompts are told apart.
+    """What hit rates are broken down by.
 
     Attributes:
         name: as ``--by`` takes it.
         title: what stands behind "hit rate", in a title.
         unit: what the numbers count, as an axis says it.
         meaning: sentences for a reader of the table.
-        values: a split's prompts in, ``int64[prompts]`` out.
-        group: those numbers and the prompts that a group must have in, groups out.
     """
 
     name: str
     title: str
     unit: str
     meaning: str
+
+
+@dataclass(frozen=True)
+class Grouping(Question):
+    """By what prompts are told apart, each in one group.
+
+    Attributes:
+        values: a split's prompts in, ``int64[prompts]`` out.
+        group: those numbers and the prompts that a group must have in, groups out.
+    """
+
     values: Callable[[PreparedDataset, Split], Int64]
     group: Callable[[Int64, int], list[Group]]
 
@@ -63,9 +72,8 @@ def position(prepared: PreparedDataset, split: Split) -> Int64:
     """Return where each prompt holds its latest item that goes with the truth.
 
     An item goes with the truth if some training session contains both: the latest such item is
-    the one that a neighbourhood model would have to read. The paper's Figure 10 cuts prompts
-    and asks the models again, which kept lists cannot do; this asks instead how far from the end
-    the useful item was. A repeated truth goes with itself. The truth decides the group: a popular
+    the one that a neighbourhood model would have to read. The paper's Figure 10 asks something
+    else, see `CUT`. A repeated truth goes with itself. The truth decides the group: a popular
     one goes with more items, and so is found nearer to the end.
 
     Returns:
@@ -129,10 +137,10 @@ def _group_position(values: Int64, least: int) -> list[Group]:
     return [*groups, Group("none", NONE, NONE)] if len(there) < len(values) else groups
 
 
-QUESTIONS = {
-    question.name: question
-    for question in (
-        Question(
+GROUPINGS = {
+    grouping.name: grouping
+    for grouping in (
+        Grouping(
             "popularity",
             "by popularity of the prompt's last item",
             "sessions that contain the prompt's last item",
@@ -141,17 +149,17 @@ QUESTIONS = {
             popularity,
             _group_popularity,
         ),
-        Question(
+        Grouping(
             "position",
             "by position of the latest item that goes with the truth",
             "distance from the end of the latest item sharing a training session with the truth",
             "Columns: distance from the end (1 is the prompt's last item) of the latest prompt "
             "item that shares a training session with the truth; none where no item of the prompt "
-            "does. Lists were made from whole prompts: nobody was asked again with a cut one.",
+            "does. Lists were made from whole prompts; --by cut asks again with cut ones.",
             position,
             _group_position,
         ),
-        Question(
+        Grouping(
             "length",
             "by length of the prompt",
             "items in the prompt",
@@ -161,3 +169,13 @@ QUESTIONS = {
         ),
     )
 }
+
+CUT = Question(
+    "cut",
+    "with each position treated as the last",
+    "position treated as the last, from the prompt's end",
+    "Columns: which position of the prompt was treated as the last, from its end: 1 is the whole "
+    "prompt, 2 lacks its last item (paper, Figure 10). The truth stays; recommenders were asked "
+    "again. Prompts with fewer items are not in a column; uncut: the same prompts, whole.",
+)
+QUESTIONS: dict[str, Question] = {**GROUPINGS, CUT.name: CUT}

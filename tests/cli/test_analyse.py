@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from benchkit.cli import cli
-from benchkit.cli.analyse import BY, FORMATS
+from benchkit.cli.analyse import BY, CUT, FORMATS
 from benchkit.errors import BenchkitError
 from benchkit.registry import registry
 from benchkit.stages.questions import QUESTIONS
@@ -54,7 +54,7 @@ def error(home: Path, *arguments: str) -> str:
 
 
 def test_the_questions_are_those_there_are() -> None:
-    assert set(BY) == set(QUESTIONS)
+    assert {*BY, CUT} == set(QUESTIONS)
 
 
 @pytest.mark.parametrize("style", FORMATS)
@@ -117,3 +117,14 @@ def test_pictures_are_drawn(home: Path, tmp_path: Path) -> None:
         "steam-sample-hit-rate-by-position.svg",
     ]
     assert "Drawn: " in result.stderr
+
+
+def test_cut_prompts_are_asked_again_and_the_whole_ones_answered_alike(home: Path) -> None:
+    result = call(home, "analyse", "-r", "v-sknn", "--by", "cut", "--format", "json")
+    assert result.exit_code == 0, result.exception
+    assert "kept lists differ" not in result.stderr
+    assert "v-sknn, ties 1, seed 0: asking with position 2 as the last" in result.stderr
+    (question,) = json.loads(result.stdout)["questions"]
+    (row,) = question["rows"]
+    assert row["hit_rates"][0] == row["uncut"][0] == row["all"]
+    assert row["hit_rates"][1]["value"] != row["uncut"][1]["value"]

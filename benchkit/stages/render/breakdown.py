@@ -46,12 +46,24 @@ def _sheet(analysis: Analysis, breakdown: Breakdown) -> Sheet:
     columns = _columns(breakdown)
     sheet = lay_out(replace(analysis.table, rows=rows), columns)
     sheet.title = f"{sheet.title}: {_title(breakdown)}"
+    _add_uncut(sheet, breakdown)
     parts = [list(breakdown.overall.values())]
     parts += [list(part) for part in zip(*breakdown.rates.values(), strict=True)]
     sheet.lines.append(Line(_WITHIN, [Cell(_widest(part)) for part in parts], "published"))
-    counts = [sum(breakdown.prompts), *breakdown.prompts]
+    counts = [breakdown.total, *breakdown.prompts]
     sheet.lines.append(Line("prompts", [Cell(f"{count:,.0f}") for count in counts], "published"))
     return sheet
+
+
+def _add_uncut(sheet: Sheet, breakdown: Breakdown) -> None:
+    """Set below each row what it hits of the same prompts, whole."""
+    lines = sheet.lines
+    sheet.lines = []
+    for line in lines:
+        sheet.lines.append(line)
+        if rates := breakdown.uncut.get(line.label):
+            cells = [Cell(""), *(Cell(_three(rate.value)) for rate in rates)]
+            sheet.lines.append(Line("uncut", cells, "published"))
 
 
 def _title(breakdown: Breakdown) -> str:
@@ -106,7 +118,13 @@ def _lines(analysis: Analysis) -> Iterator[dict[str, object]]:
                     "hit rate": rate.value,
                     "low": rate.low,
                     "high": rate.high,
+                    **_uncut(breakdown, row, place),
                 }
+
+
+def _uncut(breakdown: Breakdown, row: Row, place: int) -> dict[str, object]:
+    rates = breakdown.uncut.get(row.label)
+    return {"hit rate uncut": rates[place].value} if rates else {}
 
 
 def plain(analysis: Analysis) -> dict[str, Any]:
@@ -142,6 +160,7 @@ def _plain(analysis: Analysis, breakdown: Breakdown) -> dict[str, Any]:
                 "seeds": list(row.seeds),
                 "all": _rate(breakdown.overall[row.label]),
                 "hit_rates": [_rate(rate) for rate in breakdown.rates[row.label]],
+                "uncut": [_rate(rate) for rate in breakdown.uncut.get(row.label, ())],
             }
             for row in analysis.table.rows
         ],
