@@ -1,11 +1,8 @@
-"""A dataset's portrait: popularity, lengths, semantic affinity (paper, Figures 11 and 12)."""
+"""A dataset's portrait: popularity, lengths, diversity of sessions (paper, Figures 11 and 12)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,29 +10,33 @@ from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.metric import Float64
 from benchkit.contracts.recommender import Float32
 from benchkit.contracts.sessions import Int64, Sessions
-from benchkit.pictures import altair, save
 from benchkit.vectors import normalised
 
+_CELLS = 1 << 22  # numbers held at once
 _QUANTILES = {"5 %": 0.05, "25 %": 0.25, "median": 0.5, "75 %": 0.75, "95 %": 0.95}
 
 
 @dataclass(frozen=True, eq=False)
 class Portrait:
-    """What the pictures show.
+    """What the pictures show of a dataset.
 
     Attributes:
         popularity: interactions of each item, most popular first, ``int64[items]``.
         lengths: interactions of each session, ``int64[sessions]``.
-        affinity: semantic affinity of each session of two items or more, ``float64[...]``; None
-            without embeddings.
-        chance: the same for sessions of equal lengths whose items are drawn at random by
-            popularity; None without embeddings.
+        distances: mean pairwise Euclidean distance of the items of each session of two or more,
+            ``float64[...]``; None without embeddings.
+        distances_by_chance: the same for sessions of equal lengths whose items are drawn at random
+            by popularity.
+        affinity: their mean cosine, instead of the distance.
+        affinity_by_chance: likewise.
     """
 
     popularity: Int64
     lengths: Int64
+    distances: Float64 | None = None
+    distances_by_chance: Float64 | None = None
     affinity: Float64 | None = None
-    chance: Float64 | None = None
+    affinity_by_chance: Float64 | None = None
 
     def rows(self) -> list[tuple[str, str]]:
         """Return (label, value) pairs as `benchkit data info` prints them."""
@@ -46,9 +47,13 @@ class Portrait:
             if (part := self.popularity[: max(1, round(share * len(self.popularity)))].sum())
         ]
         rows += _quantiles("interactions a session", self.lengths, "{:,.0f}")
-        if self.affinity is not None and self.chance is not None:
-            rows += _quantiles("semantic affinity of a session", self.affinity, "{:.3f}")
-            rows += [("the same by chance, median", f"{np.median(self.chance):.3f}")]
+        for label, values, chance in (
+            ("mean distance in a session", self.distances, self.distances_by_chance),
+            ("mean cosine in a session", self.affinity, self.affinity_by_chance),
+        ):
+            if values is not None and chance is not None:
+                rows += _quantiles(label, values, "{:.3f}")
+                rows += [(f"{label} by chance, median", f"{np.median(chance):.3f}")]
         return rows
 
 
@@ -72,8 +77,46 @@ def portrait(prepared: PreparedDataset, vectors: Float32 | None = None) -> Portr
         prepared.sessions.ids,
     )
     return Portrait(
-        popularity, lengths, affinity(prepared.sessions, vectors), affinity(shuffled, vectors)
+        popularity,
+        lengths,
+        distances(prepared.sessions, vectors),
+        distances(shuffled, vectors),
+        affinity(prepared.sessions, vectors),
+        affinity(shuffled, vectors),
     )
+
+
+def distances(sessions: Sessions, vectors: Float32) -> Float64:
+    """Return the mean Euclidean distance of each session's pairs of interactions (Figure 12).
+
+    Vectors are as the embedder gives them. Sessions with fewer than two embedded interactions are
+    left out.
+
+    Args:
+        sessions: the sessions.
+        vectors: embeddings of the items, ``float32[items, dim]``, zero where an item has none.
+    """
+    kept = _embedded(sessions, vectors)
+    found = np.empty(len(kept))
+    for length in np.unique(kept.lengths).tolist():
+        rows = np.flatnonzero(kept.lengths == length)
+        step = max(1, _CELLS // (length * max(length, vectors.shape[1])))
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            items = kept.take(part).items.reshape(len(part), length)
+            found[part] = _mean_distances(vectors[items].astype(np.float64))
+    return found
+
+
+def _mean_distances(points: Float64) -> Float64:
+    """Return the mean distance of each set's pairs: ``[sets, points, dim]`` in, ``[sets]`` out."""
+    products = points @ points.transpose(0, 2, 1)
+    squares = np.diagonal(products, axis1=1, axis2=2)
+    between = squares[:, :, None] + squares[:, None, :] - 2 * products
+    count = points.shape[1]
+    between[:, np.arange(count), np.arange(count)] = 0.0
+    roots = np.sqrt(np.maximum(between, 0.0))  # below zero by rounding alone
+    return np.asarray(roots.sum(axis=(1, 2)) / (count * (count - 1)))
 
 
 def affinity(sessions: Sessions, vectors: Float32) -> Float64:
@@ -86,10 +129,7 @@ def affinity(sessions: Sessions, vectors: Float32) -> Float64:
         vectors: embeddings of the items, ``float32[items, dim]``, zero where an item has none.
     """
     units = normalised(vectors)
-    has_text = np.asarray(units.any(axis=1))
-    embedded = sessions.where(has_text[sessions.items])
-    counts = embedded.lengths
-    kept = embedded.take(np.flatnonzero(counts >= 2))
+    kept = _embedded(sessions, vectors)
     sums = np.zeros((len(kept), units.shape[1]))
     for start in range(0, len(kept), 4096):  # bounded memory, whatever the dimension
         part = kept.between(start, min(start + 4096, len(kept)))
@@ -101,86 +141,16 @@ def affinity(sessions: Sessions, vectors: Float32) -> Float64:
     return np.asarray(((sums**2).sum(axis=1) - n) / (n * (n - 1)), dtype=np.float64)
 
 
+def _embedded(sessions: Sessions, vectors: Float32) -> Sessions:
+    """Return the sessions of two interactions or more with embedded items, less the others."""
+    has_text = np.asarray(vectors.any(axis=1))
+    embedded = sessions.where(has_text[sessions.items])
+    return embedded.take(np.flatnonzero(embedded.lengths >= 2))
+
+
 def _quantiles(label: str, values: Int64 | Float64, style: str) -> list[tuple[str, str]]:
     found = np.quantile(values, list(_QUANTILES.values()))
     return [
         (f"{label}, {name}", style.format(value))
         for name, value in zip(_QUANTILES, found, strict=True)
     ]
-
-
-def draw(subject: Portrait, name: str, folder: Path) -> list[Path]:
-    """Draw the portrait into `folder` as SVG and PNG and return the files.
-
-    Raises:
-        UnavailableError: the extra ``report`` is not installed.
-        StorageError: the folder cannot be written.
-    """
-    charts = {f"{name}-{what}": chart for what, chart in _charts(subject, name).items()}
-    return save(charts, folder)
-
-
-def _charts(subject: Portrait, name: str) -> Mapping[str, Any]:
-    ranks = _thinned(len(subject.popularity))
-    longest = int(np.quantile(subject.lengths, 0.99))
-    charts = {
-        "popularity": _line(
-            {"item rank": ranks + 1, "interactions": subject.popularity[ranks]},
-            f"{name}: interactions by popularity rank",
-        ),
-        "lengths": _histogram(
-            {"sessions": np.minimum(subject.lengths, longest)},
-            np.arange(subject.lengths.min(), longest + 2) - 0.5,
-            f"interactions a session (the longest 1 % counted at {longest})",
-            f"{name}: session lengths",
-        ),
-    }
-    if subject.affinity is not None and subject.chance is not None:
-        both = np.concatenate((subject.affinity, subject.chance))
-        charts["affinity"] = _histogram(
-            {"sessions": subject.affinity, "by chance": subject.chance},
-            np.linspace(both.min(), both.max(), 51),
-            "mean cosine similarity of a session's items",
-            f"{name}: semantic affinity of sessions",
-        )
-    return charts
-
-
-def _thinned(count: int, points: int = 500) -> Int64:
-    """Return at most `points` ranks, evenly spread on a logarithmic axis."""
-    return np.unique(np.geomspace(1, count, points).astype(np.int64)) - 1
-
-
-def _line(columns: Mapping[str, Any], title: str) -> Any:
-    alt = altair()
-    x, y = columns
-    scale = alt.Scale(type="log", nice=False)
-    data = [
-        {key: float(values[row]) for key, values in columns.items()}
-        for row in range(len(columns[x]))
-    ]
-    return (
-        alt.Chart(alt.Data(values=data), title=title, width=480, height=300)
-        .mark_line()
-        .encode(alt.X(f"{x}:Q", scale=scale), alt.Y(f"{y}:Q", scale=scale))
-    )
-
-
-def _histogram(groups: Mapping[str, Any], edges: Float64, label: str, title: str) -> Any:
-    alt = altair()
-    data = [
-        {"from": float(low), "share": float(share), "of": group}
-        for group, values in groups.items()
-        for low, share in zip(
-            edges, [*np.histogram(values, edges)[0] / len(values), 0.0], strict=True
-        )
-    ]
-    return (
-        alt.Chart(alt.Data(values=data), title=title, width=480, height=300)
-        .mark_area(opacity=0.5, interpolate="step-after", line=True)
-        .encode(
-            alt.X("from:Q", title=label, scale=alt.Scale(nice=False)),
-            alt.Y("share:Q", stack=None, title="share of sessions", axis=alt.Axis(format="%")),
-            alt.Color("of:N", title=None, legend=alt.Legend() if len(groups) > 1 else None),
-        )
-    )

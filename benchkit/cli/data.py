@@ -16,7 +16,8 @@ from benchkit.workspace import workspace
 if TYPE_CHECKING:
     from benchkit.contracts.dataset import Dataset, PreparedDataset
     from benchkit.contracts.recommender import Float32
-    from benchkit.protocol import Ties
+    from benchkit.portrait import Portrait
+    from benchkit.protocol import Protocol, Ties
 
 _LABELS = {
     "sessions": "{:,.0f}",
@@ -63,9 +64,13 @@ def fetch(name: str, out: Path | None) -> None:
 
 
 @data.command()
-@click.argument("name")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option(
-    "--raw", type=click.Path(path_type=Path, file_okay=False), help="Folder of raw files."
+    "--raw",
+    "folders",
+    multiple=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of raw files; of several datasets one each, in their order.",
 )
 @click.option(
     "--set",
@@ -79,20 +84,23 @@ def fetch(name: str, out: Path | None) -> None:
 )
 @protocol_option
 @click.option(
-    "--embedder", metavar="NAME", help="Also the semantic affinity of sessions, by this embedder."
+    "--embedder",
+    metavar="NAME",
+    help="Also how close the items of a session are, by this embedder.",
 )
 @click.option(
     "--pictures",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Also draw popularity, session lengths and affinity, as SVG and PNG.",
+    help="Also draw popularity, session lengths and distances, datasets side by side, as SVG and "
+    "PNG.",
 )
 @click.option(
     "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
 def info(
-    name: str,
-    raw: Path | None,
+    names: tuple[str, ...],
+    folders: tuple[Path, ...],
     assignments: tuple[str, ...],
     ties: str,
     protocol: str,
@@ -100,53 +108,97 @@ def info(
     pictures: Path | None,
     style: str,
 ) -> None:
-    """Print statistics of dataset NAME (or a .toml file) beside the published ones, and its split.
+    """Print statistics of datasets (or .toml files) beside the published ones, and their splits.
 
     \b
     benchkit data info beauty --raw DIR --set beauty.p_core=1
+    benchkit data info beauty steam --embedder minilm --pictures DIR
     """
     import json
 
-    from benchkit.portrait import draw, portrait
+    from benchkit.portrait import portrait
+    from benchkit.portrait_pictures import draw
     from benchkit.protocol import Protocol, parse_ties
-    from benchkit.stages.prepare import open_dataset, statistics
-    from benchkit.stages.split import split_sessions
+    from benchkit.stages.prepare import open_dataset
 
     order: Ties = parse_ties(ties)[0]
-    prepared = open_dataset(name, workspace(), raw, _values(assignments, name))
-    published = _published(prepared)
-    split = split_sessions(prepared, Protocol(name=protocol, ties=order))  # type: ignore[arg-type]
-    shapes = portrait(prepared, _vectors(prepared, embedder) if embedder else None)
+    rules = Protocol(name=protocol, ties=order)  # type: ignore[arg-type]
+    values = {name: _values(assignments, name, names) for name in names}
+    raw = _raw_folders(names, folders)
+    opened = [open_dataset(name, workspace(), raw.get(name), values[name]) for name in names]
+    shapes = {
+        prepared.name: portrait(prepared, _vectors(prepared, embedder) if embedder else None)
+        for prepared in opened
+    }
     if style == "json":
-        content = {
-            "dataset": prepared.name,
-            "synthetic": prepared.synthetic,
-            "fingerprint": prepared.fingerprint,
-            "statistics": statistics(prepared),
-            "published": dict(published.statistics),
-            "dropped": dict(prepared.dropped),
-            "checks": dict(prepared.checks),
-            "warnings": [*prepared.warnings, *split.card.warnings()],
-            "shapes": dict(shapes.rows()),
-            **({} if embedder is None else {"texts_cut": _cut(prepared, embedder)}),
-            "split": dict(split.card.rows()),
-        }
-        click.echo(json.dumps(content, indent=2))
-        return
-    _print_data(prepared, statistics(prepared), published)
+        content = [
+            _plain_data(prepared, rules, shapes[prepared.name], embedder) for prepared in opened
+        ]
+        click.echo(json.dumps(content[0] if len(content) == 1 else content, indent=2))
+    else:
+        for place, prepared in enumerate(opened):
+            click.echo("\n" * bool(place), nl=False)
+            _print_all(prepared, rules, shapes[prepared.name], embedder)
+    for path in draw(shapes, pictures) if pictures else ():
+        click.echo(f"Drawn: {path}", err=style == "json")
+
+
+def _raw_folders(names: tuple[str, ...], folders: tuple[Path, ...]) -> dict[str, Path]:
+    """Return the folder of raw files of each dataset.
+
+    Raises:
+        ConfigError: there are folders, and not one for each dataset.
+    """
+    if folders and len(folders) != len(names):
+        raise ConfigError(
+            f"--raw takes one folder a dataset, in their order; there are {len(folders)} for "
+            f"{', '.join(names)}"
+        )
+    return dict(zip(names, folders, strict=False))
+
+
+def _plain_data(
+    prepared: PreparedDataset, rules: Protocol, shapes: Portrait, embedder: str | None
+) -> dict[str, object]:
+    """Return what is said of a dataset as plain data."""
+    from benchkit.stages.prepare import statistics
+    from benchkit.stages.split import split_sessions
+
+    split = split_sessions(prepared, rules)
+    return {
+        "dataset": prepared.name,
+        "synthetic": prepared.synthetic,
+        "fingerprint": prepared.fingerprint,
+        "statistics": statistics(prepared),
+        "published": dict(_published(prepared).statistics),
+        "dropped": dict(prepared.dropped),
+        "checks": dict(prepared.checks),
+        "warnings": [*prepared.warnings, *split.card.warnings()],
+        "shapes": dict(shapes.rows()),
+        **({} if embedder is None else {"texts_cut": _cut(prepared, embedder)}),
+        "split": dict(split.card.rows()),
+    }
+
+
+def _print_all(
+    prepared: PreparedDataset, rules: Protocol, shapes: Portrait, embedder: str | None
+) -> None:
+    from benchkit.stages.prepare import statistics
+    from benchkit.stages.split import split_sessions
+
+    split = split_sessions(prepared, rules)
+    _print_data(prepared, statistics(prepared), _published(prepared))
     click.echo("\nShapes")
     for label, value in shapes.rows():
         click.echo(f"  {label:<{_WIDTH}}{value:>14}")
     if embedder is not None:
         label = f"texts longer than {embedder} reads"
         click.echo(f"  {label:<{_WIDTH}}{_cut(prepared, embedder):>14,}")
-    click.echo(f"\nSplit (protocol {protocol}, ties {order})")
+    click.echo(f"\nSplit (protocol {rules.name}, ties {rules.ties})")
     for label, value in split.card.rows():
         click.echo(f"  {label:<{_WIDTH}}{value:>14}")
     for warning in (*prepared.warnings, *split.card.warnings()):
         click.echo(f"Warning: {warning}", err=True)
-    for path in draw(shapes, prepared.name, pictures) if pictures else ():
-        click.echo(f"Drawn: {path}")
 
 
 def _vectors(prepared: PreparedDataset, embedder: str) -> Float32:
@@ -197,11 +249,20 @@ def _plain(name: str) -> Dataset:
     return kind(kind.Config.create({}, name))
 
 
-def _values(assignments: tuple[str, ...], name: str) -> dict[str, str]:
-    """Read ``PARAM=VALUE``, or ``NAME.PARAM=VALUE`` as `benchkit run` takes it."""
+def _values(assignments: tuple[str, ...], name: str, names: tuple[str, ...]) -> dict[str, str]:
+    """Read ``PARAM=VALUE``, or ``NAME.PARAM=VALUE`` as `benchkit run` takes it.
+
+    Args:
+        assignments: the texts.
+        name: the dataset whose values are wanted.
+        names: all datasets; what is set for another by its name is none of this one's.
+    """
     values = {}
+    others = {other for each in names for other in names_of(each)} - set(names_of(name))
     for text in assignments:
         parameter, equals, value = text.partition("=")
+        if parameter.partition(".")[0] in others:
+            continue
         for own in names_of(name):
             parameter = parameter.removeprefix(f"{own}.")
         if not equals or not parameter:

@@ -120,3 +120,15 @@ def test_a_dataset_shows_what_is_published_about_it() -> None:
     assert "delivery-hero: published results" in result.output
     assert "llm-seq-prompt-gen-item (PaLM fntd)" in result.output
     assert max(map(len, result.output.splitlines())) <= 80
+
+
+def test_info_describes_several_datasets() -> None:
+    found = json.loads(
+        call("info", "beauty", "steam", "--set", "beauty.p_core=8", "--format", "json").stdout
+    )
+    assert [each["dataset"] for each in found] == ["beauty-sample", "steam-sample"]
+    alone = json.loads(call("info", "steam", "--format", "json").stdout)
+    assert alone == found[1]
+    error = call("info", "beauty", "steam", "--raw", "one").exception
+    assert isinstance(error, BenchkitError)
+    assert "--raw takes one folder a dataset" in str(error)
