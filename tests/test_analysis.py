@@ -291,7 +291,8 @@ class LastIsTwo(Recommender):
 
 def ask_cut(monkeypatch: pytest.MonkeyPatch, out: Path, *hits: bool) -> tuple[Analysis, list[str]]:
     """Analyse by `CUT` what a recommender says whose kept lists had these hits."""
-    found, told = split(), []
+    told: list[str] = []
+    found = split()
     bench = Bench(data().catalog, found.train, COUNTS)
     recommender = LastIsTwo(LastIsTwo.Config())
     monkeypatch.setattr(cutting, "refit", lambda *_: (recommender, bench))
@@ -305,9 +306,9 @@ def ask_cut(monkeypatch: pytest.MonkeyPatch, out: Path, *hits: bool) -> tuple[An
 class Kinds:
     """A registry of one recommender."""
 
-    kind: type[Recommender]
+    kind: type[object]
 
-    def recommender(self, _name: str) -> type[Recommender]:
+    def recommender(self, _name: str) -> type[object]:
         return self.kind
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from benchkit.contracts.published import Published, PublishedRow
 from benchkit.errors import PluginError
-from benchkit.protocol import REVISION, Protocol
+from benchkit.protocol import Protocol
 from benchkit.registry import registry
 from benchkit.stages.record import TUNED
 from benchkit.stages.rows import USUAL_PRESET, Row
@@ -145,7 +145,8 @@ def compare(table: Table) -> Comparison:
     ) or _rules_differ(table, published)
     if reason:
         return Comparison(f"{reason}; `benchkit show {family}` lists them")
-    return Comparison("", published, str(table.protocol["name"]), _advice(table))
+    advice = () if len(table.ties) > 1 else (_ONE_ORDER,)
+    return Comparison("", published, str(table.protocol["name"]), advice)
 
 
 def trials_of(dataset: str, recommender: str) -> float | None:
@@ -188,23 +189,6 @@ def _rules_differ(table: Table, published: Published) -> str:
     name = table.protocol["name"]
     if name not in {row.protocol for row in published.results.values()}:
         return f"the paper does not evaluate by the {name} protocol"
-    if _revision(table) is None:
+    if table.protocol["rules"] != Protocol(name).rules(table.revision):
         return "the table was made over some of the prompts, or with another test share"
     return ""
-
-
-def _revision(table: Table) -> int | None:
-    """Return the revision of the protocol, with its usual settings, that a table was made by."""
-    name = table.protocol["name"]
-    revisions = range(REVISION, 0, -1)
-    rules = table.protocol["rules"]
-    return next((n for n in revisions if Protocol(name).rules(n) == rules), None)
-
-
-def _advice(table: Table) -> tuple[str, ...]:
-    revision = _revision(table)
-    older = (
-        f"The rows were made by revision {revision} of the protocol; the current one is "
-        f"{REVISION}: `benchkit run` makes them again."
-    )
-    return (*([older] if revision != REVISION else []), *([_ONE_ORDER] * (len(table.ties) == 1)))

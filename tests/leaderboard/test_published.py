@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchkit.contracts.published import Published
-from benchkit.protocol import REVISION
+from benchkit.protocol import Protocol
 from benchkit.stages import published as comparing
 from benchkit.stages.published import compare
 from benchkit.stages.render import available, csv, latex, markdown, pick, terminal
@@ -126,11 +126,12 @@ def test_one_order_of_ties_calls_for_several() -> None:
     assert "Published figures: Table 4 of the paper." in sheet(several).caption
 
 
-def test_rows_of_an_earlier_revision_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_of_an_earlier_revision_are_compared() -> None:
     table = one(record(ties=0))
-    monkeypatch.setattr(comparing, "REVISION", REVISION + 1)
-    text = " ".join(sheet(table).caption)
-    assert f"made by revision {REVISION} of the protocol; the current one is {REVISION + 1}" in text
+    older = {**table.protocol, "revision": 1, "rules": Protocol().rules(1)}
+    shown = sheet(replace(table, protocol=older))
+    assert "published" in [line.kind for line in shown.lines]
+    assert any("revision 1 of the protocol" in sentence for sentence in shown.caption)
 
 
 def test_trials_of_a_published_search() -> None:
