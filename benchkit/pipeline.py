@@ -17,6 +17,7 @@ from benchkit.contracts.metric import Metric
 from benchkit.contracts.prompted import PromptedRecommender, Work
 from benchkit.contracts.recommender import Recommendations, Recommender
 from benchkit.environment import environment, peak_memory
+from benchkit.errors import StorageError
 from benchkit.protocol import Protocol
 from benchkit.registry import registry
 from benchkit.settings import Frozen, Progress, Settings, usual_preset
