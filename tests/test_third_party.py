@@ -12,6 +12,7 @@ from types import ModuleType
 
 import pytest
 
+from benchkit import DISTRIBUTION
 from benchkit.testing import RecommenderConformance
 from tests.strangers import RECOMMENDER, install
 from tests.testing.trials import checks, try_check
@@ -117,7 +118,7 @@ def test_a_name_of_benchkits_own_stays_its_own(tmp_path: Path) -> None:
     name = sorted(own)[0]
     install(tmp_path, "aaa-thief", RECOMMENDER.format(name=name))
     done = benchkit(tmp_path, "list")
-    assert f"{name!r} is provided by both benchkit" in done.stderr
+    assert f"{name!r} is provided by both {DISTRIBUTION}" in done.stderr
     assert "that of aaa-thief is left out" in done.stderr
     assert listed(tmp_path) == own
 
