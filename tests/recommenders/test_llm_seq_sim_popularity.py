@@ -55,6 +55,20 @@ def test_unpopular_items_go_and_the_best_of_them_fill_up() -> None:
     assert listed(model, [0], 4) == [2, 4, 1, 3]
 
 
+@pytest.mark.parametrize("mode", ["popularity", "diversity", "both"])
+def test_a_list_of_any_length_begins_the_longer_ones(mode: str) -> None:
+    rng = np.random.default_rng(5)
+    given = replace(bench(rng.normal(size=(400, 4)).tolist()), item_counts=rng.permutation(400))
+    model = popular(given, mode=mode, popularity_quantile=0.75, diversity_quantile=0.9)
+    prompts = Sessions.from_lists(rng.integers(0, 400, (30, 3)).tolist())
+    longest = model.recommend(prompts, 90).items
+    for k in (1, 10, 20, 21, 40, 70):
+        assert (model.recommend(prompts, k).items == longest[:, :k]).all()
+    # The first 20 are made of LLMSeqSim's best 100, as the paper's.
+    listed = model._similar.recommend(prompts, 100).items
+    assert all(set(longest[row, :20]) <= set(listed[row]) for row in range(30))
+
+
 def test_items_at_the_threshold_stay() -> None:
     model = popular(counted(1, 1, 1, 1, 1, 2))
     assert listed(model, [0]) == [1, 2, 3, 4, 5]

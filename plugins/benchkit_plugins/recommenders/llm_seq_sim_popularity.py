@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from benchkit import Bench, Sessions
 
 WIDER = 5  # LLMSeqSim's list is so many times as long as the one that is made of it
-_K = 20  # and as if the paper's 20 were wanted, where fewer are: short lists begin longer ones
+_K = 20  # the paper's length of a list
 _PAIRS = 1 << 20
 _BATCH = 1 << 24  # numbers of the listed items' embeddings held at once
 
@@ -74,8 +74,9 @@ class LLMSeqSimPopularity(Recommender):
     those of a million random pairs, not of all.
 
     Departures from the authors' code: what fills up goes behind what stays and begins with the
-    best (theirs keeps the worst of the unpopular, in place, and diversity fills nothing up). Fewer
-    than 20 items begin the list of 20.
+    best (theirs keeps the worst of the unpopular, in place, and diversity fills nothing up). Lists
+    of other lengths than the paper's 20 are made in blocks of 20, the second one of LLMSeqSim's
+    best 200 and so on, so that a short list begins every longer one.
     """
 
     name = "llm-seq-sim-popularity"
@@ -106,13 +107,19 @@ class LLMSeqSimPopularity(Recommender):
 
     def recommend(self, prompts: Sessions, k: int) -> Recommendations:
         """Return what stays of LLMSeqSim's list, and what fills up."""
-        listed = self._similar.recommend(prompts, WIDER * max(k, _K)).items
+        lengths = range(_K, k + _K, _K)
+        listed = self._similar.recommend(prompts, WIDER * lengths[-1]).items
         stays = listed >= 0
         if self.config.mode != "diversity":
             stays &= self._popular[listed]
         if self.config.mode != "popularity":
             stays = self._diverse(listed, stays)
-        return behind(np.where(stays, listed, -1), listed, k)
+        lists = np.empty((len(prompts), 0), dtype=np.int32)
+        for length in lengths:
+            asked, wanted = listed[:, : WIDER * length], stays[:, : WIDER * length]
+            preferred = np.concatenate((lists, np.where(wanted, asked, -1)), axis=1)
+            lists = behind(preferred, asked, length).items
+        return behind(lists, lists, k)
 
     def _values(self) -> dict[str, Value]:
         config = self.config
