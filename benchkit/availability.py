@@ -12,7 +12,7 @@ from benchkit.errors import BenchkitError
 from benchkit.pipeline import forecast, plan
 from benchkit.registry import registry
 from benchkit.settings import Settings
-from benchkit.stages.embed import missing, to_embed
+from benchkit.stages.embed import embedder, missing, to_embed
 
 _NO_TEXTS = "the items have no texts ([items] of a dataset's TOML file names them)"
 _FETCH = "`benchkit embed` asks for them, or copy the folder `embeddings` of a machine that did"
@@ -41,14 +41,13 @@ def reason_against(
         PluginError: something that it stands on is not installed.
         ConfigError: a value does not fit.
     """
-    recommender = configure(
-        name, settings.overrides.get(name, {}), family=prepared.family, preset=settings.preset
-    )
+    values = settings.values(name).get(name, {})
+    recommender = configure(name, values, family=prepared.family, preset=settings.preset)
     below = _below(recommender, prepared, settings)
     if not any(prepared.catalog.texts) and any(map(_reads_texts, (recommender, *below))):
         return _NO_TEXTS
     given = {*settings.overrides, *map(str, settings.overrides.get(name, {}).values())}
-    reason = recommender.obstacle()
+    reason = recommender.unsuitable(prepared.catalog) or recommender.obstacle()
     if isinstance(recommender, PromptedRecommender) and not named:
         lacking = reason or _download(recommender, name)
         advice = lacking or f"`-r {name}` in place of `--all` runs it"
@@ -57,21 +56,58 @@ def reason_against(
         return reason
     if isinstance(recommender, PromptedRecommender) and not paying and recommender.pays():
         return "it asks a model that costs money, which only the machine of the run does"
-    for each in below:
-        reason = each.obstacle()
-        if reason is None and not named and each.name not in given:
-            reason = _download(each, name)
-        if reason is None and not paying and getattr(each, "paid", False):
-            reason = f"it costs money, and its vectors are not all here; {_FETCH}"
-        if reason is not None and not _stored(each, prepared, settings):
+    for each in (*below, *_candidates(below, settings)):
+        download = None if named or each.name in given else _download(each, name)
+        if (reason := _why_not(each, prepared, settings, download, paying=paying)) is not None:
             return f"its {each.kind} {each.name}: {reason}"
     return None
 
 
+def why_not(kind: str, name: str, prepared: PreparedDataset, settings: Settings) -> str | None:
+    """Return why an embedder or reducer cannot work on a dataset here, or None.
+
+    Nor can an embedder that is paid for, where its missing vectors cost more than the cap.
+    """
+    component = registry().get(kind, name).component
+    made = component(component.Config.create(settings.overrides.get(name, {}), name))
+    reason = _why_not(made, prepared, settings, None, paying=True)
+    if reason is None and kind == "embedder" and settings.max_cost is not None:
+        texts = to_embed(prepared.catalog)
+        try:
+            _, work = missing(name, settings.overrides, texts, settings.workspace)
+        except BenchkitError as error:
+            return str(error)
+        if work.dollars > settings.max_cost:
+            return f"its vectors cost about ${work.dollars:.4f}, more than --max-cost"
+    return reason
+
+
+def _why_not(
+    component: Component,
+    prepared: PreparedDataset,
+    settings: Settings,
+    download: str | None,
+    *,
+    paying: bool,
+) -> str | None:
+    if (reason := component.unsuitable(prepared.catalog)) is not None:
+        return reason
+    reason = component.obstacle() or download
+    if reason is None and not paying and getattr(component, "paid", False):
+        reason = f"it costs money, and its vectors are not all here; {_FETCH}"
+    return None if reason is None or _stored(component, prepared, settings) else reason
+
+
+def _candidates(below: Iterable[Component], settings: Settings) -> list[Component]:
+    """Return the embedders that a search may draw, where the recommender has one."""
+    if not any(each.kind == "embedder" for each in below):
+        return []
+    return [embedder(name, settings.overrides.get(name, {})) for name in settings.embedders]
+
+
 def _below(component: Component, prepared: PreparedDataset, settings: Settings) -> list[Component]:
-    found = foundations(
-        component, settings.overrides, family=prepared.family, preset=settings.preset
-    )
+    values = settings.values(component.name)
+    found = foundations(component, values, family=prepared.family, preset=settings.preset)
     return [each.component for each in found]
 
 
@@ -117,7 +153,7 @@ def unused(
     """
     seen, searched = set[str](), set[str]()
     for name in names:
-        given = settings.overrides.get(name, {})
+        given = settings.values(name).get(name, {})
         top = configure(name, given, family=prepared.family, preset=settings.preset)
         for each in (top, *_below(top, prepared, settings)):
             seen.add(each.name)
@@ -128,24 +164,5 @@ def unused(
             }
     for kind in searched:  # a search may choose any of them
         seen |= set(registry().components[kind])
+    seen |= set(settings.embedders)
     return [name for name in values if name not in seen]
-
-
-def with_embedder(
-    values: Mapping[str, Mapping[str, str]], embedder: str
-) -> dict[str, dict[str, str]]:
-    """Return the user's values with `embedder` wherever a recommender's parameter names one.
-
-    What the user set for a single recommender stays.
-
-    Raises:
-        PluginError: no embedder of that name is installed.
-    """
-    registry().get("embedder", embedder)
-    merged = {name: dict(given) for name, given in values.items()}
-    for name, entry in registry().components["recommender"].items():
-        fields = entry.component.Config.fields()
-        named = {field.name: embedder for field in fields if field.param.names == "embedder"}
-        if named:
-            merged[name] = {**named, **merged.get(name, {})}
-    return merged

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -40,7 +40,8 @@ class Bench:
         preset: where the values of other recommenders come from, as in `configure`.
         exclude_prompt: whether the protocol keeps the whole prompt out of every list.
         only_trained: whether everything fitted must come from training items alone.
-        values: the user's values, by component.
+        values: values that win over presets, by component: what searches have found, and the
+            user's; those of a recommender may hold those of its reducer, as ``autoencoder.l2``.
         workspace: folder that holds the embedding store.
         spending: what paid calls have used up, and their cap.
         checkpoints: folder for fitted weights, and for what a fit needs to go on after it was
@@ -173,19 +174,23 @@ class Bench:
             PluginError: nothing of that name is installed.
             ConfigError: a value does not fit.
         """
-        from benchkit.configure import configure
+        from benchkit.configure import configure, merged, of_others
 
         self._demand("recommender", name)
+        together = {**self.values.get(name, {}), **(values or {})}
         recommender = configure(
             name,
-            {**self.values.get(name, {}), **(values or {})},
+            together,
             family=self.family,
             preset=self.preset,
             exclude_prompt=self.exclude_prompt,
         )
         key = f"{name} {recommender.config.as_dict()}"
         if key not in self._fitted:
-            recommender.fit(self.train, self)
+            below = merged(of_others(together), self.values)
+            recommender.fit(
+                self.train, replace(self, values=below) if below != self.values else self
+            )
             self._fitted[key] = recommender
         return self._fitted[key]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from benchkit.contracts.component import Component
 from benchkit.contracts.config import Value
@@ -23,7 +24,8 @@ def configure(
 
     Args:
         name: registered name.
-        values: the user's values; they win over the preset.
+        values: what a search has found or the user has set; it wins over the preset. Values of
+            other components, as ``autoencoder.l2``, are left aside.
         family: dataset family, whose preset applies.
         preset: where values come from that nobody set, see `best_values`.
         exclude_prompt: set ``exclude_seen`` to the whole prompt, as the strict protocol demands.
@@ -33,10 +35,37 @@ def configure(
         ConfigError: a value does not fit.
     """
     plugin = registry().recommender(name)
-    merged: dict[str, object] = {**best_values(plugin, family, preset), **values}
+    together: dict[str, object] = {**best_values(plugin, family, preset), **own(values)}
     if exclude_prompt and any(field.name == "exclude_seen" for field in plugin.Config.fields()):
-        merged["exclude_seen"] = "prompt"
-    return plugin(plugin.Config.create(merged, name))
+        together["exclude_seen"] = "prompt"
+    return plugin(plugin.Config.create(together, name))
+
+
+def own(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of a recommender's values that are its own."""
+    return {name: value for name, value in values.items() if "." not in name}
+
+
+def of_others(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return those of a recommender's values that are other components', by component.
+
+    A search that draws a reducer draws the reducer's parameters, too: ``autoencoder.l2``.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        component, dot, parameter = name.partition(".")
+        if dot:
+            found.setdefault(component, {})[parameter] = value
+    return found
+
+
+def merged(*layers: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return values by component; later layers win."""
+    together: dict[str, dict[str, Any]] = {}
+    for layer in layers:
+        for component, values in layer.items():
+            together.setdefault(component, {}).update(values)
+    return together
 
 
 def best_values(plugin: type[Component], family: str, preset: str) -> Mapping[str, object]:
@@ -48,6 +77,33 @@ def best_values(plugin: type[Component], family: str, preset: str) -> Mapping[st
     published = plugin.presets.get(family, {})
     given = {"paper": published, "sample": plugin.presets.get("sample", published), "default": {}}
     return given[preset]
+
+
+def with_embedder(
+    values: Mapping[str, Mapping[str, Any]],
+    embedder: str,
+    base: type[Component] = Recommender,
+) -> dict[str, dict[str, Any]]:
+    """Return values by component, with `embedder` wherever a recommender's parameter names one.
+
+    What `values` set for a single recommender stays.
+
+    Args:
+        values: by component.
+        embedder: its name.
+        base: which recommenders.
+
+    Raises:
+        PluginError: no embedder of that name is installed.
+    """
+    registry().get("embedder", embedder)
+    together = {name: dict(given) for name, given in values.items()}
+    for name, entry in registry().components["recommender"].items():
+        fields = entry.component.Config.fields() if issubclass(entry.component, base) else ()
+        named = {field.name: embedder for field in fields if field.param.names == "embedder"}
+        if named:
+            together[name] = {**named, **together.get(name, {})}
+    return together
 
 
 @dataclass(frozen=True)
@@ -90,7 +146,8 @@ def foundations(
 
     Args:
         component: a configured component.
-        values: the user's values, by component.
+        values: values that win over presets, by component; a recommender's may hold those of
+            other components, as in `configure`.
         family: dataset family, whose presets apply.
         preset: as in `configure`.
         exclude_prompt: as in `configure`.
@@ -108,6 +165,7 @@ def foundations(
         seen.add((kind, name))
         given = values.get(name, {})
         if kind == "recommender":
+            values = merged(of_others(given), values)
             made: Component = configure(
                 name, given, family=family, preset=preset, exclude_prompt=exclude_prompt
             )

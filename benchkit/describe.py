@@ -101,6 +101,7 @@ def _range(search: Range | None) -> Facts | None:
         "high": bounds.high,
         "step": bounds.step,
         "log": bounds.log,
+        "optional": bounds.optional,
     }
 
 

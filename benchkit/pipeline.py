@@ -68,16 +68,33 @@ class Task:
             found |= {f"{name}.{key}": config[key] for key in set_there if key in config}
         return found
 
+    def parts(self, values: Mapping[str, Any]) -> set[str]:
+        """Return the recommenders that it builds on where it is set to some values."""
+        settings, family = self.settings, self.identity.dataset["family"]
+        made = settings.configured(self.recommender, {**self.config, **values}, family)
+        below = (part.partition(":") for part in _builds_on(made, family, settings))
+        return {name for kind, _, name in below if kind == "recommender"}
+
+    def on(self, parts: Mapping[str, Frozen]) -> Task:
+        """Return the same task, building on what searches have found for its parts, by name."""
+        settings = replace(self.settings, frozen={**self.settings.frozen, **parts})
+        family = self.identity.dataset["family"]
+        recommender = settings.configured(self.recommender, self.config, family)
+        below = _builds_on(recommender, family, settings)
+        return replace(self, settings=settings, identity=replace(self.identity, builds_on=below))
+
     @property
     def preset(self) -> str:
         """Where values came from that the user did not set."""
-        return TUNED if self.recommender in self.settings.frozen else self.settings.preset
+        return TUNED if self.search else self.settings.preset
 
     @property
     def search(self) -> Mapping[str, Any]:
-        """How the configuration was found, {} without a search."""
-        frozen = self.settings.frozen.get(self.recommender)
-        return {} if frozen is None else frozen.search
+        """How the configuration was found, {} without a search.
+
+        ``parts`` are the searches that have found values of what it builds on, by recommender.
+        """
+        return _search_of(self.recommender, self.identity.builds_on, self.settings)
 
     def finished(self) -> Record | None:
         """Return the record of an earlier run with the same identity and all the cutoffs.
@@ -129,9 +146,10 @@ def plan(prepared: PreparedDataset, name: str, settings: Settings) -> Task:
         settings = replace(settings, protocol=replace(settings.protocol, name=own))
     if _asks_all(settings.protocol, prepared):
         settings = replace(settings, protocol=replace(settings.protocol, max_prompts=None))
-    frozen = settings.frozen.get(name, Frozen({}, {}))
-    values = {**frozen.values, **settings.overrides.get(name, {})}
+    values = settings.values(name).get(name, {})
     recommender = settings.configured(name, values, prepared.family)
+    builds_on = _builds_on(recommender, prepared.family, settings)
+    search = _search_of(name, builds_on, settings)
     identity = Identity(
         dataset={
             "name": prepared.name,
@@ -145,10 +163,25 @@ def plan(prepared: PreparedDataset, name: str, settings: Settings) -> Task:
         config=recommender.identity(),
         seed=settings.seed,
         depth=max(settings.cutoffs),
-        builds_on=_builds_on(recommender, prepared, settings),
-        search=frozen.search.get("study", ""),
+        builds_on=builds_on,
+        search=search.get("study") or "+".join(part["study"] for part in _parts(search)),
     )
     return Task(identity, settings, recommender.config.as_dict())
+
+
+def _search_of(name: str, builds_on: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
+    """Return how a recommender's configuration, and that of what it builds on, were found."""
+    parts = {
+        part: {"study": frozen.search["study"], "values": dict(frozen.values)}
+        for part, frozen in settings.frozen.items()
+        if frozen.values and f"recommender:{part}" in builds_on
+    }
+    own = settings.frozen[name].search if name in settings.frozen else {}
+    return {**own, "parts": parts} if parts else own
+
+
+def _parts(search: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list(search.get("parts", {}).values())
 
 
 def _asks_all(protocol: Protocol, prepared: PreparedDataset) -> bool:
@@ -157,13 +190,11 @@ def _asks_all(protocol: Protocol, prepared: PreparedDataset) -> bool:
     return most is not None and most >= split_sessions(prepared, protocol).card.prompts
 
 
-def _builds_on(
-    recommender: Recommender, prepared: PreparedDataset, settings: Settings
-) -> dict[str, Any]:
+def _builds_on(recommender: Recommender, family: str, settings: Settings) -> dict[str, Any]:
     below = foundations(
         recommender,
-        settings.overrides,
-        family=prepared.family,
+        settings.values(recommender.name),
+        family=family,
         preset=settings.preset,
         exclude_prompt=settings.protocol.strict,
     )
@@ -264,7 +295,8 @@ def _bench(
 ) -> Bench:
     settings = task.settings
     counts = split.item_counts(prepared), split.session_counts(prepared)
-    bench = settings.bench(prepared, split.train, *counts, spending, report)
+    values = settings.values(task.recommender)
+    bench = settings.bench(prepared, split.train, *counts, spending, values, report)
     return replace(
         bench,
         checkpoints=records.weights_folder(settings.out, prepared.name),

@@ -42,10 +42,10 @@ def training_pairs(
     """
     if kind.protocol is not None:
         settings = replace(settings, protocol=replace(settings.protocol, name=kind.protocol))
-    values = settings.overrides.get(kind.name, {})
-    recommender = settings.configured(kind.name, values, prepared.family)
+    values = settings.values(kind.name)
+    recommender = settings.configured(kind.name, values.get(kind.name, {}), prepared.family)
     assert isinstance(recommender, PromptedRecommender)
     split = split_sessions(prepared, settings.protocol)
     counts = split.item_counts(prepared), split.session_counts(prepared)
-    bench = settings.bench(prepared, split.train, *counts, settings.spending())
+    bench = settings.bench(prepared, split.train, *counts, settings.spending(), values)
     return recommender, recommender.pairs(split.train, bench)

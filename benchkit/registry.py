@@ -292,3 +292,5 @@ def _check_parameters(component: type[Component]) -> None:
         whole = each.type in (int, int | None)
         if whole and isinstance(about.search, Float):
             raise PluginError(f"{name} takes whole numbers and is searched over others")
+        if getattr(about.search, "optional", False) and not isinstance(None, each.type):
+            raise PluginError(f"{name} is searched over none as well, which is not of its type")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchkit.bench import Bench
-from benchkit.configure import configure
+from benchkit.configure import configure, merged, of_others, with_embedder
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.recommender import Recommender
 from benchkit.contracts.sessions import Int64, Sessions
@@ -25,7 +25,8 @@ class Frozen:
     """What a search has found for a recommender, before anyone looks at the test set.
 
     Attributes:
-        values: the configuration; empty where no trial finished, and the preset stands.
+        values: the configuration, with the searched parameters of components that it names, as
+            ``autoencoder.l2``; empty where no trial finished, and the preset stands.
         search: how it was found, as the record keeps it; ``study`` is its name.
     """
 
@@ -49,6 +50,8 @@ class Settings:
         reserve: US dollars of them that a search leaves to the evaluation.
         purse: what the run has spent; None where this process is all of it.
         frozen: what searches have found, by recommender; the user's values win over it.
+        embedders: those that a search chooses among, where the user named several; it starts from
+            the first.
     """
 
     protocol: Protocol
@@ -62,6 +65,16 @@ class Settings:
     reserve: float = 0.0
     purse: Purse | None = None
     frozen: Mapping[str, Frozen] = field(default_factory=dict)
+    embedders: Sequence[str] = ()
+
+    def values(self, name: str) -> dict[str, dict[str, Any]]:
+        """Return what components are set to where a recommender is made, by component.
+
+        What searches have found for what it may build on counts like what the user set, which wins.
+        """
+        found = {part: frozen.values for part, frozen in self.frozen.items()}
+        first = with_embedder({}, self.embedders[0]) if self.embedders else {}
+        return merged(first, found, of_others(found.get(name, {})), self.overrides)
 
     def configured(self, name: str, values: Mapping[str, object], family: str) -> Recommender:
         """Return a recommender with `values`, the preset and the protocol's demands.
@@ -89,6 +102,7 @@ class Settings:
         item_counts: Int64,
         session_counts: Int64,
         spending: Spending,
+        values: Mapping[str, Mapping[str, Any]],
         report: Progress = lambda _line: None,
     ) -> Bench:
         """Return the bench of some training sessions; it keeps no weights.
@@ -99,6 +113,7 @@ class Settings:
             item_counts: popularity, as the protocol counts it, ``int64[items]``.
             session_counts: sessions that contain each item, ``int64[items]``.
             spending: what paid calls may cost.
+            values: what components are set to, as `values` gives it.
             report: told one line at a time how a long fit is going.
         """
         return Bench(
@@ -111,7 +126,7 @@ class Settings:
             preset=self.preset,
             exclude_prompt=self.protocol.strict,
             only_trained=self.protocol.strict,
-            values=self.overrides,
+            values=values,
             workspace=self.workspace,
             spending=spending,
             report=report,

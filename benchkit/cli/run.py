@@ -80,8 +80,9 @@ _GO_ON = "Interrupted. The same command goes on; what is finished is kept."
 )
 @click.option(
     "--embedder",
-    metavar="NAME",
-    help="Embedder of every recommender that needs one.  [default: each one's own, offline]",
+    metavar="NAME[,NAME...]",
+    help="Embedder of every recommender that needs one; of several the search chooses among those "
+    "that can run here, from the first on.  [default: each one's own, offline]",
 )
 @click.option(
     "--max-cost",
@@ -154,7 +155,7 @@ def run(
     benchkit run -r v-sknn -r sknn --dataset beauty --ties 0,1,2 --set sknn.k=200
     benchkit run -r v-sknn --dataset beauty --trials 200 --timeout 2h --jobs 4
     """
-    from benchkit.availability import unused, with_embedder
+    from benchkit.availability import unused
     from benchkit.cli.list import warn
     from benchkit.protocol import Protocol, parse_ties
     from benchkit.registry import registry
@@ -174,9 +175,6 @@ def run(
     dataset_values = take_values(values, dataset)
     for name in values:
         _check_values(name, values[name])
-    given = values
-    if embedder is not None:
-        values = with_embedder(values, embedder)
     warn(registry())
     prepared = open_dataset(dataset, workspace(), raw, dataset_values)
     if prepared.synthetic:
@@ -198,8 +196,10 @@ def run(
         for seed in seeds
     ]
     _check_data(prepared, dict.fromkeys(each.protocol for each in settings))
+    if embedder is not None:
+        settings = _with_embedders(settings, embedder.split(","), prepared, tuning)
     chosen, left_out = _choose(names + more, prepared, settings[0], dry=dry_run)
-    if idle := unused(given, (*chosen, *left_out), prepared, settings[0]):
+    if idle := unused(values, (*chosen, *left_out), prepared, settings[0]):
         raise BenchkitError(f"--set {idle[0]}: {idle[0]} takes no part in this run")
     searches = plan_searches(prepared, chosen, settings[0], tuning)
     if dry_run:
@@ -209,6 +209,38 @@ def run(
     with _placing(cluster, prepared, dataset, raw) as place:
         code = _run(prepared, chosen, left_out, settings, searches, jobs, place)
     context.exit(code)
+
+
+def _with_embedders(
+    settings: list[Settings], names: list[str], prepared: PreparedDataset, tuning: Tuning
+) -> list[Settings]:
+    """Return the settings with the embedder named, or with those that searches choose among.
+
+    A prompted model takes the first: another one would be another fine-tuning.
+    """
+    from benchkit.availability import why_not
+    from benchkit.configure import with_embedder
+    from benchkit.contracts.prompted import PromptedRecommender
+    from benchkit.contracts.recommender import Recommender
+    from benchkit.registry import registry
+
+    for name in names:
+        registry().get("embedder", name)
+    if len(names) > 1 and tuning.off:
+        raise BenchkitError("--embedder: a search chooses among several, and --trials 0 has none")
+    able = names
+    if len(names) > 1:
+        reasons = {name: why_not("embedder", name, prepared, settings[0]) for name in names}
+        able = [name for name, reason in reasons.items() if reason is None]
+        told = [f"{name}: {reason}" for name, reason in reasons.items() if reason is not None]
+        if not able:
+            raise BenchkitError(f"no embedder of --embedder can run here: {'; '.join(told)}")
+        for line in told:
+            click.echo(f"Left out: embedder {line}", err=True)
+    every = Recommender if len(able) == 1 else PromptedRecommender
+    values = with_embedder(settings[0].overrides, able[0], every)
+    chosen = able if len(able) > 1 else ()
+    return [replace(each, overrides=values, embedders=chosen) for each in settings]
 
 
 def _placing(

@@ -157,7 +157,7 @@ def uses_gpu(task: Task) -> bool:
     settings, identity = task.settings, task.identity
     how: dict[str, Any] = {"family": identity.dataset["family"], "preset": settings.preset}
     recommender = configure(task.recommender, task.config, **how)
-    below = foundations(recommender, settings.overrides, **how)
+    below = foundations(recommender, settings.values(task.recommender), **how)
     every = (recommender, *(each.component for each in below))
     return any(each.uses_gpu() for each in every if each.kind == "recommender")
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 from benchkit.contracts import config as configuration
+from benchkit.contracts.catalog import Catalog
 from benchkit.contracts.config import Value
 
 KINDS = ("dataset", "embedder", "reducer", "recommender", "metric")
@@ -83,6 +84,16 @@ class Component(ABC):
     def obstacle(self) -> str | None:
         """Return why this configuration cannot run here, or None; by default `unavailable`."""
         return self.unavailable()
+
+    def unsuitable(self, catalog: Catalog) -> str | None:  # noqa: ARG002
+        """Return why this configuration cannot work on a dataset, or None.
+
+        What cannot is left out before a run, with the reason, and no search draws it.
+
+        Args:
+            catalog: the dataset's items: their texts, classes, attributes.
+        """
+        return None
 
     def downloads(self) -> str | None:
         """Return what must be downloaded before this configuration can run, or None.

@@ -3,6 +3,7 @@
     @dataclass(frozen=True, kw_only=True)
     class KNNConfig(Config):
         k: int = param(100, "neighbours that vote", search=Int(50, 500), at_least=1)
+        last: int | None = param(None, "items read; none: all", search=Int(1, 20, optional=True))
 
 `Config.create` turns outside values (a preset, `--set`, a record) into a checked configuration;
 unknown or ill-typed values are an error that lists the fields.
@@ -27,36 +28,45 @@ ConfigT = TypeVar("ConfigT", bound="Config")
 
 @dataclass(frozen=True)
 class Int:
-    """A range of whole numbers to search, both ends included."""
+    """A range of whole numbers to search, both ends included.
+
+    With ``optional=True`` None is searched, too: at first it is drawn as often as any number.
+    """
 
     low: int
     high: int
     step: int = 1
     log: bool = False
+    optional: bool = False
 
     def __post_init__(self) -> None:
         _check_range(self)
 
     def __str__(self) -> str:
         step = f" step {self.step}" if self.step != 1 else ""
-        return f"{self.low} to {self.high}{step}{' (log)' if self.log else ''}"
+        return _show_range(self, f"{self.low} to {self.high}{step}")
 
 
 @dataclass(frozen=True)
 class Float:
-    """A range of real numbers to search, both ends included."""
+    """A range of real numbers to search, both ends included; `optional` as for `Int`."""
 
     low: float
     high: float
     step: float | None = None
     log: bool = False
+    optional: bool = False
 
     def __post_init__(self) -> None:
         _check_range(self)
 
     def __str__(self) -> str:
         step = f" step {self.step:g}" if self.step is not None else ""
-        return f"{self.low:g} to {self.high:g}{step}{' (log)' if self.log else ''}"
+        return _show_range(self, f"{self.low:g} to {self.high:g}{step}")
+
+
+def _show_range(searched: Int | Float, numbers: str) -> str:
+    return f"{'none, or ' * searched.optional}{numbers}{' (log)' * searched.log}"
 
 
 def _check_range(searched: Int | Float) -> None:
@@ -111,7 +121,8 @@ def param(
     Args:
         default: value that is used when nobody says otherwise.
         help: what the parameter means, in one clause.
-        search: range that tuning searches; None leaves the parameter at its value.
+        search: range that tuning searches; None leaves the parameter at its value. That of a
+            reducer or embedder is searched where a recommender's search may draw the component.
         unit: unit of the value, when it has one.
         at_least: smallest permitted value (numbers only).
         at_most: largest permitted value (numbers only).

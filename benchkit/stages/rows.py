@@ -143,7 +143,11 @@ def code_of(run: Record | Failure) -> str:
     about = run.identity
     config, below = about.config, about.builds_on
     if run.preset == TUNED:
-        below = {part: known for part, known in below.items() if not _was_found(part, run)}
+        below = {
+            part: _without_found(part, known, run)
+            for part, known in below.items()
+            if not _was_found(part, run)
+        }
         config = {}
     own = about.recommender["version"], about.recommender["source"], config
     text = json.dumps([*own, below], sort_keys=True)
@@ -154,8 +158,24 @@ def _was_found(part: str, run: Record | Failure) -> bool:
     """Return whether a search decided that something is built on, as ``kind:name``."""
     kind, _, name = part.partition(":")
     searched = run.search.get("space", ()) if isinstance(run, Record) else ()
-    named = (run.identity.config.get(parameter) for parameter in searched)
+    named = [run.identity.config.get(parameter) for parameter in searched]
+    named += [value for values in _found_of_parts(run).values() for value in values.values()]
     return kind == "reducer" or name in named  # a hybrid's search says whether there is a reducer
+
+
+def _found_of_parts(run: Record | Failure) -> dict[str, Mapping[str, Any]]:
+    """Return the values that searches have found for recommenders that a run builds on."""
+    parts = run.search.get("parts", {}) if isinstance(run, Record) else {}
+    return {f"recommender:{name}": about["values"] for name, about in parts.items()}
+
+
+def _without_found(part: str, about: Any, run: Record | Failure) -> Any:
+    """Return what is known of a part without the values that its own search has found."""
+    found = _found_of_parts(run).get(part)
+    if found is None:
+        return about
+    config = {name: value for name, value in about["config"].items() if name not in found}
+    return {**about, "config": config}
 
 
 def ties_of(run: Record | Failure) -> Ties:
@@ -304,8 +324,8 @@ def _means_of_some(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def in_vain(row: Row) -> bool:
-    """Tell whether a search was over before a trial finished, and the preset stands."""
-    return bool(row.search) and row.search.get("best") is None
+    """Tell whether no trial of a search has finished, and the preset was evaluated."""
+    return "study" in row.search and row.search.get("best") is None and "parts" not in row.search
 
 
 def labels(known: Mapping[Key, Mapping[str, Any]]) -> dict[Key, str]:

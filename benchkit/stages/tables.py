@@ -161,7 +161,7 @@ def _table(
     }
     overrides = {key: overrides_of(failures[-1]) for key, failures in lost.items()}
     names = labels({**overrides, **{key: row.overrides for key, row in found.items()}})
-    names |= {key: _not_tuned(names[key]) for key, row in found.items() if in_vain(row)}
+    names |= {key: _as_preset(names[key]) for key, row in found.items() if in_vain(row)}
     labelled = [replace(row, label=names[key]) for key, row in found.items()]
     failed = [failed_row(names[key], failures) for key, failures in lost.items()]
     runs: list[Record | Failure] = [run for part in chosen.values() for run in part]
@@ -176,8 +176,8 @@ def _others(theirs: Table | None, records: Iterable[Record]) -> dict[Key, Row]:
     return {key_of_row(row): row for row in rows if not here.issuperset(row.records)}
 
 
-def _not_tuned(label: str) -> str:
-    return label.replace(f"[{TUNED}]", "[not tuned]")
+def _as_preset(label: str) -> str:
+    return label.replace(f"[{TUNED}]", "[preset]")
 
 
 def _assemble(

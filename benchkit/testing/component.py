@@ -124,5 +124,6 @@ def _ends(field: Field) -> Iterator[Value]:
     if isinstance(search, Choice):
         yield from search.values
     elif search is not None:
+        yield from [None] * search.optional
         yield search.low
         yield search.high

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
@@ -16,9 +17,9 @@ from benchkit.shares import free_slot, share
 from benchkit.tuning.database import gone
 from benchkit.tuning.ledger import Ledger
 from benchkit.tuning.lifeline import end, reap
-from benchkit.tuning.messages import News, Order
+from benchkit.tuning.messages import News, Order, Probe
 from benchkit.tuning.search import Search
-from benchkit.tuning.stopping import reason_to_stop, time_is_up
+from benchkit.tuning.stopping import time_is_up
 from benchkit.tuning.worker import work
 
 if TYPE_CHECKING:
@@ -88,6 +89,46 @@ class Crew:
             seconds: wall time that may be used, from when the first worker has rehearsed.
         """
         return Shift(self, search, study, seconds)
+
+    def estimate(self, search: Search, most: float) -> float:
+        """Return about how many seconds the first trial of a search takes.
+
+        Args:
+            search: the search.
+            most: what matters; more than that is infinity. The rehearsal that goes before is not
+                counted, nor waited for without end.
+
+        Returns:
+            Seconds; 0 where nobody can tell.
+        """
+        worker, begun = self.fill()[0], False
+        while not worker.ready:
+            if self._news_of(worker) is None:
+                return 0.0
+        worker.pipe.send(Probe(search))
+        until = time.monotonic() + _REHEARSAL
+        while (left := until - time.monotonic()) > 0:
+            if not worker.pipe.poll(left):
+                break
+            news = self._news_of(worker)
+            if news is None or news.kind in ("estimate", "broken"):
+                return 0.0 if news is None else news.seconds
+            if news.kind == "begin":
+                begun, until = True, time.monotonic() + most
+        worker.process.kill()
+        self.lose(worker)
+        return math.inf if begun else 0.0
+
+    def _news_of(self, worker: _Worker) -> News | None:
+        """Return what a worker tells; None where it has died."""
+        try:
+            news = worker.pipe.recv()
+        except (EOFError, OSError):
+            self.lose(worker)
+            return None
+        assert isinstance(news, News)
+        worker.ready |= news.kind == "ready"
+        return news
 
     def fill(self) -> Sequence[_Worker]:
         """Start workers where some are missing, and return all."""
@@ -181,7 +222,7 @@ class Shift:
         # What is left of the time may be too short for one more trial: a worker knows.
         if self.reason == time_is_up(self.search.options):
             return True
-        self.reason = reason_to_stop(ledger, self.search.options, self.left) or ""
+        self.reason = self.search.reason_to_stop(ledger, self.left) or ""
         if not self.reason:
             self._engage()
         return bool(self.reason)

@@ -13,14 +13,14 @@ from benchkit.availability import reason_against
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.errors import BenchkitError, DataError, UnavailableError
 from benchkit.protocol import Protocol
-from benchkit.settings import Settings
+from benchkit.settings import Frozen, Settings
 from benchkit.tuning.budget import Options
 from benchkit.tuning.crew import Crew, Shift
 from benchkit.tuning.differences import differences
 from benchkit.tuning.frozen import freeze
 from benchkit.tuning.ledger import Kind, Ledger, kind_of
 from benchkit.tuning.lifeline import reap
-from benchkit.tuning.search import ABOUT, FINISHED, TERMS, Search, plan_search
+from benchkit.tuning.search import FINISHED, TERMS, Search, about_of, plan_search
 from benchkit.tuning.storage import file_of, shared_storage
 from benchkit.tuning.tune import Watcher
 
@@ -71,12 +71,12 @@ def begun(storage: str, dataset: str, recommenders: Sequence[str] = ()) -> list[
     found = [
         Begun(
             each.study_name,
-            each.user_attrs[ABOUT],
+            about,
             each.user_attrs[TERMS],
             bool(each.user_attrs.get(FINISHED)),
         )
         for each in studies
-        if {ABOUT, TERMS} <= set(each.user_attrs)
+        if (about := about_of(each.user_attrs)) is not None and TERMS in each.user_attrs
     ]
     return [
         each
@@ -120,6 +120,10 @@ def rebuild(
         workspace=workspace,
         out=out,
         max_cost=0.0,  # the run guards what may be paid; nobody counts over machines
+        frozen={
+            name: Frozen(values, {"study": ""}) for name, values in about.get("parts", {}).items()
+        },
+        embedders=about.get("embedders", ()),
     )
     options = Options(
         about["sampler"],

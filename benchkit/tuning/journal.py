@@ -11,7 +11,10 @@ from filelock import FileLock
 from optuna.storages.journal import JournalFileBackend  # imported only by those who search
 
 from benchkit.errors import StorageError
+from benchkit.tuning.recovery import recover
 
+# Bytes at its end that hold its last line, whatever a study is about.
+_TAIL = 1 << 18
 # How a journal begins, and a file of SQLite.
 _JOURNAL, _SQLITE = b'{"op_code":', b"SQLite format 3"
 
@@ -44,6 +47,24 @@ class Journal(JournalFileBackend):
                 file.flush()
                 if not all("trial_id" in log and "state" not in log for log in logs):
                     os.fsync(file.fileno())
+        finally:
+            self._kernel_lock.release()
+
+    def ends_well(self) -> bool:
+        """Tell whether its last line can be read: Optuna passes over it, and writes behind it."""
+        with self._path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
+            *_, last, cut = (b"{}\n" + file.read()).split(b"\n")
+        try:
+            return bool(cut) or isinstance(json.loads(last), dict)
+        except ValueError:
+            return False
+
+    def recover(self) -> str:
+        """Keep what can be read of a damaged journal, as `benchkit.tuning.recovery` does."""
+        self._kernel_lock.acquire()
+        try:
+            return recover(self._path)
         finally:
             self._kernel_lock.release()
 

@@ -43,6 +43,7 @@ class Ledger:
         values: of the finished trials, in the order they ended.
         cost: US dollars of paid calls.
         known: totals after each fold, by configuration, where all folds were computed.
+        tried: configurations that ended by themselves, pruned and failed ones included.
     """
 
     counts: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
@@ -57,6 +58,7 @@ class Ledger:
     values: list[float] = field(default_factory=list)
     cost: float = 0.0
     known: dict[str, tuple[int, Known]] = field(default_factory=dict)
+    tried: set[str] = field(default_factory=set)
     _open: list[int] = field(default_factory=list)
     _busy: list[tuple[float, float]] = field(default_factory=list)
 
@@ -113,6 +115,7 @@ class Ledger:
         if kind in ("out of time", "lost"):
             return
         self.since_best += 1
+        self.tried.add(digest(config(trial)))
         self._note_failure(trial, kind, failures_from)
         if kind == "done":
             self._note_value(trial, config)
@@ -145,8 +148,8 @@ def kind_of(trial: FrozenTrial) -> Kind:
         return "done"
     if trial.state.name == "PRUNED":
         return "pruned"
-    kind: Kind = trial.user_attrs.get(KIND, "failed")
-    return kind
+    kind = trial.user_attrs.get(KIND)
+    return kind if kind in KINDS else "failed"
 
 
 def began_at(trial: FrozenTrial) -> float:

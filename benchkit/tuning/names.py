@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
 
-def sampler(name: str, seed: int, *, alone: bool = True) -> BaseSampler:
+def sampler(
+    name: str, seed: int, *, alone: bool = True, random_starts: int = RANDOM_STARTS
+) -> BaseSampler:
     """Return a new sampler.
 
     Args:
         name: ``tpe``, or any of Optuna's: ``CmaEsSampler`` is ``cmaes`` or ``cma-es``.
         seed: of everything random in it.
         alone: whether no other worker is at a trial; if one is, TPE keeps away from what it tries.
+        random_starts: finished trials that there must be before it learns from them.
 
     Raises:
         ConfigError: there is none of that name.
@@ -31,7 +34,7 @@ def sampler(name: str, seed: int, *, alone: bool = True) -> BaseSampler:
 
     kind = _find("sampler", name, samplers, samplers.BaseSampler)
     # Independent parameters, as when the paper was written; Optuna 5 takes them together.
-    wanted = {"seed": seed, "n_startup_trials": RANDOM_STARTS, "multivariate": False}
+    wanted = {"seed": seed, "n_startup_trials": random_starts, "multivariate": False}
     wanted |= {"constant_liar": not alone}
     wanted |= {"warn_independent_sampling": False, "warn_asynchronous_seeding": False}
     known = inspect.signature(kind.__init__).parameters

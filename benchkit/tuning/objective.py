@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from benchkit.bench import Bench
+from benchkit.configure import merged, of_others
 from benchkit.contracts.config import Value
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.prompted import PromptedRecommender, Work
@@ -27,8 +29,9 @@ from benchkit.tuning.budget import OBJECTIVE
 
 # Recommenders of others that a bench keeps for the next trials (`Bench.recommender`).
 _HELD = 4
-# Sessions of a rehearsal.
+# Sessions of a rehearsal, and of the two fits that the time of a trial is estimated from.
 _REHEARSED = 50
+_TIMED = (50, 150)
 
 
 class Objective:
@@ -71,12 +74,41 @@ class Objective:
         prompts = counted.fold.withheld.prompts
         with suppress(Exception):  # the first trial will tell
             recommender = self._configured(config)
-            bench = self._new_bench(train, counted, Spending(cap=0.0))
+            bench = self._new_bench(config, train, counted, Spending(cap=0.0))
             if isinstance(recommender, PromptedRecommender):  # nothing is trained or asked
                 recommender.estimate(train, prompts.between(0, min(5, len(prompts))), bench)
                 return
             fit(recommender, bench)
             recommend(recommender, prompts.between(0, min(5, len(prompts))), self._k, bench)
+
+    def seconds(self, config: Mapping[str, Value]) -> float:
+        """Return about how long a trial takes, all folds together; 0 where nobody can tell.
+
+        By a line through two fits on a few sessions: what a fit and the answers take grows with
+        the sessions, at least.
+        """
+        try:
+            return self._by_two_fits(config)
+        except Exception:  # the first trial will tell
+            return 0.0
+
+    def _by_two_fits(self, config: Mapping[str, Value]) -> float:
+        recommender = self._configured(config)
+        if isinstance(recommender, PromptedRecommender):
+            return 0.0
+        fold = self.data.folds[0].fold
+        sizes = [min(size, len(fold.train), len(fold.withheld.prompts)) for size in _TIMED]
+        small, large = (self._timed(recommender, config, size) for size in sizes)
+        each = max(0.0, large - small) / max(1, sizes[1] - sizes[0])
+        return sum(small + each * (len(c.fold.train) - sizes[0]) for c in self.data.folds)
+
+    def _timed(self, recommender: Recommender, config: Mapping[str, Value], size: int) -> float:
+        """Return the seconds of a fit on so many sessions, and of so many lists."""
+        counted = self.data.folds[0]
+        train = counted.fold.train.between(0, size)
+        bench = self._new_bench(config, train, counted, Spending(cap=0.0))
+        prompts = counted.fold.withheld.prompts.between(0, size)
+        return fit(recommender, bench) + recommend(recommender, prompts, self._k, bench)[1]
 
     def work(self, config: Mapping[str, Value]) -> Work:
         """Return what a prompted recommender asks for on all folds; nothing is sent."""
@@ -85,7 +117,7 @@ class Objective:
         total = Work()
         for counted in self.data.folds:
             train, prompts = counted.fold.train, counted.fold.withheld.prompts
-            bench = self._new_bench(train, counted, Spending(cap=0.0))
+            bench = self._new_bench(config, train, counted, Spending(cap=0.0))
             total += recommender.estimate(train, prompts, bench)
         return total
 
@@ -95,7 +127,7 @@ class Objective:
         Raises:
             Exception: whatever the recommender raises, or ValueError where the metric is no number.
         """
-        counted, bench = self.data.folds[fold], self._bench(fold)
+        counted, bench = self.data.folds[fold], self._bench(config, fold)
         recommender = self._configured(config)
         fit(recommender, bench)
         withheld = counted.fold.withheld
@@ -115,21 +147,28 @@ class Objective:
             raise ValueError(f"{OBJECTIVE} of fold {fold + 1}: {reason}")
         return value
 
-    def _bench(self, fold: int) -> Bench:
+    def _bench(self, config: Mapping[str, Value], fold: int) -> Bench:
         known = self._benches.get(fold)
-        if known is None or known.held > _HELD:
+        if known is None or known.held > _HELD or known.values != self._values(config):
             counted = self.data.folds[fold]
             known = self._benches[fold] = self._new_bench(
-                counted.fold.train, counted, self.spending
+                config, counted.fold.train, counted, self.spending
             )
         return known
+
+    def _values(self, config: Mapping[str, Value]) -> dict[str, dict[str, Any]]:
+        """Return what components are set to in a trial, those that it draws included."""
+        return merged(self.task.settings.values(self.task.recommender), of_others(config))
 
     def _configured(self, config: Mapping[str, Value]) -> Recommender:
         return self.task.settings.configured(self.task.recommender, config, self.data.family)
 
-    def _new_bench(self, train: Sessions, counted: Counted, spending: Spending) -> Bench:
+    def _new_bench(
+        self, config: Mapping[str, Value], train: Sessions, counted: Counted, spending: Spending
+    ) -> Bench:
         counts = counted.item_counts, counted.session_counts
-        return self.task.settings.bench(self.data, train, *counts, spending, self.report)
+        values = self._values(config)
+        return self.task.settings.bench(self.data, train, *counts, spending, values, self.report)
 
 
 def forecast_trial(task: Task, prepared: PreparedDataset) -> Work | None:

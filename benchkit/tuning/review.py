@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchkit.errors import BenchkitError, unknown_name
 from benchkit.tuning.ledger import Ledger, folds_of
-from benchkit.tuning.search import ABOUT, FINISHED
-from benchkit.tuning.space import EXACT
+from benchkit.tuning.search import ABOUT, FINISHED, about_of
+from benchkit.tuning.space import EXACT, drawn
 from benchkit.tuning.storage import file_of, open_storage
 
 if TYPE_CHECKING:
@@ -81,26 +81,39 @@ def review(storage: str, dataset: str, recommender: str) -> Review:
     if path is not None and not path.exists():  # which opening would make
         raise BenchkitError(f"there are no studies in {path}: there is no such file")
     opened = open_storage(storage)
-    ours = [study for study in opened.get_all_studies() if ABOUT in study.user_attrs]
-    datasets = [study.user_attrs[ABOUT]["dataset"]["name"] for study in ours]
-    known = [study for study, name in zip(ours, datasets, strict=True) if name == dataset]
+    abouts = {each.study_name: about_of(each.user_attrs) for each in opened.get_all_studies()}
+    ours = {study: about for study, about in abouts.items() if about is not None}
+    datasets = {about["dataset"]["name"] for about in ours.values()}
+    known = {s: about for s, about in ours.items() if about["dataset"]["name"] == dataset}
     if not known:
-        raise no_studies(dataset, path or "this storage", set(datasets))
-    names = [study.user_attrs[ABOUT]["recommender"]["name"] for study in known]
-    found = [study for study, name in zip(known, names, strict=True) if name == recommender]
+        others = len(abouts) - len(ours)
+        raise no_studies(dataset, path or "this storage", datasets, others)
+    names = {about["recommender"]["name"] for about in known.values()}
+    found = [s for s, about in known.items() if about["recommender"]["name"] == recommender]
     if not found:
         raise BenchkitError(
             f"there is no study of it on {dataset}: "
-            f"{unknown_name('recommender', recommender, set(names))}"
+            f"{unknown_name('recommender', recommender, names)}"
         )
-    studies = [optuna.load_study(study_name=each.study_name, storage=opened) for each in found]
+    studies = [optuna.load_study(study_name=name, storage=opened) for name in found]
     *others, newest = sorted(studies, key=_age)
     return _review(newest, [study.study_name for study in others])
 
 
-def no_studies(dataset: str, where: Path | str, known: Collection[str]) -> BenchkitError:
-    """Return the error for a dataset that has none; `known` are those that have some."""
+def no_studies(
+    dataset: str, where: Path | str, known: Collection[str], unreadable: int = 0
+) -> BenchkitError:
+    """Return the error for a dataset that has none.
+
+    Args:
+        dataset: its name.
+        where: where studies were looked for.
+        known: datasets that have some.
+        unreadable: studies that another version, or other software, has written.
+    """
     there = f"there are some of {', '.join(sorted(known))}" if known else "there are none at all"
+    if unreadable:
+        there += f", but for {unreadable} of another version of benchkit or other software"
     return BenchkitError(
         f"there are no studies of {dataset!r} in {where}: {there}; "
         f"`benchkit run -r NAME --dataset {dataset}` searches"
@@ -141,8 +154,7 @@ def _review(study: Study, others: Sequence[str]) -> Review:
 
 def _tried(trial: FrozenTrial) -> Tried:
     assert trial.value is not None
-    params = {**trial.params, **trial.user_attrs.get(EXACT, {})}
-    tidy = {k: float(f"{v:.12g}") if isinstance(v, float) else v for k, v in params.items()}
+    tidy = {k: float(f"{v:.12g}") if isinstance(v, float) else v for k, v in drawn(trial).items()}
     return Tried(trial.number, trial.value, folds_of(trial), tidy)
 
 

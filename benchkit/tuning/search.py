@@ -6,22 +6,24 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from benchkit.contracts.config import Value
+from benchkit.contracts.config import Choice, Value
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.pipeline import Task, plan
 from benchkit.registry import registry
-from benchkit.settings import Settings
+from benchkit.settings import Frozen, Settings
 from benchkit.tuning.budget import OBJECTIVE, Options
+from benchkit.tuning.candidates import Candidates, candidates, space_of
 from benchkit.tuning.database import locked_there
 from benchkit.tuning.ledger import Ledger
 from benchkit.tuning.space import EXACT, Space
+from benchkit.tuning.stopping import reason_to_stop
 from benchkit.tuning.storage import file_of, room, shared_storage
 
 if TYPE_CHECKING:
@@ -31,6 +33,12 @@ if TYPE_CHECKING:
 # Attributes of a study: what it is about, how it ended ({} while somebody searches), and how far
 # it goes, which whoever joins it keeps to.
 ABOUT, FINISHED, TERMS = "about", "finished", "terms"
+_ABOUT = {
+    *("objective", "dataset", "protocol", "recommender", "preset", "values", "space"),
+    *("seed", "sampler", "pruner", "warm_start"),
+}
+# Configurations that a search may exhaust.
+_MANY = 10_000
 
 
 @dataclass(frozen=True)
@@ -41,10 +49,12 @@ class Search:
         task: evaluation of the configuration that the search starts from, the preset with the
             user's values.
         options: how to search.
+        candidates: what may be drawn of parameters that name a component, see `candidates`.
     """
 
     task: Task
     options: Options
+    candidates: Candidates = field(default_factory=dict)
 
     @property
     def recommender(self) -> str:
@@ -54,8 +64,37 @@ class Search:
     @cached_property
     def space(self) -> Space:
         """What is searched."""
-        kind = registry().recommender(self.recommender)
-        return Space.of(kind.Config.fields(), self.task.config, self.task.overrides)
+        return space_of(self.task, self.candidates)
+
+    @cached_property
+    def parts(self) -> set[str]:
+        """Other recommenders that it may build on, whichever its own search draws."""
+        drawn = [
+            {field.name: value}
+            for field in registry().recommender(self.recommender).Config.fields()
+            if field.param.names == "recommender"
+            and isinstance(search := self.space.ranges.get(field.name), Choice)
+            for value in search.values
+        ]
+        return {part for values in ({}, *drawn) for part in self.task.parts(values)}
+
+    @cached_property
+    def configurations(self) -> int | None:
+        """How many there are to try, None for more than any search tries."""
+        return self.space.size(_MANY)
+
+    def on(self, found: Mapping[str, Frozen]) -> Search:
+        """Return the same search, building on what searches of its parts have found."""
+        parts = {part: found[part] for part in sorted(self.parts) if part in found}
+        return replace(self, task=self.task.on(parts)) if parts else self
+
+    def within(self, seconds: float) -> Search:
+        """Return the same search with another limit of its time."""
+        return replace(self, options=replace(self.options, seconds=seconds))
+
+    def reason_to_stop(self, ledger: Ledger, left: float) -> str | None:
+        """Return why no further trial may begin, or None; `left` is what is left of its seconds."""
+        return reason_to_stop(ledger, self.options, left, self.configurations)
 
     @cached_property
     def name(self) -> str:
@@ -84,7 +123,14 @@ class Search:
             "sampler": options.sampler,
             "pruner": options.pruner,
             "warm_start": options.warm_start,
+            **({"embedders": list(settings.embedders)} if settings.embedders else {}),
+            **({"parts": parts} if (parts := self._parts()) else {}),
         }
+
+    def _parts(self) -> dict[str, dict[str, Any]]:
+        """Return what this run's searches have found for what the recommender builds on."""
+        parts = self.task.search.get("parts", {})
+        return {name: dict(part["values"]) for name, part in parts.items()}
 
     def _values(self) -> dict[str, dict[str, Any]]:
         """Return the user's values as they were given, but for those that shape no result."""
@@ -131,10 +177,11 @@ class Search:
                 direction="maximize",
                 load_if_exists=True,
             )
+            tried = map(self.values, study.get_trials(deepcopy=False))
+            if self.options.warm_start and self.space.base not in tried:
+                within, exact = self.space.start()
+                study.enqueue_trial(within, user_attrs={EXACT: exact} if exact else None)
             if ABOUT not in study.user_attrs:
-                if self.options.warm_start and not study.get_trials(deepcopy=False):
-                    within, exact = self.space.start()
-                    study.enqueue_trial(within, user_attrs={EXACT: exact} if exact else None)
                 study.set_user_attr(ABOUT, self.about())
         return study
 
@@ -160,6 +207,18 @@ class Search:
         return self.space.values(trial)
 
 
+def about_of(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what a study's attributes say it is about; None where that is not ours to read.
+
+    Another version of benchkit may have written it, or other software.
+    """
+    about = attributes.get(ABOUT)
+    if not isinstance(about, Mapping) or not about.keys() >= _ABOUT:
+        return None
+    named = (about["dataset"], about["recommender"])
+    return about if all(isinstance(each, Mapping) and "name" in each for each in named) else None
+
+
 def plan_search(
     prepared: PreparedDataset, name: str, settings: Settings, options: Options
 ) -> Search | None:
@@ -169,5 +228,6 @@ def plan_search(
         PluginError: nothing of that name is installed.
         ConfigError: a value does not fit.
     """
-    search = Search(plan(prepared, name, settings), options)
+    found = candidates(name, prepared, settings)
+    search = Search(plan(prepared, name, settings), options, found)
     return search if search.space.ranges else None

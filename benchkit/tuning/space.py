@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from benchkit.contracts.config import Choice, Condition, Field, Float, Int, Range, Value
@@ -15,25 +17,33 @@ if TYPE_CHECKING:
 
 # Attribute of a trial: values that its ranges do not hold, tried all the same.
 EXACT = "exact"
+# What the study calls the choice between None and a number of an optional range.
+_NONE = " is none"
 
 
 @dataclass(frozen=True)
 class Space:
-    """The searched parameters of one recommender.
+    """The searched parameters of one recommender, and of the components that it may draw.
+
+    The latter are named by component, as ``autoencoder.l2``.
 
     Attributes:
         base: the whole configuration that the search starts from; what is not searched stays.
         ranges: searched parameters; one whose condition names another comes behind it.
-        conditions: the values of others under which each of them matters.
+        conditions: values of others; a parameter matters where any of its conditions holds.
     """
 
     base: Mapping[str, Value]
     ranges: Mapping[str, Range]
-    conditions: Mapping[str, Condition]
+    conditions: Mapping[str, Sequence[Condition]]
 
     @classmethod
     def of(
-        cls, fields: Iterable[Field], base: Mapping[str, Value], fixed: Container[str] = ()
+        cls,
+        fields: Iterable[Field],
+        base: Mapping[str, Value],
+        fixed: Container[str] = (),
+        belongs: Mapping[str, Sequence[Condition]] = MappingProxyType({}),
     ) -> Space:
         """Return the space of a configuration's fields.
 
@@ -41,13 +51,18 @@ class Space:
             fields: the parameters.
             base: the configuration to start from.
             fixed: parameters that the user has set: they are not searched.
+            belongs: conditions in place of a field's own, by parameter.
         """
-        found = {f.name: f for f in fields if f.param.search is not None and f.name not in fixed}
-        names = _parents_first({name: field.param.when for name, field in found.items()})
+        free = [field for field in fields if field.name not in fixed]
+        ranges = {f.name: f.param.search for f in free if f.param.search is not None}
+        conditions = {
+            f.name: belongs.get(f.name, (f.param.when,)) for f in free if f.name in ranges
+        }
+        names = _parents_first(conditions)
         return cls(
             base=base,
-            ranges={name: r for name in names if (r := found[name].param.search) is not None},
-            conditions={name: found[name].param.when for name in names},
+            ranges={name: ranges[name] for name in names},
+            conditions={name: conditions[name] for name in names},
         )
 
     def suggest(self, trial: Trial) -> dict[str, Value]:
@@ -69,37 +84,79 @@ class Space:
         """Return the configuration that an earlier trial evaluated."""
         tried = {
             name: _tidy(self.ranges[name], value)
-            for name, value in trial.params.items()
+            for name, value in drawn(trial).items()
             if name in self.ranges
         }
-        return {**self.base, **tried, **trial.user_attrs.get(EXACT, {})}
+        return {**self.base, **tried}
 
     def start(self) -> tuple[dict[str, Value], dict[str, Value]]:
-        """Return the base as (parameters within their ranges, parameters that are not).
+        """Return the base as (what the study is told of it, what its ranges do not hold).
 
         Optuna would clamp, warn about or refuse the second kind.
         """
         active = [name for name in self.ranges if self._active(name, self.base)]
-        within = {n: self.base[n] for n in active if contains(self.ranges[n], self.base[n])}
-        return within, {n: self.base[n] for n in active if n not in within}
+        within: dict[str, Value] = {}
+        exact: dict[str, Value] = {}
+        for name in active:
+            range_, value = self.ranges[name], self.base[name]
+            if contains(range_, value):
+                within.update(_told(name, range_, value))
+            else:
+                exact[name] = value
+        return within, exact
 
     def describe(self) -> dict[str, str]:
         """Return each range in words."""
         return {name: str(range_) for name, range_ in self.ranges.items()}
 
+    def size(self, most: int) -> int | None:
+        """Return how many different configurations there are; None for more than `most`."""
+        every = {name: _every(range_, most) for name, range_ in self.ranges.items()}
+        if any(values is None for values in every.values()):
+            return None
+        found = sum(1 for _ in islice(self._all(dict(self.base), every), most + 1))  # type: ignore[arg-type]
+        return found if found <= most else None
+
+    def _all(
+        self, values: dict[str, Value], every: Mapping[str, Sequence[Value]]
+    ) -> Iterator[dict[str, Value]]:
+        """Yield all configurations that differ from `values` in the parameters of `every`."""
+        if not every:
+            yield values
+            return
+        (name, options), *rest = every.items()
+        for option in options if self._active(name, values) else [values[name]]:
+            yield from self._all({**values, name: option}, dict(rest))
+
     def _active(self, name: str, values: Mapping[str, Value]) -> bool:
         """Tell whether a parameter matters, as do those that its condition names."""
-        return all(
-            values[parent] in (wanted if isinstance(wanted, tuple) else (wanted,))
-            and (parent not in self.ranges or self._active(parent, values))
-            for parent, wanted in self.conditions[name].items()
+        return any(
+            all(
+                values[parent] in (wanted if isinstance(wanted, tuple) else (wanted,))
+                and (parent not in self.ranges or self._active(parent, values))
+                for parent, wanted in condition.items()
+            )
+            for condition in self.conditions[name]
         )
+
+
+def drawn(trial: FrozenTrial) -> dict[str, Value]:
+    """Return what a trial tried of the searched parameters, by name."""
+    found: dict[str, Value] = {}
+    for name, value in trial.params.items():
+        if not name.endswith(_NONE):
+            found[name] = value
+        elif value:
+            found[name.removesuffix(_NONE)] = None
+    return {**found, **trial.user_attrs.get(EXACT, {})}
 
 
 def contains(range_: Range, value: Value) -> bool:
     """Tell whether a range holds a value, on its steps and of its type."""
     if isinstance(range_, Choice):
         return any(type(value) is type(known) and value == known for known in range_.values)
+    if value is None:
+        return range_.optional
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     if not range_.low <= value <= range_.high:
@@ -112,12 +169,32 @@ def _decimal(value: float) -> Decimal:
     return Decimal(f"{value:.12g}")
 
 
+def _every(range_: Range, most: int) -> list[Value] | None:
+    """Return all values of a range; None where they are more than `most`, or have no steps."""
+    if isinstance(range_, Choice):
+        return list(range_.values)
+    if range_.step is None or (range_.high - range_.low) / range_.step > most:
+        return None
+    count = int(_decimal(range_.high - range_.low) // _decimal(range_.step)) + 1
+    absent: list[Value] = [None] * range_.optional
+    return [*absent, *(range_.low + step * range_.step for step in range(count))]
+
+
 def _suggest(trial: Trial, name: str, range_: Range) -> Value:
     if isinstance(range_, Choice):
         return _value(trial.suggest_categorical(name, range_.values))
+    if range_.optional and trial.suggest_categorical(f"{name}{_NONE}", (False, True)):
+        return None
     if isinstance(range_, Int):
         return trial.suggest_int(name, range_.low, range_.high, step=range_.step, log=range_.log)
     return trial.suggest_float(name, range_.low, range_.high, step=range_.step, log=range_.log)
+
+
+def _told(name: str, range_: Range, value: Value) -> dict[str, Value]:
+    """Return what a study has to be told so that a value is suggested."""
+    if isinstance(range_, Choice) or not range_.optional:
+        return {name: value}
+    return {f"{name}{_NONE}": value is None} | ({} if value is None else {name: value})
 
 
 def _tidy(range_: Range, value: Value) -> Value:
@@ -131,13 +208,13 @@ def _value(value: Any) -> Value:
     return value
 
 
-def _parents_first(conditions: Mapping[str, Condition]) -> list[str]:
-    """Return names so that each comes behind those that its condition names."""
+def _parents_first(conditions: Mapping[str, Sequence[Condition]]) -> list[str]:
+    """Return names so that each comes behind those that its conditions name."""
     ordered: list[str] = []
-    waiting = list(conditions)
+    waiting = {name: set().union(*each) & set(conditions) for name, each in conditions.items()}
     while waiting:
-        free = [n for n in waiting if not set(conditions[n]) & (set(waiting) - {n})]
+        free = [name for name, parents in waiting.items() if not parents & set(waiting) - {name}]
         assert free, f"conditions of {', '.join(waiting)} go round in a circle"
         ordered += free
-        waiting = [name for name in waiting if name not in free]
+        waiting = {name: parents for name, parents in waiting.items() if name not in free}
     return ordered

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from benchkit.durations import show_time
 from benchkit.tuning.budget import FAILURES, PATIENCE, Options
 from benchkit.tuning.ledger import Ledger
@@ -10,25 +12,28 @@ NO_IMPROVEMENT = f"{PATIENCE} trials without improvement"
 FAILING = f"{FAILURES} trials in a row failed"
 
 
-def reason_to_stop(ledger: Ledger, options: Options, left: float) -> str | None:
+def reason_to_stop(
+    ledger: Ledger, options: Options, left: float, configurations: int | None = None
+) -> str | None:
     """Return why no further trial may begin, or None.
 
     Args:
         ledger: what the trials have come to.
         options: limits.
         left: seconds of the search's time that are left.
+        configurations: how many there are to try, None for more than any search tries.
     """
-    if ledger.final:
-        return f"a trial failed as others would: {ledger.final}"
-    if ledger.failures >= FAILURES:
-        return f"{FAILING}, the last one: {ledger.last_reason}"
-    if ledger.best is not None and ledger.since_best >= PATIENCE:
-        return NO_IMPROVEMENT
-    if options.trials is not None and ledger.counted + ledger.running >= options.trials:
-        return f"{options.trials} trials"
-    if left <= 0:
-        return time_is_up(options)
-    return None
+    trials = math.inf if options.trials is None else options.trials
+    every = math.inf if configurations is None else configurations
+    reasons = (
+        (bool(ledger.final), f"a trial failed as others would: {ledger.final}"),
+        (ledger.failures >= FAILURES, f"{FAILING}, the last one: {ledger.last_reason}"),
+        (ledger.best is not None and ledger.since_best >= PATIENCE, NO_IMPROVEMENT),
+        (len(ledger.tried) >= every, f"all {every} configurations were tried"),
+        (ledger.counted + ledger.running >= trials, f"{trials} trials"),
+        (left <= 0, time_is_up(options)),
+    )
+    return next((reason for holds, reason in reasons if holds), None)
 
 
 def time_is_up(options: Options) -> str:

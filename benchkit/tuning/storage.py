@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 STUDIES = "studies"
+log = logging.getLogger(__name__)
 
 
 def journal(out: Path, dataset: str) -> str:
@@ -66,18 +68,41 @@ def open_storage(storage: str) -> BaseStorage:
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     if is_database(storage):
         return open_database(storage)
-    from benchkit.tuning.journal import Journal
-
+    # Of distributions that older versions have written.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="optuna")
     path = Path(storage)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return optuna.storages.JournalStorage(Journal(path))
+        return _open_journal(path)
     except OSError as error:
         raise storage_error(path, error) from error
-    except (ValueError, KeyError) as error:
-        raise StorageError(
-            f"cannot read the studies in {path} ({error}); --storage names another file"
-        ) from error
+
+
+def _open_journal(path: Path) -> BaseStorage:
+    """Open a journal; where it is damaged, what can be read of it, and say so.
+
+    Raises:
+        StorageError: nobody can tell what is wrong with it.
+    """
+    from optuna.storages import JournalStorage
+
+    from benchkit.tuning.journal import Journal
+
+    journal = Journal(path)
+    try:
+        if journal.ends_well():
+            return JournalStorage(journal)
+        raise ValueError("its last line is damaged")
+    except StorageError:
+        raise
+    except Exception as error:  # a line that another version or nobody has written: any error
+        if not (done := journal.recover()):
+            raise StorageError(
+                f"cannot read the studies in {path} ({type(error).__name__}: {error}); --storage "
+                "names another file"
+            ) from error
+        log.warning(done)
+        return JournalStorage(Journal(path))
 
 
 @lru_cache(maxsize=4)

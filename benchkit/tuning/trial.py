@@ -17,13 +17,13 @@ from benchkit.contracts.config import Value
 from benchkit.errors import FinalError
 from benchkit.jobs import reason_of
 from benchkit.stages.spending import Spending
+from benchkit.tuning.budget import RANDOM_STARTS
 from benchkit.tuning.database import lost
 from benchkit.tuning.ledger import BEGAN, COST, FINAL, SAME_AS, WORKER, Known, Ledger, digest
 from benchkit.tuning.lifeline import Lifeline, end
 from benchkit.tuning.names import pruner, sampler
 from benchkit.tuning.objective import Objective
 from benchkit.tuning.search import Search
-from benchkit.tuning.stopping import reason_to_stop
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -91,13 +91,15 @@ class Trials:
         """
         with self.search.locked():
             self.search.refresh(self.ledger, self.study, self.failures_from)
-            reason = reason_to_stop(self.ledger, self.search.options, left)
+            reason = self.search.reason_to_stop(self.ledger, left)
             if reason is not None:
                 return reason
             # By the trial's number: neither two workers nor a resumed search draw the same again.
             seed = _seed(self.search.task.settings.seed, self.ledger.size)
             alone = self.ledger.running == 0
-            self.study.sampler = sampler(self.search.options.sampler, seed, alone=alone)
+            options = self.search.options
+            starts = RANDOM_STARTS + options.warm_start
+            self.study.sampler = sampler(options.sampler, seed, alone=alone, random_starts=starts)
             trial = self.study.ask()
             # A sign of life first: a trial that names a worker has had one.
             self.lifeline.works_on(self.study, trial._trial_id)

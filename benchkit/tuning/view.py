@@ -29,6 +29,7 @@ class Lines:
     def __init__(self, searches: int) -> None:
         self.total, self.number = searches, 0
         self._name, self._until, self._said = "", 0.0, 0.0
+        self._warned: set[str] = set()
 
     def __enter__(self) -> Lines:
         return self
@@ -40,6 +41,7 @@ class Lines:
         """Say that a search begins, and what it has from earlier runs."""
         self._name, self._until = search.recommender, time.monotonic() + seconds
         self._said = time.monotonic()
+        self._warned.clear()
         earlier = f", {ledger.counted} trials from earlier runs" if ledger.counted else ""
         parameters = len(search.space.ranges)
         word = "parameter" if parameters == 1 else "parameters"
@@ -48,12 +50,19 @@ class Lines:
             f"{show_time(seconds)}{earlier}"
         )
 
+    def estimating(self, searches: int) -> None:
+        """Say that the time of trials is estimated before any search begins."""
+        self._say(f"Estimating what a trial of {searches} recommenders takes")
+
     def placed(self, search: Search, where: str) -> None:
         """Say on which machine a search begins or goes on."""
         self._say(f"{search.recommender}: searching on {where}")
 
     def tell(self, ledger: Ledger, news: News) -> None:
-        """Show how it stands, now and then."""
+        """Show how it stands, now and then, and each warning once."""
+        if news.kind == "warning" and news.source not in self._warned:
+            self._warned.add(news.source)
+            self._say(f"Warning: {self._name}: {news.text}")
         if news.kind == "end" and time.monotonic() - self._said > _PAUSE:
             self._said = time.monotonic()
             self._say(f"{self._place()} {self.standing(ledger)}")
@@ -115,13 +124,21 @@ class Live(Lines):
     def begin(self, search: Search, ledger: Ledger, seconds: float) -> None:
         """Show a search that begins."""
         self._name, self._until = search.recommender, time.monotonic() + seconds
+        self._warned.clear()
         self.tell(ledger, News("report"))
 
-    def tell(self, ledger: Ledger, news: News) -> None:  # noqa: ARG002
+    def tell(self, ledger: Ledger, news: News) -> None:
         """Show how it stands."""
+        if news.kind == "warning":
+            super().tell(ledger, news)
         room = self.progress.console.width - 3
         text = f"[{self.number + 1}/{self.total}] {self.standing(ledger)}"
         self.progress.update(self.line, description=text[:room])
+
+    def estimating(self, searches: int) -> None:
+        """Show that the time of trials is estimated."""
+        text = f"estimating what a trial of {searches} recommenders takes"
+        self.progress.update(self.line, description=text)
 
     def _say(self, line: str) -> None:
         self.progress.console.print(line, markup=False, highlight=False)
@@ -133,7 +150,7 @@ def summary(name: str, frozen: Frozen) -> str:
     counts = ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in search["trials"].items() if n)
     best = search["best"]
     found = (
-        "no trial finished, so the preset stands"
+        "no trial finished, so its preset is evaluated"
         if best is None
         else f"best {best['value']:.4f} in trial {best['trial']}"
     )

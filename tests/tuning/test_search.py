@@ -154,19 +154,30 @@ def test_a_failure_between_successes_does_not_end_a_search(tmp_path: Path) -> No
 def test_a_configuration_is_evaluated_once(tmp_path: Path) -> None:
     search = search_in(
         tmp_path,
-        overrides={"k": "5", "sample_size": "6", "similarity": "dot", "sampling": "recent"},
-        trials=12,
+        overrides={"k": "5", "sample_size": "6", "similarity": "dot"},
         pruner="none",
     )
     with Lifeline(search.lifelines) as lifeline:
         objective = Made(lambda config, fold: fold + bool(config["idf_weighting"]))
         trials = Trials(search, search.study(), objective, lifeline)  # type: ignore[arg-type]
-        while trials.go_on(100.0) is None:
+        while (reason := trials.go_on(100.0)) is None:
             pass
-    assert len(objective.asked) == 6  # three folds, true and false
+    assert reason == "all 4 configurations were tried"  # two parameters of two values
+    assert len(objective.asked) == 4 * 3
     finished = search.study().get_trials()
-    assert sum(SAME_AS in trial.user_attrs for trial in finished) == 10
+    assert sum(SAME_AS in trial.user_attrs for trial in finished) == len(finished) - 4
     assert {trial.value for trial in finished} == {3.0, 6.0}
+
+
+def test_forty_configurations_are_random_and_the_preset_comes_on_top(tmp_path: Path) -> None:
+    def drawn(sampler: str, warm_start: bool) -> list[Mapping[str, Value]]:
+        search = search_in(tmp_path, sampler=sampler, warm_start=warm_start, trials=42)
+        conduct(search)
+        return [trial.params for trial in search.study().get_trials()]
+
+    for warm_start, last in ((True, 41), (False, 40)):
+        tpe, random = drawn("tpe", warm_start), drawn("random", warm_start)
+        assert [one == other for one, other in zip(tpe, random, strict=True)].index(False) == last
 
 
 def test_the_worst_are_pruned_after_a_fold(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from benchkit.protocol import REVISION
 from benchkit.stages.failed import FailedRow
 from benchkit.stages.published import Comparison
+from benchkit.stages.rows import in_vain
 from benchkit.stages.tables import Table
 
 MARKS = "Best figure bold, second underlined, decided on full precision."
@@ -50,12 +51,12 @@ def caption(table: Table, comparison: Comparison | None = None) -> list[str]:
 def _tuned(table: Table) -> list[str]:
     """Say what marks the rows whose configuration was searched."""
     searched = [row for row in table.rows if row.search]
-    found = [row for row in searched if row.search.get("best") is not None]
+    without = [row for row in searched if in_vain(row)]
     sentences = []
-    if found:
+    if len(without) < len(searched):
         sentences.append("[tuned]: the best configuration of a search on the training data.")
-    if len(found) < len(searched):
-        sentences.append("[not tuned]: no trial of the search finished, so the preset stands.")
+    if without:
+        sentences.append("[preset]: no trial of the search finished; the preset was evaluated.")
     return sentences
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchkit import Config, Reducer, hookimpl, param
+from benchkit import Choice, Config, Reducer, hookimpl, param
 from benchkit.contracts.recommender import Float32
 from benchkit.contracts.sessions import Int32
 
@@ -23,7 +23,12 @@ _ROWS = 1 << 12  # rows encoded at once
 class AutoencoderConfig(Config):
     """How the network learns."""
 
-    l2: float = param(0.0, "L2 penalty: this times the sum of all squared weights", at_least=0)
+    l2: float = param(
+        0.0,
+        "L2 penalty: this times the sum of all squared weights",
+        search=Choice(0.0, 1e-6, 1e-5, 1e-4, 1e-3),
+        at_least=0,
+    )
     epochs: int = param(3, "passes over the embeddings", at_least=1)
     batch_size: int = param(512, "embeddings a step", at_least=1)
     learning_rate: float = param(1e-3, "of Adam", at_least=1e-9)

@@ -6,7 +6,7 @@ import logging
 
 import numpy as np
 
-from benchkit import Reducer, UnavailableError, hookimpl
+from benchkit import Catalog, Reducer, UnavailableError, hookimpl
 from benchkit.contracts.recommender import Float32
 from benchkit.contracts.sessions import Int32, Int64
 from benchkit_plugins.reducers.scatter import Float64, means_of, scatter_of, signed
@@ -28,6 +28,11 @@ class LDA(Reducer):
     name = "lda"
     source = "paper 3.2"
 
+    def unsuitable(self, catalog: Catalog) -> str | None:
+        """Return why there is nothing to tell apart, or None."""
+        classes = [name for name in catalog.classes if name]
+        return _too_few(len(set(classes)), len(classes))
+
     def fit(self, vectors: Float32, classes: Int32, dim: int, seed: int) -> None:  # noqa: ARG002
         """Find the directions.
 
@@ -37,11 +42,8 @@ class LDA(Reducer):
         """
         known = classes >= 0
         found, groups = np.unique(classes[known], return_inverse=True)
-        if not 2 <= len(found) < len(groups):
-            raise UnavailableError(
-                f"lda needs two classes, and one of several items; here {len(groups)} items have "
-                f"{len(found)}"
-            )
+        if (reason := _too_few(len(found), len(groups))) is not None:
+            raise UnavailableError(f"lda: {reason}")
         directions = _discriminants(vectors[known], groups, len(found))
         if dim > directions.shape[1]:
             most = directions.shape[1]
@@ -52,6 +54,12 @@ class LDA(Reducer):
     def transform(self, vectors: Float32) -> Float32:
         """Return ``float32[items, at most dim]``."""
         return np.asarray((vectors - self._mean) @ self._directions)
+
+
+def _too_few(classes: int, items: int) -> str | None:
+    if 2 <= classes < items:
+        return None
+    return f"it needs two classes, and one of several items; here {items} items have {classes}"
 
 
 def _discriminants(vectors: Float32, groups: Int64, count: int) -> Float64:

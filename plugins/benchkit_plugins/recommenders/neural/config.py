@@ -31,7 +31,10 @@ class NeuralConfig(Config):
         0.01, "decoupled decay of every variable", search=Float(0, 0.1), at_least=0
     )
     clipnorm: float | None = param(
-        None, "largest norm of each variable's gradient", search=Int(1, 100), at_least=0
+        None,
+        "largest norm of each variable's gradient; none: any",
+        search=Int(1, 100, optional=True),
+        at_least=0,
     )
     batch_size: int = param(
         256, "training cases a step", search=Int(32, 512, step=32), unit="cases", at_least=1
