@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchkit.availability import reason_against, unused, with_embedder
+from benchkit.availability import reason_against, unused
+from benchkit.configure import with_embedder
 from benchkit.protocol import Protocol
 from benchkit.settings import Settings
 from tests.making import prepared

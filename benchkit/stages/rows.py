@@ -325,7 +325,8 @@ def _means_of_some(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 def in_vain(row: Row) -> bool:
     """Tell whether no trial of a search has finished, and the preset was evaluated."""
-    return "study" in row.search and row.search.get("best") is None and "parts" not in row.search
+    alone = bool(row.search) and "parts" not in row.search
+    return alone and row.search.get("best") is None
 
 
 def labels(known: Mapping[Key, Mapping[str, Any]]) -> dict[Key, str]:

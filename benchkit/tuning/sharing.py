@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -42,9 +43,9 @@ class Shares:
         limited = any(search.options.seconds is not None for search in searches)
         return cls(total, total, limited, limited and total < _PLENTY * len(searches))
 
-    def use(self, search: Search, seconds: float) -> None:
-        """Note that a search has used some seconds: of its own share, where earlier runs did."""
-        self.left -= min(seconds, search.options.limit)
+    def use(self, seconds: float) -> None:
+        """Note that a search has used some seconds."""
+        self.left -= seconds
 
     def next(self, queue: Queue) -> tuple[Search, float]:
         """Return the search that is next, and its share in seconds."""
@@ -70,6 +71,7 @@ class Shares:
 
     def too_dear(self, search: Search) -> str:
         """Return why a search is not begun."""
-        cost, most = self._cost(search), self.total
-        takes = f"about {show_time(cost)}" if cost <= most else f"more than {show_time(most)}"
+        cost = self._cost(search)
+        known = math.isfinite(cost)
+        takes = f"about {show_time(cost)}" if known else f"more than {show_time(self.total)}"
         return f"not begun: a trial takes {takes}, too long for its share of the time"

@@ -80,7 +80,7 @@ class _Run:
         while ready := self.queue.ready():
             for search in ready:
                 ledger = search.refresh(Ledger(), search.study())
-                self.shares.use(search, ledger.seconds)
+                self.shares.use(min(ledger.seconds, search.options.limit))
                 _count_what_is_paid(search, ledger)
                 if _begin(search):
                     self.queue.begun.append(search)
@@ -116,7 +116,7 @@ class _Run:
         if self.shares.suffices(search, share):
             reason = self._search(search, study, ledger)
             timed_out = reason == time_is_up(search.options)
-            self.shares.use(search, min(share, ledger.seconds - used))
+            self.shares.use(min(share, ledger.seconds - used))
         else:
             reason, timed_out = self.shares.too_dear(search), True
         # What builds on it opens before it is over: whoever helps finds no gap to leave in.

@@ -164,14 +164,14 @@ def test_searched_rows_are_marked_and_stand_beside_their_preset() -> None:
         replace(record("v-sknn", preset="tuned"), search={**found, "best": None}),
     ]
     (table,) = tables(runs)
-    assert [row.label for row in table.rows] == ["sknn", "sknn [tuned]", "v-sknn [not tuned]"]
+    assert [row.label for row in table.rows] == ["sknn", "sknn [tuned]", "v-sknn [preset]"]
     columns = {column.key: column for column in available(table)}
     shown = {key: [columns[key].value(row) for row in table.rows] for key in columns}
     assert shown["trials"] == ["", "9/2/1", "9/2/1"]
     assert shown["search-seconds"] == ["", 61.25, 61.25]
     said = " ".join(caption(table))
     assert "[tuned]: the best configuration of a search on the training data." in said
-    assert "[not tuned]: no trial of the search finished" in said
+    assert "[preset]: no trial of the search finished" in said
     assert "tuned" not in " ".join(caption(tables([record("sknn")])[0]))
 
 

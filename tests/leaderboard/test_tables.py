@@ -85,7 +85,7 @@ def test_failures_of_some_runs_of_a_row_are_listed_until_they_succeed() -> None:
 def test_a_row_that_was_not_tuned_lacks_runs_under_its_own_label() -> None:
     there = replace(record("a", preset="tuned"), search={"best": None, "trials": {}})
     (table,) = tables([there], [failure("a", "no key", preset="tuned", seed=1)])
-    assert failures_of(table) == ["a [not tuned] with seed 1: no key"]
+    assert failures_of(table) == ["a [preset] with seed 1: no key"]
 
 
 def test_a_failure_of_newer_code_is_listed_beside_the_older_row() -> None:

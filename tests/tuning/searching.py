@@ -41,6 +41,7 @@ def search_in(
         seed=how.pop("seed", 0),
         workspace=folder,
         out=folder,
+        embedders=how.pop("embedders", ()),
     )
     options = Options(storage=journal(folder, "made"), **how)
     found = plan_search(data, recommender, settings, options)

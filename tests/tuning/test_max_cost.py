@@ -98,4 +98,4 @@ def test_a_search_leaves_what_the_evaluations_cost(workspace: Workspace) -> None
     journal = (workspace.out / "studies" / "steam-sample.journal").read_text()
     assert "$0.6000 spent or asked for, $0.4000 kept for the evaluation" in journal
     assert payments(workspace) == 3
-    assert "pays [not tuned]" in out
+    assert "pays [preset]" in out

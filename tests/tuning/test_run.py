@@ -220,8 +220,8 @@ def test_a_trial_that_takes_too_long_is_stopped_and_is_no_failure(workspace: Wor
     process.communicate()
     workspace.environment["AWKWARD_SECONDS"] = "0"
     out, err = workspace.run("run", "-r", "constant", "--dataset", "steam", "--timeout", "2s")
-    assert "no trial finished, so the preset stands (1 out of time" in err
-    assert "constant [not tuned]" in out
+    assert "no trial finished, so its preset is evaluated (1 out of time" in err
+    assert "constant [preset]" in out
     search = records(workspace)["constant"]["search"]
     assert (search["trials"]["out_of_time"], search["trials"]["failed"]) == (1, 0)
     assert search["best"] is None

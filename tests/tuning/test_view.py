@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from benchkit.tuning.frozen import freeze
 from benchkit.tuning.ledger import Ledger
 from benchkit.tuning.messages import News
 from benchkit.tuning.view import Lines, Live, sparkline
+from benchkit.tuning.worker import Warnings
 from tests.tuning.searching import conduct, search_in
 
 
@@ -34,8 +36,35 @@ def test_lines_say_how_it_began_and_ended(
     assert first == "[search 1/2] sknn: searching 5 parameters for at most 90 s"
     assert second.startswith("[search 1/2] sknn: best 0.")
     assert "(3 done, " in second
-    assert third.startswith("[search 2/2] sknn: no trial finished, so the preset stands")
+    assert third.startswith("[search 2/2] sknn: no trial finished, so its preset is evaluated")
     assert third.endswith("(kept from an earlier run)")
+
+
+def test_a_warning_is_said_once_a_search(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    search, warned = search_in(tmp_path), []
+    handler = Warnings(warned.append)
+    log = logging.getLogger("a.component")
+    log.addHandler(handler)
+    log.propagate = False
+    for dim in (512, 256, 128):
+        log.warning("lda: 3 classes allow 2 dimensions, not %d", dim)
+    handler.begin(quiet=True)
+    log.warning("of a probe")
+    handler.begin(quiet=False)
+    log.warning("another\nin two lines")
+    assert [news.text for news in warned] == [
+        "lda: 3 classes allow 2 dimensions, not 512",
+        "another",
+    ]
+    lines = Lines(2)
+    for _ in range(2):  # searches
+        lines.begin(search, Ledger(), 90.0)
+        for _ in range(3):  # workers
+            lines.tell(Ledger(), warned[0])
+    said = capsys.readouterr().err.splitlines()
+    assert said[1::2] == [f"Warning: sknn: {warned[0].text}"] * 2
 
 
 def test_a_live_line_fits_the_terminal(
