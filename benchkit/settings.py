@@ -26,7 +26,7 @@ class Frozen:
 
     Attributes:
         values: the configuration, with the searched parameters of components that it names, as
-            ``autoencoder.l2``; empty where no trial finished, and the preset stands.
+            ``autoencoder.l2``; empty where no trial finished, and the preset is evaluated.
         search: how it was found, as the record keeps it; ``study`` is its name.
     """
 

@@ -68,13 +68,14 @@ def tuning_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--timeout",
             metavar="TIME",
             help="Wall time of the searches of the whole run, such as 90s, 30m or 2h, in equal "
-            "shares; what is imported and embedded beforehand is not counted.  [default: "
+            "shares; what one does not need, or could not use, goes to the others. What is "
+            "imported, embedded and estimated beforehand is not counted.  [default: "
             f"{DEFAULT_SECONDS:.0f}s; with --trials 72h a recommender]",
         ),
         click.option(
             "--warm-start/--no-warm-start",
             default=True,
-            help="Whether the preset is the first configuration tried.  [default: it is]",
+            help="Whether the preset is tried first, before 40 random ones.  [default: it is]",
         ),
         click.option(
             "--sampler",
@@ -121,7 +122,7 @@ def tuning_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def plan_searches(
     prepared: PreparedDataset, chosen: Sequence[str], settings: Settings, tuning: Tuning
 ) -> list[Search]:
-    """Return the searches of a run, each with its share of the time.
+    """Return the searches of a run, each with an equal share of the time.
 
     A prompted model is searched only where the user says how much: a trial is hours or money.
 

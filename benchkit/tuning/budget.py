@@ -26,10 +26,11 @@ class Options:
     Attributes:
         sampler: name of an Optuna sampler, such as ``tpe``.
         pruner: ``bottom``, the protocol's, ``none``, or the name of an Optuna pruner.
-        warm_start: whether the preset is the first trial.
+        warm_start: whether the preset is the first trial, beside the random ones.
         storage: an URL of a database, or the path of a journal file.
         trials: most trials of each recommender; None for no such limit.
-        seconds: wall time of each recommender's search; None for the protocol's 72 hours.
+        seconds: wall time of each recommender's search, of what all searches have together (see
+            `benchkit.tuning.sharing`); None for the protocol's 72 hours, each for itself.
         jobs: workers that share each study.
     """
 

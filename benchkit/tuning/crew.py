@@ -90,16 +90,15 @@ class Crew:
         """
         return Shift(self, search, study, seconds)
 
-    def estimate(self, search: Search, most: float) -> float:
+    def estimate(self, search: Search, patience: float) -> float:
         """Return about how many seconds the first trial of a search takes.
 
         Args:
             search: the search.
-            most: what matters; more than that is infinity. The rehearsal that goes before is not
-                counted, nor waited for without end.
+            patience: seconds to wait for the answer, once it has rehearsed.
 
         Returns:
-            Seconds; 0 where nobody can tell.
+            Seconds; infinity where that was too short, 0 where nobody can tell.
         """
         worker, begun = self.fill()[0], False
         while not worker.ready:
@@ -114,7 +113,7 @@ class Crew:
             if news is None or news.kind in ("estimate", "broken"):
                 return 0.0 if news is None else news.seconds
             if news.kind == "begin":
-                begun, until = True, time.monotonic() + most
+                begun, until = True, time.monotonic() + patience
         worker.process.kill()
         self.lose(worker)
         return math.inf if begun else 0.0

@@ -72,6 +72,5 @@ class Shares:
     def too_dear(self, search: Search) -> str:
         """Return why a search is not begun."""
         cost = self._cost(search)
-        known = math.isfinite(cost)
-        takes = f"about {show_time(cost)}" if known else f"more than {show_time(self.total)}"
-        return f"not begun: a trial takes {takes}, too long for its share of the time"
+        takes = f"about {show_time(cost)}" if math.isfinite(cost) else "too long to be estimated"
+        return f"not begun: a trial takes {takes}, more than its share of the time"

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from optuna import Study
 
 
+# Shares of the time that an estimate of a first trial may take, before it is clear that the trial
+# would not end.
+_PATIENCE = 3
+
+
 class Watcher(Interface):
     """Whoever shows how searches go."""
 
@@ -101,7 +106,7 @@ class _Run:
         """Find out about trials of what has opened, where the time is limited."""
         for search in self.queue.begun if self.shares.tight else ():
             if search.recommender not in self.shares.estimates:
-                cost = self.crew.estimate(search, self.shares.total)
+                cost = self.crew.estimate(search, _PATIENCE * search.options.limit)
                 self.shares.estimates[search.recommender] = cost
 
     def _one(self, search: Search, share: float) -> None:

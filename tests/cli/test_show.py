@@ -25,7 +25,7 @@ class Parameters(Config):
     mix: float = param(0.5, "share", search=Float(0, 1, step=0.1), at_least=0, at_most=1,
                        when={"mode": "b"})
     mode: Literal["a", "b"] = param("a", "how", search=Choice("a", "b"))
-    last: int | None = param(None, "items that are read")
+    last: int | None = param(None, "items that are read", search=Int(1, 9, optional=True))
 
 class Explained(Recommender):
     """Explains itself."""
@@ -99,6 +99,7 @@ def test_a_recommender_is_explained() -> None:
         "        searched: a, b\n"
         "  last: int | none, default none\n"
         "        items that are read\n"
+        "        searched: none, or 1 to 9\n"
         "\n"
         "Presets\n"
         "  steam: k=320, mode=b\n"

@@ -39,9 +39,10 @@ class Constant(Recommender):
     name = "constant"
     source = "test"
     Config = Searched
+    quick = 100  # sessions: no more than a trial's time is estimated from
 
     def fit(self, train, bench):
-        if len(train) > 50:
+        if len(train) > self.quick:
             time.sleep(float(os.environ.get("AWKWARD_SECONDS", "0")))
         with open(os.environ["AWKWARD_LOG"], "a") as log:
             log.write(f"{self.name} fit {len(train)}\\n")
@@ -58,6 +59,12 @@ class Constant(Recommender):
 def bench_is_for_tests():
     from benchkit.stages import split
     return split._seals == 0
+
+
+class Slow(Constant):
+    """Is slow on few sessions already."""
+    name = "slow"
+    quick = 50
 
 
 class Raises(Constant):
@@ -96,7 +103,7 @@ class Peeks(Constant):
 
 @hookimpl
 def benchkit_recommenders():
-    return [Constant, Raises, Dies, Peeks]
+    return [Constant, Slow, Raises, Dies, Peeks]
 '''
 
 
@@ -138,12 +145,22 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def test_the_best_of_a_search_is_evaluated_once(workspace: Workspace) -> None:
-    names = ("-r", "sknn", "-r", "most-popular")
-    command = ("run", *names, "--dataset", "steam", "--trials", "3", "--seeds", "0,1")
+    names = ("sknn", "most-popular", "llm-seq-sim-popularity", "llm-seq-sim")
+    chosen = [part for name in names for part in ("-r", name)]
+    command = ("run", *chosen, "--dataset", "steam", "--trials", "3", "--seeds", "0,1")
+    command += ("--embedder", "random,lsa")
     out, err = workspace.run(*command)
     assert "sknn [tuned]" in out
-    assert "[search 1/1] sknn: searching 5 parameters" in err
+    assert "[search 1/3] sknn: searching 5 parameters" in err
     kept = records(workspace)
+    similar, hybrid = kept["llm-seq-sim"], kept["llm-seq-sim-popularity"]
+    assert "embedder" in similar["search"]["space"]
+    assert "[search 3/3] llm-seq-sim-popularity: best" in err  # what it builds on comes first
+    part = hybrid["search"]["parts"]["llm-seq-sim"]
+    assert part["study"] == similar["search"]["study"]
+    built_on = hybrid["identity"]["builds_on"]["recommender:llm-seq-sim"]["config"]
+    for name in ("pooling", "dim"):
+        assert built_on[name] == part["values"][name] == similar["identity"]["config"][name]
     assert (kept["most-popular"]["preset"], kept["most-popular"]["search"]) == ("sample", {})
     record, search = kept["sknn"], kept["sknn"]["search"]
     assert record["preset"] == "tuned"
@@ -156,7 +173,7 @@ def test_the_best_of_a_search_is_evaluated_once(workspace: Workspace) -> None:
     assert not list(workspace.out.glob("weights/*/*"))
     before = {path: path.read_bytes() for path in workspace.records()}
     _, err = workspace.run(*command)
-    assert err.count("(kept from an earlier run)") == 1
+    assert err.count("(kept from an earlier run)") == 3
     assert "searching" not in err
     assert before == {path: path.read_bytes() for path in workspace.records()}
     out, _ = workspace.run("leaderboard", "steam-sample", "--columns", "ndcg,trials,search-seconds")
@@ -213,18 +230,23 @@ def test_a_search_that_fails_ends_and_the_rest_goes_on(workspace: Workspace) -> 
 
 def test_a_trial_that_takes_too_long_is_stopped_and_is_no_failure(workspace: Workspace) -> None:
     workspace.environment["AWKWARD_SECONDS"] = "60"
-    process = workspace.start("run", "-r", "constant", "--dataset", "steam", "--timeout", "2s")
+    command = ("run", "-r", "constant", "-r", "slow", "--dataset", "steam", "--timeout", "3s")
+    process = workspace.start(*command)
     journal = workspace.out / "studies" / "steam-sample.journal"
-    wait_for(lambda: journal.exists() and '"timed_out":true' in journal.read_text())
+    wait_for(lambda: journal.exists() and journal.read_text().count('"timed_out":true') == 2)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     workspace.environment["AWKWARD_SECONDS"] = "0"
-    out, err = workspace.run("run", "-r", "constant", "--dataset", "steam", "--timeout", "2s")
-    assert "no trial finished, so its preset is evaluated (1 out of time" in err
+    out, err = workspace.run(*command)
+    assert "constant: no trial finished, so its preset is evaluated (1 out of time" in err
+    assert "slow: no trial finished, so its preset is evaluated (no trials, 0 s); ended: not" in err
     assert "constant [preset]" in out
+    assert "slow [preset]" in out
     search = records(workspace)["constant"]["search"]
     assert (search["trials"]["out_of_time"], search["trials"]["failed"]) == (1, 0)
     assert search["best"] is None
+    search = records(workspace)["slow"]["search"]
+    assert search["ended"].startswith("not begun: a trial takes too long to be estimated")
 
 
 def test_ctrl_c_and_kill_lose_nothing(workspace: Workspace) -> None:
