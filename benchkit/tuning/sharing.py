@@ -51,7 +51,8 @@ class Shares:
         """Return the search that is next, and its share in seconds."""
         if not self.limited:
             return queue.begun[0], queue.begun[0].options.limit
-        search = min(queue.begun, key=self._cost)
+        # Those of which nothing is known come last: they may use up whatever they get.
+        search = min(queue.begun, key=lambda each: self._cost(each) or math.inf)
         return search, self._share([*queue.begun, *queue.waiting])
 
     def suffices(self, search: Search, share: float) -> bool:

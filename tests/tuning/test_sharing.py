@@ -93,6 +93,14 @@ def test_cheap_ones_come_first_and_the_dearest_do_without(tmp_path: Path) -> Non
     ]
 
 
+def test_what_nobody_could_estimate_comes_last(tmp_path: Path) -> None:
+    found = searches(tmp_path, "sknn", "v-sknn", "s-sknn")
+    shares = Shares.of(found)
+    shares.estimates = {"sknn": 0.0, "v-sknn": 2.0, "s-sknn": 1.0}
+    done = [name for name, _ in order(Queue(found), shares)]
+    assert done == ["s-sknn", "v-sknn", "sknn"]
+
+
 def test_one_that_no_share_would_do_for_is_not_begun_and_says_why(tmp_path: Path) -> None:
     (found,) = searches(tmp_path, "sknn", seconds=10)
     shares = Shares.of([found])
