@@ -81,7 +81,7 @@ class Objective:
             fit(recommender, bench)
             recommend(recommender, prompts.between(0, min(5, len(prompts))), self._k, bench)
 
-    def seconds(self, config: Mapping[str, Value]) -> float:
+    def estimate(self, config: Mapping[str, Value]) -> float:
         """Return about how long a trial takes, all folds together; 0 where nobody can tell.
 
         Two fits on a few sessions give a line, by which fits and lists take longer with more of

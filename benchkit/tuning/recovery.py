@@ -207,8 +207,12 @@ class _Replay:
             if not line.whole or line.said["op_code"] == _CREATE_STUDY:
                 continue
             if (trial in trials or trial is None) and (study in studies or study is None):
-                ids = {"trial_id": trials.get(trial), "study_id": studies.get(study)}
-                kept.append(line.said | {key: ids[key] for key in ids if key in line.said})
+                said = dict(line.said)
+                if trial is not None and "trial_id" in said:
+                    said["trial_id"] = trials[trial]
+                if study is not None:
+                    said["study_id"] = studies[study]
+                kept.append(said)
         return "".join(json.dumps(said, separators=(",", ":")) + "\n" for said in kept)
 
 

@@ -86,8 +86,8 @@ def review(storage: str, dataset: str, recommender: str) -> Review:
     datasets = {about["dataset"]["name"] for about in ours.values()}
     known = {s: about for s, about in ours.items() if about["dataset"]["name"] == dataset}
     if not known:
-        others = len(abouts) - len(ours)
-        raise no_studies(dataset, path or "this storage", datasets, others)
+        unreadable = len(abouts) - len(ours)
+        raise no_studies(dataset, path or "this storage", datasets, unreadable)
     names = {about["recommender"]["name"] for about in known.values()}
     found = [s for s, about in known.items() if about["recommender"]["name"] == recommender]
     if not found:

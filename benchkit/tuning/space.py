@@ -111,10 +111,12 @@ class Space:
 
     def size(self, most: int) -> int | None:
         """Return how many different configurations there are; None for more than `most`."""
-        every = {name: _every(range_, most) for name, range_ in self.ranges.items()}
-        if any(values is None for values in every.values()):
-            return None
-        found = sum(1 for _ in islice(self._all(dict(self.base), every), most + 1))  # type: ignore[arg-type]
+        every: dict[str, Sequence[Value]] = {}
+        for name, range_ in self.ranges.items():
+            if (values := _every(range_, most)) is None:
+                return None
+            every[name] = values
+        found = len(list(islice(self._all(dict(self.base), every), most + 1)))
         return found if found <= most else None
 
     def _all(

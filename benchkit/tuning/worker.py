@@ -81,7 +81,7 @@ def _follow(order: Order | Probe, pipe: Connection) -> News:
     objective.rehearse(config)
     pipe.send(News("begin"))
     if isinstance(order, Probe):
-        return News("estimate", seconds=objective.seconds(config))
+        return News("estimate", seconds=objective.estimate(config))
     return News("over", text=_do_trials(order, objective, pipe))
 
 

@@ -43,7 +43,7 @@ def test_lines_say_how_it_began_and_ended(
 def test_a_warning_is_said_once_a_search(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    search, warned = search_in(tmp_path), []
+    search, warned = search_in(tmp_path), list[News]()
     handler = Warnings(warned.append)
     log = logging.getLogger("a.component")
     log.addHandler(handler)
