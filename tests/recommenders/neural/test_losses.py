@@ -114,8 +114,8 @@ def naive_sampled(kind: str, given: Inputs, drawn: Tensor) -> Tensor:
         else:
             rate = count / items
             power = rate * (0.75 * (1 - 1 / rate) + 1 / rate)
-            total = total - power * positive.sigmoid().log()
-            total = total - (1 - negative.sigmoid()).log().sum()
+            total = total - power * positive.sigmoid().log() / (count + 1)
+            total = total - (1 - negative.sigmoid()).log().sum() / (count + 1)
     return total / len(targets)
 
 
@@ -155,7 +155,7 @@ def test_many_draws_come_close_to_all_items(items: int) -> None:
         torch.manual_seed(1)
         softmax = SampledSoftmax(draws)(*given)
         # Fully calibrated, so that the right item counts as often as each wrong one is drawn.
-        gbce = GBCE(draws, 1.0)(*given) * items / draws
+        gbce = GBCE(draws, 1.0)(*given) * items * (draws + 1) / draws
     assert float(softmax.detach()) == pytest.approx(float(naive_softmax(*given).detach()), rel=0.01)
     assert float(gbce.detach()) == pytest.approx(float(bce), rel=0.01)
 
@@ -167,7 +167,13 @@ def test_gbce_with_everything_drawn_is_plain_bce() -> None:
     found = GBCE(2, 0.9).loss(positive, negative, items=2)
     wrong = torch.tensor([1.0, 2.0])
     expected = -positive.sigmoid().log() - (1 - wrong.sigmoid()).log()
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(found, expected / 3)  # two negatives and the right item
+
+
+def test_gbce_is_the_mean_over_the_negatives_and_the_right_item() -> None:
+    # sigmoid(ln 3) is 3/4. 2 of 8 items are drawn: the power is 1/4 * (1/2 * (1 - 4) + 4) = 5/8.
+    found = GBCE(2, 0.5).loss(torch.tensor([log(3)]), torch.tensor([[0.0, -log(3)]]), items=8)
+    assert found.item() == pytest.approx((log(2) + log(4 / 3) + 5 / 8 * log(4 / 3)) / 3)
 
 
 @pytest.mark.parametrize("kind", ["softmax", "sampled-softmax", "gbce", "bpr"])

@@ -93,8 +93,9 @@ class SampledSoftmax(SampledLoss):
 class GBCE(SampledLoss):
     """Generalised binary cross-entropy, against the overconfidence that sampling causes.
 
-    A. Petrov, C. Macdonald: gSASRec. RecSys 2023, Equation 8, where negatives never hit the right
-    item; its sampling rate, negatives / (items - 1) there, is the one of these draws here.
+    A. Petrov, C. Macdonald: gSASRec. RecSys 2023, Equation 8: a mean over the negatives and the
+    right item. There negatives never hit the right item; its sampling rate, negatives / (items - 1)
+    there, is the one of these draws here.
     """
 
     calibration: float
@@ -103,7 +104,8 @@ class GBCE(SampledLoss):
         """Return the loss of each prediction."""
         rate = self.negatives / items
         power = rate * (self.calibration * (1 - 1 / rate) + 1 / rate)
-        return F.softplus(negative).sum(dim=1) + power * F.softplus(-positive)
+        total = F.softplus(negative).sum(dim=1) + power * F.softplus(-positive)
+        return total / (self.negatives + 1)
 
 
 class BPR(SampledLoss):
