@@ -35,7 +35,8 @@ each_model = pytest.mark.parametrize("model", CONFIGS)
 
 def configured(model: type[Any], **values: object) -> Any:
     """Return a small recommender with some parameters of its own."""
-    return model(model.Config.create({**CONFIGS[model], **values}, model.name))
+    base = next(base for base in model.__mro__ if base in CONFIGS)
+    return model(model.Config.create({**CONFIGS[base], **values}, model.name))
 
 
 def fitted(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import time
 from abc import abstractmethod
@@ -15,6 +14,7 @@ import numpy as np
 from benchkit import Bench, DataError, Recommendations, Recommender, Sessions
 from benchkit.files import locked
 from benchkit.ranking import excluded, tie_keys
+from benchkit.sources import code_digest
 from benchkit_plugins.recommenders.neural.config import NeuralConfig
 from benchkit_plugins.recommenders.neural.vocabulary import Vocabulary
 
@@ -87,7 +87,7 @@ class NeuralRecommender(Recommender):
         if initial is not None:
             self.initialise(network, initial[self._vocabulary.codes])
         self._network = network.to(device)
-        if bench.checkpoints is None:
+        if bench.checkpoints is None or not all(self._code()):
             self._train(train, bench, None)
         else:
             name = f"{self.name}-{self._key(train, bench)}.safetensors"
@@ -244,15 +244,14 @@ class NeuralRecommender(Recommender):
         return digest.hexdigest()[:16]
 
     @classmethod
-    def _code(cls) -> str:
-        """Return a digest of the code that trains: what other code trained is not used."""
-        models = (base for base in cls.__mro__ if issubclass(base, NeuralRecommender))
-        files = {Path(inspect.getfile(model)) for model in models}
-        files |= set(Path(__file__).parent.rglob("*.py"))
-        digest = hashlib.sha256()
-        for file in sorted(files):
-            digest.update(file.read_bytes())
-        return digest.hexdigest()
+    def _code(cls) -> list[str]:
+        """Return digests of the code of the class and its bases; "" where it cannot be read."""
+        package = __name__.partition(".")[0]
+        return [
+            code_digest(model, whole=model.__module__.partition(".")[0] != package)
+            for model in cls.__mro__
+            if issubclass(model, NeuralRecommender)
+        ]
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
