@@ -38,6 +38,9 @@ class S3RecConfig(PretrainedConfig, TransformerConfig):
         0.0, "decoupled decay of every variable", search=Float(0, 0.1), at_least=0
     )
     epochs: int = param(200, "maximum epochs: passes over the training sessions", at_least=1)
+    patience: int = param(
+        10, "epochs without a better validation NDCG@20 after which training stops", at_least=1
+    )
 
 
 class S3Rec(NeuralRecommender):

@@ -54,15 +54,25 @@ def test_prefixes_are_cut_batch_by_batch(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_attributes_are_those_of_trained_items() -> None:
-    catalog = described([[0, 1], [2], [], [4, 1, 4]])
-    found = Attributes.of(catalog, np.array([0, 2, 3], dtype=np.int32))
+    catalog = described([[0, 1], [2], [], [4, 1, 4], [0]])
+    found = Attributes.of(catalog, np.array([0, 2, 3, 4], dtype=np.int32))
     # Attribute 2 belongs to no trained item, so 4 is the third; twice counts once.
     assert (found.count, found.offsets.tolist(), found.codes.tolist()) == (
-        3, [0, 2, 2, 4], [0, 1, 1, 2],
+        3, [0, 2, 2, 4, 5], [0, 1, 1, 2, 0],
     )  # fmt: skip
     items = np.array([2, 1, 2], dtype=np.int32)
     assert found.described(items).tolist() == [True, False, True]
     assert [part.tolist() for part in found.pairs(items)] == [[0, 0, 2, 2], [1, 2, 1, 2]]
+
+
+def test_an_attribute_of_every_item_that_has_any_is_none() -> None:
+    # 7 is the root: item 1 has nothing else, item 2 nothing at all, item 4 is not trained.
+    catalog = described([[7, 0], [7], [], [0, 7, 3], [3]])
+    found = Attributes.of(catalog, np.arange(4, dtype=np.int32))
+    assert (found.count, found.offsets.tolist(), found.codes.tolist()) == (
+        2, [0, 1, 1, 1, 3], [0, 0, 1],
+    )  # fmt: skip
+    assert found.described(np.arange(4, dtype=np.int32)).tolist() == [True, False, False, True]
 
 
 def test_masks_hide_a_share_of_the_items_and_always_the_last() -> None:

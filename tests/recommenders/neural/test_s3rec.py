@@ -211,6 +211,7 @@ def test_the_global_generator_is_left_alone() -> None:
 def test_leave_one_out_is_a_protocol_of_its_own() -> None:
     assert S3RecLeaveOneOut.protocol == "leave-one-out"
     assert S3Rec.protocol is None
+    assert (S3Rec.Config().epochs, S3Rec.Config().patience) == (200, 10)
     assert (S3RecLeaveOneOut.Config().hold_out, S3Rec.Config().hold_out) == (
         "last-items",
         "sessions",

@@ -20,7 +20,9 @@ from benchkit_plugins.recommenders.neural.examples import Batch
 
 @dataclass(frozen=True, eq=False)
 class Attributes:
-    """Attributes of the trained items; those that occur on no trained item are left out.
+    """Attributes of the trained items, those apart that occur on none, or on all that have any.
+
+    An attribute of every item tells none from another: on Beauty, the root of the categories.
 
     Attributes:
         offsets: where each item's attributes begin, ``int64[items + 1]``.
@@ -36,11 +38,12 @@ class Attributes:
     def of(cls, catalog: Catalog, items: Int32) -> Attributes:
         """Return the attributes of the items with these catalog codes."""
         owners, places = _spread(catalog.attribute_offsets, items)
-        names, dense = np.unique(catalog.attribute_codes[places], return_inverse=True)
-        count = max(1, len(names))
-        pairs = np.unique(owners * count + dense)  # an attribute counts once an item
-        lengths = np.bincount(pairs // count, minlength=len(items))
-        return cls(offsets_of(lengths), pairs % count, len(names))
+        # An attribute counts once an item.
+        pairs = np.unique(np.stack([owners, catalog.attribute_codes[places]]), axis=1)
+        frequencies = np.bincount(pairs[1])
+        owners, codes = pairs[:, frequencies[pairs[1]] < len(np.unique(owners))]
+        names, dense = np.unique(codes, return_inverse=True)
+        return cls(offsets_of(np.bincount(owners, minlength=len(items))), dense, len(names))
 
     def described(self, items: Int32) -> Bool:
         """Return which items have attributes."""
