@@ -36,6 +36,10 @@ class FinalError(UnavailableError):
     """What has failed would cost as much again: a search ends with it."""
 
 
+class DivergedError(BenchkitError):
+    """Training diverged: a loss, weights or scores are not finite any more."""
+
+
 class StorageError(BenchkitError):
     """A file of ours cannot be read or written: permission, full disk, damage."""
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from benchkit import Bench, Sessions
+from benchkit.errors import DivergedError
 from benchkit.testing import samples
 from benchkit.testing.recommender import RecommenderConformance
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
@@ -36,6 +37,13 @@ def test_pre_training_lowers_its_losses() -> None:
     assert all(last < 0.8 * first for first, last in zip(curve[0], curve[-1], strict=True))
     assert lines[0].startswith(f"pre-training: epoch 1: loss {curve[0][0]:.4f} (attributes ")
     assert len(lines) == 4
+
+
+def test_pre_training_that_diverges_is_an_error() -> None:
+    lines: list[str] = []
+    with pytest.raises(DivergedError, match="s3rec diverged in epoch 1: "):
+        fitted(learning_rate=1e30, report=lines.append)
+    assert not lines  # it was pre-training
 
 
 def test_parts_of_a_step_have_its_gradients() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from itertools import count
+from math import isfinite, isnan
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,10 +15,10 @@ import pytest
 import torch
 
 from benchkit import Sessions
-from benchkit.errors import StorageError
+from benchkit.errors import DivergedError, StorageError
 from benchkit.testing import samples
 from benchkit_plugins.recommenders.gru4rec import GRU4Rec
-from benchkit_plugins.recommenders.neural import training
+from benchkit_plugins.recommenders.neural import training, validation
 from benchkit_plugins.recommenders.neural.training import Trainer, clip
 from benchkit_plugins.recommenders.neural.validation import hold_out
 from benchkit_plugins.recommenders.sasrec import SASRec
@@ -66,6 +67,33 @@ def test_one_session_trains_without_validation() -> None:
 def test_sessions_of_one_item_train_nothing_but_answer() -> None:
     model = fitted(SASRec, Sessions.from_lists([[0], [1]]))
     assert (model.recommend(Sessions.from_lists([[0]]), 2).items == [[1, -1]]).all()
+
+
+@each_model
+def test_training_that_diverges_is_an_error(model: type[Any]) -> None:
+    sentence = (
+        rf"{model.name} diverged in epoch 1: .*learning_rate \(it is 1e\+30\) or clipnorm"
+        r" \(it is none\)"
+    )
+    # In one step an epoch the loss is still right, and the weights are not.
+    for values in ({}, {"batch_size": 512}, {"batch_size": 512, "validation_share": 0}):
+        with pytest.raises(DivergedError, match=sentence):
+            fitted(model, learning_rate=1e30, **values)
+
+
+def test_divergence_tells_the_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted(monkeypatch, [0.1, 0.2, float("nan")])
+    with pytest.raises(DivergedError, match=r"diverged in epoch 3: .*clipnorm \(it is 5\)"):
+        fitted(SASRec, epochs=9, clipnorm=5)
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf")])
+def test_scores_that_are_not_finite_have_no_ndcg(score: float) -> None:
+    scores, truth = torch.zeros(2, 3), torch.tensor([0, 1])
+    scores[0, 0] = float("-inf")  # left out
+    assert isfinite(validation._gains(scores, truth))
+    scores[1, 2] = score
+    assert isnan(validation._gains(scores, truth))
 
 
 def test_clipping_is_per_variable() -> None:

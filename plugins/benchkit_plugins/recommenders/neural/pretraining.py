@@ -18,7 +18,7 @@ from benchkit_plugins.recommenders.neural.hardware import seeded
 from benchkit_plugins.recommenders.neural.masking import Attributes, MaskedBatch, mask
 from benchkit_plugins.recommenders.neural.networks.s3rec import S3RecNetwork
 from benchkit_plugins.recommenders.neural.objectives import Objectives
-from benchkit_plugins.recommenders.neural.training import Rng, adamw, step
+from benchkit_plugins.recommenders.neural.training import Rng, adamw, demand_finite, step
 
 
 @dataclass
@@ -63,12 +63,17 @@ class Pretrainer:
         self.parts = 1
 
     def train(self, sessions: Sessions, checkpoint: Checkpoint) -> Progress:
-        """Train what epochs are left; the checkpoint stays, so that no epoch is done again."""
+        """Train what epochs are left; the checkpoint stays, so that no epoch is done again.
+
+        Raises:
+            DivergedError: the losses or the weights are not finite any more.
+        """
         checkpoint.restore(self)
         cases = Prefixes(sessions.last(self.config.last_n_items))
         while len(cases) and self.state.epoch < self.config.pretrain_epochs:
             started = time.perf_counter()
             terms = self._epoch(cases)
+            demand_finite(self, *terms.tolist())
             self.state.epoch += 1
             self.state.curve.append([float(terms @ self.weights), *terms.tolist()])
             seconds = time.perf_counter() - started

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchkit import Bench, DataError, Recommendations, Recommender, Sessions
+from benchkit.errors import DivergedError
 from benchkit.files import locked
 from benchkit.ranking import excluded, tie_keys
 from benchkit.sources import code_digest
@@ -75,7 +76,11 @@ class NeuralRecommender(Recommender):
         return 0.0
 
     def fit(self, train: Sessions, bench: Bench) -> None:
-        """Train on all but the sessions held out for early stopping."""
+        """Train on all but the sessions held out for early stopping.
+
+        Raises:
+            DivergedError: training diverged.
+        """
         from benchkit_plugins.recommenders.neural.hardware import choose_device, seeded
 
         device = choose_device(self.config.device)  # before embeddings, which may cost money
@@ -87,11 +92,14 @@ class NeuralRecommender(Recommender):
         if initial is not None:
             self.initialise(network, initial[self._vocabulary.codes])
         self._network = network.to(device)
-        if bench.checkpoints is None or not all(self._code()):
-            self._train(train, bench, None)
-        else:
-            name = f"{self.name}-{self._key(train, bench)}.safetensors"
-            self._train_once(train, bench, bench.checkpoints / name)
+        try:
+            if bench.checkpoints is None or not all(self._code()):
+                self._train(train, bench, None)
+            else:
+                name = f"{self.name}-{self._key(train, bench)}.safetensors"
+                self._train_once(train, bench, bench.checkpoints / name)
+        except DivergedError as error:
+            raise self._diverged(error) from error
 
     def recommend(self, prompts: Sessions, k: int) -> Recommendations:
         """Return the best trained items, less those that `exclude_seen` keeps out.
@@ -221,6 +229,14 @@ class NeuralRecommender(Recommender):
             self.save(kept)
             checkpoint.remove()
             preparation.remove()
+
+    def _diverged(self, error: DivergedError) -> DivergedError:
+        config = self.config
+        clipnorm = "none" if config.clipnorm is None else f"{config.clipnorm:g}"
+        return DivergedError(
+            f"{self.name} {error}: its loss, weights or scores are not finite; try a lower "
+            f"learning_rate (it is {config.learning_rate:g}) or clipnorm (it is {clipnorm})"
+        )
 
     def _key(self, train: Sessions, bench: Bench) -> str:
         """Return a digest that is equal where the fitted weights would be."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sized
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TypeVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from benchkit import Sessions
 from benchkit.durations import show_time
+from benchkit.errors import DivergedError
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint, Resumable
 from benchkit_plugins.recommenders.neural.config import NeuralConfig
 from benchkit_plugins.recommenders.neural.examples import Batch, Examples
@@ -79,6 +81,9 @@ class Trainer:
         """Train until validation no longer improves; the network keeps the best weights.
 
         Without held-out sessions the training loss decides.
+
+        Raises:
+            DivergedError: the loss, the weights or the scores are not finite any more.
         """
         checkpoint.restore(self)
         usable = self.examples.usable(sessions)
@@ -91,6 +96,7 @@ class Trainer:
             started = time.perf_counter()
             loss = self._epoch(usable)
             score = ndcg(self.network, self.examples, held_out) if len(held_out) else -loss
+            demand_finite(self, loss, score)
             self._note(loss, score)
             seconds = time.perf_counter() - started
             self.state.seconds += seconds
@@ -183,6 +189,21 @@ def step(
             clip(trainer.variables, clipnorm)
             trainer.optimizer.step()
             return loss
+
+
+def demand_finite(trainer: Resumable, *measures: float) -> None:
+    """Stop training that has diverged.
+
+    Args:
+        trainer: whose weights have to be finite; it is at the end of an epoch not yet counted.
+        measures: what that epoch showed, and has to be finite, too.
+
+    Raises:
+        DivergedError: something is not.
+    """
+    norms = torch.stack(torch._foreach_norm(trainer.variables))
+    if not (all(map(isfinite, measures)) and norms.isfinite().all()):
+        raise DivergedError(f"diverged in epoch {trainer.state.epoch + 1}")
 
 
 def adamw(variables: list[torch.nn.Parameter], config: NeuralConfig) -> torch.optim.AdamW:

@@ -68,7 +68,7 @@ def hold_out(
 
 @torch.no_grad()
 def ndcg(network: Network, examples: Examples, held_out: Validation) -> float:
-    """Return NDCG@20 over all held-out prompts.
+    """Return NDCG@20 over all held-out prompts; NaN where a score is infinite or NaN.
 
     Among equal scores the truth comes last: a network that scores all alike has learnt nothing.
     """
@@ -83,6 +83,8 @@ def ndcg(network: Network, examples: Examples, held_out: Validation) -> float:
 
 def _gains(scores: Tensor, truth: Tensor) -> float:
     """Return the sum of gains of the right items, ``int64[prompts]``."""
+    if not scores.max() < float("inf"):
+        return float("nan")
     right = scores.gather(1, truth[:, None])  # [prompts, 1]
     ranks = (scores >= right).sum(dim=1)  # [prompts]
     found = (ranks <= CUTOFF) & (ranks > 0) & right[:, 0].isfinite()
