@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from benchkit import Float, Recommender, hookimpl, param
-from benchkit_plugins.recommenders.neural.config import SAMPLE, InitialisedConfig, TransformerConfig
+from benchkit_plugins.recommenders.neural.config import (
+    InitialisedConfig,
+    TransformerConfig,
+    paper_presets,
+)
 from benchkit_plugins.recommenders.neural.examples import Cloze
 from benchkit_plugins.recommenders.neural.initialised import Initialised
 from benchkit_plugins.recommenders.neural.recommender import NeuralRecommender
@@ -64,22 +68,23 @@ class BERT4Rec(NeuralRecommender):
     source = "paper 5.1"
     Config = BERT4RecConfig
     config: BERT4RecConfig
-    presets: ClassVar = {
-        "sample": SAMPLE,
-        "beauty": {
-            "clipnorm": 92,
-            "learning_rate": 0.0023,
-            "weight_decay": 0.0409,
-            "batch_size": 256,
-            "dim": 192,
-            "dropout": 0.4,
-            "layers": 1,
-            "heads": 2,
-            "mask_prob": 0.9,
-        },
-        "delivery-hero": _LARGE,
-        "steam": _LARGE,
-    }
+    presets: ClassVar = paper_presets(
+        {
+            "beauty": {
+                "clipnorm": 92,
+                "learning_rate": 0.0023,
+                "weight_decay": 0.0409,
+                "batch_size": 256,
+                "dim": 192,
+                "dropout": 0.4,
+                "layers": 1,
+                "heads": 2,
+                "mask_prob": 0.9,
+            },
+            "delivery-hero": _LARGE,
+            "steam": _LARGE,
+        }
+    )
 
     def network(self, items: int, dim: int) -> Network:
         """Return the untrained network."""
@@ -109,44 +114,45 @@ class LLM2BERT4Rec(Initialised, BERT4Rec):
     source = "paper 5.1"
     Config = LLM2BERT4RecConfig
     config: LLM2BERT4RecConfig
-    presets: ClassVar = {
-        "sample": SAMPLE,
-        "beauty": {
-            "reducer": "lda",
-            "clipnorm": 5,
-            "learning_rate": 0.0012,
-            "weight_decay": 0.0235,
-            "batch_size": 224,
-            "dim": 448,
-            "dropout": 0.45,
-            "layers": 2,
-            "heads": 1,
-            "mask_prob": 0.65,
-        },
-        "delivery-hero": {
-            "reducer": "pca",
-            "clipnorm": 5,
-            "learning_rate": 0.0001,
-            "weight_decay": 0,
-            "batch_size": 256,
-            "dim": 224,
-            "dropout": 0.1,
-            "layers": 4,
-            "heads": 4,
-            "mask_prob": 0.25,
-        },
-        "steam": {
-            "reducer": "pca",
-            "learning_rate": 0.0002,
-            "weight_decay": 0.0301,
-            "batch_size": 352,
-            "dim": 496,
-            "dropout": 0.45,
-            "layers": 3,
-            "heads": 2,
-            "mask_prob": 0.55,
-        },
-    }
+    presets: ClassVar = paper_presets(
+        {
+            "beauty": {
+                "reducer": "lda",
+                "clipnorm": 5,
+                "learning_rate": 0.0012,
+                "weight_decay": 0.0235,
+                "batch_size": 224,
+                "dim": 448,
+                "dropout": 0.45,
+                "layers": 2,
+                "heads": 1,
+                "mask_prob": 0.65,
+            },
+            "delivery-hero": {
+                "reducer": "pca",
+                "clipnorm": 5,
+                "learning_rate": 0.0001,
+                "weight_decay": 0,
+                "batch_size": 256,
+                "dim": 224,
+                "dropout": 0.1,
+                "layers": 4,
+                "heads": 4,
+                "mask_prob": 0.25,
+            },
+            "steam": {
+                "reducer": "pca",
+                "learning_rate": 0.0002,
+                "weight_decay": 0.0301,
+                "batch_size": 352,
+                "dim": 496,
+                "dropout": 0.45,
+                "layers": 3,
+                "heads": 2,
+                "mask_prob": 0.55,
+            },
+        }
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

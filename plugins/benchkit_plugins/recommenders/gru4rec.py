@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from benchkit import Int, Recommender, hookimpl, param
-from benchkit_plugins.recommenders.neural.config import SAMPLE, InitialisedConfig, NeuralConfig
+from benchkit_plugins.recommenders.neural.config import (
+    InitialisedConfig,
+    NeuralConfig,
+    paper_presets,
+)
 from benchkit_plugins.recommenders.neural.examples import NextItem
 from benchkit_plugins.recommenders.neural.initialised import Initialised
 from benchkit_plugins.recommenders.neural.recommender import NeuralRecommender
@@ -36,31 +40,32 @@ class GRU4Rec(NeuralRecommender):
     source = "paper 5.1"
     Config = GRU4RecConfig
     config: GRU4RecConfig
-    presets: ClassVar = {
-        "sample": SAMPLE,
-        "beauty": {
-            "learning_rate": 0.0072,
-            "weight_decay": 0.0893,
-            "batch_size": 32,
-            "dim": 80,
-            "hidden": 32,
-        },
-        "delivery-hero": {
-            "learning_rate": 0.0026,
-            "weight_decay": 0.0881,
-            "batch_size": 160,
-            "dim": 512,
-            "hidden": 352,
-        },
-        "steam": {
-            "clipnorm": 34,
-            "learning_rate": 0.0008,
-            "weight_decay": 0.0126,
-            "batch_size": 512,
-            "dim": 464,
-            "hidden": 416,
-        },
-    }
+    presets: ClassVar = paper_presets(
+        {
+            "beauty": {
+                "learning_rate": 0.0072,
+                "weight_decay": 0.0893,
+                "batch_size": 32,
+                "dim": 80,
+                "hidden": 32,
+            },
+            "delivery-hero": {
+                "learning_rate": 0.0026,
+                "weight_decay": 0.0881,
+                "batch_size": 160,
+                "dim": 512,
+                "hidden": 352,
+            },
+            "steam": {
+                "clipnorm": 34,
+                "learning_rate": 0.0008,
+                "weight_decay": 0.0126,
+                "batch_size": 512,
+                "dim": 464,
+                "hidden": 416,
+            },
+        }
+    )
 
     def network(self, items: int, dim: int) -> Network:
         """Return the untrained network."""
@@ -89,34 +94,35 @@ class LLM2GRU4Rec(Initialised, GRU4Rec):
     source = "paper 5.1"
     Config = LLM2GRU4RecConfig
     config: LLM2GRU4RecConfig
-    presets: ClassVar = {
-        "sample": SAMPLE,
-        "beauty": {
-            "reducer": "random-projection",
-            "learning_rate": 0.0013,
-            "weight_decay": 0.0572,
-            "batch_size": 96,
-            "dim": 192,
-            "hidden": 496,
-        },
-        "delivery-hero": {
-            "reducer": "random-projection",
-            "clipnorm": 13,
-            "learning_rate": 0.0017,
-            "weight_decay": 0.0264,
-            "batch_size": 96,
-            "dim": 288,
-            "hidden": 176,
-        },
-        "steam": {
-            "reducer": "random-projection",
-            "learning_rate": 0.0008,
-            "weight_decay": 0.0742,
-            "batch_size": 160,
-            "dim": 448,
-            "hidden": 400,
-        },
-    }
+    presets: ClassVar = paper_presets(
+        {
+            "beauty": {
+                "reducer": "random-projection",
+                "learning_rate": 0.0013,
+                "weight_decay": 0.0572,
+                "batch_size": 96,
+                "dim": 192,
+                "hidden": 496,
+            },
+            "delivery-hero": {
+                "reducer": "random-projection",
+                "clipnorm": 13,
+                "learning_rate": 0.0017,
+                "weight_decay": 0.0264,
+                "batch_size": 96,
+                "dim": 288,
+                "hidden": 176,
+            },
+            "steam": {
+                "reducer": "random-projection",
+                "learning_rate": 0.0008,
+                "weight_decay": 0.0742,
+                "batch_size": 160,
+                "dim": 448,
+                "hidden": 400,
+            },
+        }
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from benchkit import Recommender, hookimpl, param
-from benchkit_plugins.recommenders.neural.config import SAMPLE, InitialisedConfig, TransformerConfig
+from benchkit_plugins.recommenders.neural.config import (
+    InitialisedConfig,
+    TransformerConfig,
+    paper_presets,
+)
 from benchkit_plugins.recommenders.neural.examples import NextItem
 from benchkit_plugins.recommenders.neural.initialised import Initialised
 from benchkit_plugins.recommenders.neural.recommender import NeuralRecommender
@@ -31,36 +35,37 @@ class SASRec(NeuralRecommender):
     source = "paper 5.1"
     Config = TransformerConfig
     config: TransformerConfig
-    presets: ClassVar = {
-        "sample": SAMPLE,
-        "beauty": {
-            "learning_rate": 0.0048,
-            "weight_decay": 0.0962,
-            "batch_size": 32,
-            "dim": 48,
-            "dropout": 0.25,
-            "layers": 2,
-            "heads": 3,
-        },
-        "delivery-hero": {
-            "learning_rate": 0.0011,
-            "weight_decay": 0.042,
-            "batch_size": 448,
-            "dim": 416,
-            "dropout": 0.15,
-            "layers": 1,
-            "heads": 1,
-        },
-        "steam": {
-            "learning_rate": 0.0003,
-            "weight_decay": 0.0191,
-            "batch_size": 192,
-            "dim": 208,
-            "dropout": 0.15,
-            "layers": 4,
-            "heads": 3,
-        },
-    }
+    presets: ClassVar = paper_presets(
+        {
+            "beauty": {
+                "learning_rate": 0.0048,
+                "weight_decay": 0.0962,
+                "batch_size": 32,
+                "dim": 48,
+                "dropout": 0.25,
+                "layers": 2,
+                "heads": 3,
+            },
+            "delivery-hero": {
+                "learning_rate": 0.0011,
+                "weight_decay": 0.042,
+                "batch_size": 448,
+                "dim": 416,
+                "dropout": 0.15,
+                "layers": 1,
+                "heads": 1,
+            },
+            "steam": {
+                "learning_rate": 0.0003,
+                "weight_decay": 0.0191,
+                "batch_size": 192,
+                "dim": 208,
+                "dropout": 0.15,
+                "layers": 4,
+                "heads": 3,
+            },
+        }
+    )
 
     def network(self, items: int, dim: int) -> Network:
         """Return the untrained network."""
@@ -89,42 +94,43 @@ class LLM2SASRec(Initialised, SASRec):
     source = "paper 5.1"
     Config = LLM2SASRecConfig
     config: LLM2SASRecConfig
-    presets: ClassVar = {
-        "sample": SAMPLE,
-        "beauty": {
-            "reducer": "pca",
-            "clipnorm": 43,
-            "learning_rate": 0.0001,
-            "weight_decay": 0.086,
-            "batch_size": 416,
-            "dim": 448,
-            "dropout": 0,
-            "layers": 1,
-            "heads": 1,
-        },
-        "delivery-hero": {
-            "reducer": "pca",
-            "clipnorm": 39,
-            "learning_rate": 0.0002,
-            "weight_decay": 0.0668,
-            "batch_size": 480,
-            "dim": 288,
-            "dropout": 0.15,
-            "layers": 1,
-            "heads": 3,
-        },
-        "steam": {
-            "reducer": "pca",
-            "clipnorm": 30,
-            "learning_rate": 0.0004,
-            "weight_decay": 0.0458,
-            "batch_size": 512,
-            "dim": 400,
-            "dropout": 0.1,
-            "layers": 3,
-            "heads": 4,
-        },
-    }
+    presets: ClassVar = paper_presets(
+        {
+            "beauty": {
+                "reducer": "pca",
+                "clipnorm": 43,
+                "learning_rate": 0.0001,
+                "weight_decay": 0.086,
+                "batch_size": 416,
+                "dim": 448,
+                "dropout": 0,
+                "layers": 1,
+                "heads": 1,
+            },
+            "delivery-hero": {
+                "reducer": "pca",
+                "clipnorm": 39,
+                "learning_rate": 0.0002,
+                "weight_decay": 0.0668,
+                "batch_size": 480,
+                "dim": 288,
+                "dropout": 0.15,
+                "layers": 1,
+                "heads": 3,
+            },
+            "steam": {
+                "reducer": "pca",
+                "clipnorm": 30,
+                "learning_rate": 0.0004,
+                "weight_decay": 0.0458,
+                "batch_size": 512,
+                "dim": 400,
+                "dropout": 0.1,
+                "layers": 3,
+                "heads": 4,
+            },
+        }
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

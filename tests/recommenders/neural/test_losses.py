@@ -6,6 +6,7 @@ from collections.abc import Callable
 from math import log
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -180,6 +181,13 @@ def test_gbce_is_the_mean_over_the_negatives_and_the_right_item() -> None:
 def test_every_loss_has_a_name(kind: str) -> None:
     given: Any = inputs()
     assert make_loss(kind, 4, 0.5, torch.float64)(*given) > 0
+
+
+def test_popularity_has_a_softmax_of_the_items_entropy() -> None:
+    # Halves and quarters; an item that is never predicted takes no part.
+    softmax = make_loss("softmax", 4, 0.5, torch.float64)
+    assert softmax.of_popularity(np.array([4, 0, 2, 2])) == pytest.approx(1.5 * log(2))
+    assert BPR(4).of_popularity(np.array([4, 0, 2, 2])) == float("-inf")
 
 
 def test_uniform_scores_cost_the_logarithm_of_the_items() -> None:

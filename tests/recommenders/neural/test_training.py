@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from itertools import count
-from math import isfinite, isnan
+from math import isfinite, isnan, log2
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,12 +17,21 @@ import torch
 from benchkit import Sessions
 from benchkit.errors import DivergedError, StorageError
 from benchkit.testing import samples
+from benchkit_plugins.recommenders.bert4rec import BERT4Rec
 from benchkit_plugins.recommenders.gru4rec import GRU4Rec
 from benchkit_plugins.recommenders.neural import training, validation
-from benchkit_plugins.recommenders.neural.training import Trainer, clip
-from benchkit_plugins.recommenders.neural.validation import hold_out
+from benchkit_plugins.recommenders.neural.training import State, Trainer, clip
+from benchkit_plugins.recommenders.neural.validation import (
+    Validation,
+    hold_out,
+    ndcg,
+    ndcg_of_popularity,
+)
 from benchkit_plugins.recommenders.sasrec import SASRec
 from tests.recommenders.neural.models import each_model, fitted, require_equal, weights
+
+PAPER: dict[str, Any] = {"epochs": 50, "patience": 2, "stop_on_plateau": True}
+CONFIG = SASRec().config
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> None:
@@ -33,15 +42,75 @@ def scripted(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> None:
 
 def test_stops_after_two_epochs_without_improvement(monkeypatch: pytest.MonkeyPatch) -> None:
     scripted(monkeypatch, [0.1, 0.3, 0.3, 0.2, 0.9])
-    state = fitted(SASRec, epochs=50).training
+    state = fitted(SASRec, **PAPER).training
     assert (state.epoch, state.best) == (4, 0.3)
 
 
 def test_best_weights_are_restored(monkeypatch: pytest.MonkeyPatch) -> None:
     scripted(monkeypatch, [0.1, 0.3, 0.2, 0.2])
-    stopped = fitted(SASRec, epochs=50)
+    stopped = fitted(SASRec, **PAPER)
     scripted(monkeypatch, [0.1, 0.3])
     require_equal(stopped, fitted(SASRec, epochs=2))
+
+
+def test_a_model_that_starts_slowly_is_not_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Of this loss nobody knows what popularity has: validation tells alone.
+    def state(**values: object) -> State:
+        scripted(monkeypatch, [*[0.02, 0.01] * 4, 0.9, 0.1, 0.1])
+        trained: State = fitted(GRU4Rec, epochs=50, patience=2, loss="bpr", **values).training
+        return trained
+
+    slow = state()
+    assert (state(stop_on_plateau=True).epoch, slow.epoch, slow.best) == (3, 11, 0.9)
+
+
+def test_a_model_below_popularity_whose_loss_falls_no_more_is_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scripted(monkeypatch, [0.01] * 50)
+    losses = iter([3.0, 2.9, 2.8, 2.8, 2.9, 2.7])
+    monkeypatch.setattr(Trainer, "_epoch", lambda *_: next(losses))
+    assert fitted(GRU4Rec, epochs=50, patience=2, loss="bpr").training.epoch == 5
+
+
+@pytest.mark.parametrize(("loss", "epochs"), [(2.0, 4), (1.2, 3)])
+def test_a_loss_below_the_items_entropy_has_left_the_plateau(
+    loss: float, epochs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Four items, as often each: their entropy is ln 4 = 1.39.
+    scripted(monkeypatch, [0.01] * 50)
+    losses = iter([3.0, loss, 3.0, 3.0])
+    monkeypatch.setattr(Trainer, "_epoch", lambda *_: next(losses))
+    train = Sessions.from_lists([[0, 1, 2, 3]] * 9)
+    assert fitted(GRU4Rec, train, epochs=50, patience=2).training.epoch == epochs
+
+
+def test_a_model_that_has_learnt_and_learns_no_more_is_stopped() -> None:
+    state = fitted(SASRec, samples.cycle_sessions(), epochs=200, patience=3).training
+    assert state.epoch < 60
+    assert state.best > 0.95
+
+
+def test_the_paper_stops_as_it_does_and_others_later() -> None:
+    for model in (GRU4Rec, SASRec, BERT4Rec):
+        published = model.Config.create(model.presets["beauty"], model.name)
+        assert (published.patience, published.stop_on_plateau) == (2, True)
+        assert (model().config.patience, model().config.stop_on_plateau) == (10, False)
+
+
+def test_popularity_is_ranked_as_a_network_of_biases_would() -> None:
+    # Item 0 is the most frequent one; items 1 and 2 are as frequent, and the truth comes last.
+    frequencies = np.array([9, 5, 5, 1])
+    held_out = Validation.of(Sessions.from_lists([[0, 1], [0, 3, 2], [1, 1, 0], [2, 2]]), CONFIG)
+    # (0; 1): 1 behind 2. (0; 3): last of three. (0, 3; 2): behind 1. (1; 1), (2; 2): left out.
+    # (1, 1; 0): first.
+    expected = (1 / log2(3) + 1 / log2(4) + 1 / log2(3) + 1) / 6
+    assert ndcg_of_popularity(held_out, frequencies) == pytest.approx(expected)
+    model = fitted(GRU4Rec, Sessions.from_lists([[0, 1, 2, 3]] * 9))
+    network, examples = model._network, model.examples(4)
+    network.table.data.zero_()
+    network.bias.data = torch.from_numpy(frequencies).float()
+    assert ndcg(network, examples, held_out) == pytest.approx(expected)
 
 
 def test_trains_no_longer_than_epochs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,19 @@ from benchkit.contracts.config import Value
 
 # For a quick look at little data, within seconds.
 SAMPLE: dict[str, Value] = {"dim": 32, "learning_rate": 0.005, "batch_size": 128, "epochs": 5}
+
+
+def paper_presets(published: Mapping[str, Mapping[str, Value]]) -> dict[str, dict[str, Value]]:
+    """Return a network's presets: the paper's best values, with its early stopping, and `SAMPLE`.
+
+    Args:
+        published: the best values by dataset family.
+    """
+    stopping: dict[str, Value] = {"patience": 2, "stop_on_plateau": True}
+    return {
+        "sample": SAMPLE,
+        **{family: {**stopping, **values} for family, values in published.items()},
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +55,12 @@ class NeuralConfig(Config):
     )
     epochs: int = param(100, "maximum epochs: passes over the training sessions", at_least=1)
     patience: int = param(
-        2, "epochs without a better validation NDCG@20 after which training stops", at_least=1
+        10, "epochs without a better validation NDCG@20 after which training stops", at_least=1
+    )
+    stop_on_plateau: bool = param(
+        False,
+        "let patience run out, too, where the model is no better than popularity yet and its "
+        "training loss still falls",
     )
     hold_out: Literal["sessions", "last-items"] = param(
         "sessions",

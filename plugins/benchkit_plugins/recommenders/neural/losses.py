@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from math import log
+from math import inf, log
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+from benchkit.contracts.sessions import Int64
 from benchkit_plugins.recommenders.neural.full_softmax import FullSoftmax
 
 
@@ -31,6 +33,14 @@ class Loss(ABC):
             targets: right items, ``int64[predictions]``.
         """
 
+    def of_popularity(self, frequencies: Int64) -> float:  # noqa: ARG002
+        """Return the least loss that one answer to all prompts has; -inf where nobody knows.
+
+        Args:
+            frequencies: how often each item is to be predicted, ``int64[items]``.
+        """
+        return -inf
+
 
 class SoftmaxLoss(Loss):
     """Cross-entropy over all items."""
@@ -41,6 +51,11 @@ class SoftmaxLoss(Loss):
     def __call__(self, queries: Tensor, table: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
         """Return the mean cross-entropy."""
         return self.softmax(queries, table, bias, targets)
+
+    def of_popularity(self, frequencies: Int64) -> float:
+        """Return the entropy of the items."""
+        shares = frequencies[frequencies > 0] / frequencies.sum()
+        return -float((shares * np.log(shares)).sum())
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sized
 from dataclasses import dataclass, field
-from math import isfinite
+from math import inf, isfinite
 from typing import TypeVar
 
 import numpy as np
@@ -22,7 +22,7 @@ from benchkit_plugins.recommenders.neural.hardware import memory_errors, seeded
 from benchkit_plugins.recommenders.neural.losses import Loss
 from benchkit_plugins.recommenders.neural.network import Network
 from benchkit_plugins.recommenders.neural.packing import Packed
-from benchkit_plugins.recommenders.neural.validation import Validation, ndcg
+from benchkit_plugins.recommenders.neural.validation import Validation, ndcg, ndcg_of_popularity
 
 # The generator of each purpose, as `benchkit.Bench.rng` gives it.
 Rng = Callable[[str], np.random.Generator]
@@ -37,7 +37,7 @@ class State:
     Attributes:
         epoch: epochs finished.
         best: best score so far: validation NDCG@20, or without held-out sessions minus the loss.
-        waited: epochs since then.
+        waited: epochs since then, or since the training loss last fell on the plateau.
         curve: mean loss and score of each epoch.
         seconds: wall time of the epochs.
     """
@@ -51,6 +51,12 @@ class State:
 
 class Trainer:
     """Trains one network.
+
+    It stops when validation has not improved for `patience` epochs. A network often learns what is
+    popular within an epoch or two, and no more for a while: its validation then only trembles. So
+    on that plateau, unless `stop_on_plateau` says otherwise, an epoch that lowers the training loss
+    counts as an improvement, too. The network has left it once it ranks held-out items better than
+    popularity does, or has a lower loss than any answer that is the same for all prompts.
 
     Random numbers of each epoch come from a generator of that epoch, so a fit that goes on after
     it was killed draws what an uninterrupted one draws.
@@ -76,6 +82,7 @@ class Trainer:
         self.parts = 1
         self.state = State()
         self.best = self._copy()
+        self._popularity = -inf, inf  # its validation NDCG@20 and its loss
 
     def train(self, sessions: Sessions, held_out: Validation, checkpoint: Checkpoint) -> State:
         """Train until validation no longer improves; the network keeps the best weights.
@@ -88,10 +95,14 @@ class Trainer:
         checkpoint.restore(self)
         usable = self.examples.usable(sessions)
         config = self.config
+        if len(held_out) and not config.stop_on_plateau:
+            frequencies = np.bincount(sessions.items, minlength=len(self.network.table))
+            self._popularity = (
+                ndcg_of_popularity(held_out, frequencies),
+                self.loss.of_popularity(frequencies),
+            )
         while (
-            len(usable)
-            and self.state.epoch < config.epochs
-            and (self.state.waited < config.patience)
+            len(usable) and self.state.epoch < config.epochs and self.state.waited < config.patience
         ):
             started = time.perf_counter()
             loss = self._epoch(usable)
@@ -134,12 +145,20 @@ class Trainer:
 
     def _note(self, loss: float, score: float) -> None:
         state = self.state
+        lowest = min((before for before, _ in state.curve), default=inf)
         state.epoch += 1
         state.waited += 1
         state.curve.append([loss, score])
         if score > state.best or state.epoch == 1:
             state.best, state.waited = score, 0
             self.best = self._copy()
+        elif loss < lowest and self._is_on_plateau(loss):
+            state.waited = 0
+
+    def _is_on_plateau(self, lowest: float) -> bool:
+        """Tell whether the network has shown no more than popularity does."""
+        ndcg, loss = self._popularity
+        return self.state.best <= ndcg and lowest >= loss
 
     def _copy(self) -> dict[str, Tensor]:
         return {name: value.clone() for name, value in self.network.state_dict().items()}
@@ -201,7 +220,7 @@ def demand_finite(trainer: Resumable, *measures: float) -> None:
     Raises:
         DivergedError: something is not.
     """
-    norms = torch.stack(torch._foreach_norm(trainer.variables))
+    norms = torch.stack(torch._foreach_norm(list[Tensor](trainer.variables)))
     if not (all(map(isfinite, measures)) and norms.isfinite().all()):
         raise DivergedError(f"diverged in epoch {trainer.state.epoch + 1}")
 

@@ -81,6 +81,24 @@ def ndcg(network: Network, examples: Examples, held_out: Validation) -> float:
     return sum(parts) / len(held_out)
 
 
+def ndcg_of_popularity(held_out: Validation, frequencies: Int64) -> float:
+    """Return NDCG@20 of ranking all items by frequency, as `ndcg` counts.
+
+    Args:
+        held_out: the prompts.
+        frequencies: how often each item was trained on, ``int64[items]``.
+    """
+    items, truth = len(frequencies), held_out.truth
+    left_out = np.unique(held_out.exclude.owners * items + held_out.exclude.items)
+    owners, codes = np.divmod(left_out, items)
+    # Items at least as frequent as the truth, less those among them that are left out.
+    ranks = items - np.searchsorted(np.sort(frequencies), frequencies[truth])  # [prompts]
+    above = owners[frequencies[codes] >= frequencies[truth[owners]]]
+    ranks -= np.bincount(above, minlength=len(truth))
+    listed = (ranks <= CUTOFF) & ~np.isin(np.arange(len(truth)) * items + truth, left_out)
+    return float((1 / np.log2(ranks[listed] + 1)).sum() / len(truth))
+
+
 def _gains(scores: Tensor, truth: Tensor) -> float:
     """Return the sum of gains of the right items, ``int64[prompts]``."""
     if not scores.max() < float("inf"):
