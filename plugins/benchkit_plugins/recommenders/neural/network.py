@@ -18,6 +18,10 @@ class Network(nn.Module):
 
     The head is a dense layer to the embedding size, an activation, and the product with the item
     table plus one bias an item. (The authors' code has one scalar bias for all items.)
+
+    Initial embeddings are uniform within 0.05 of zero, as in that code. Where hidden states are as
+    wide as embeddings, the dense layer starts as the identity, not at random as there: a network
+    compares what it has read with the items from the first step on.
     """
 
     def __init__(
@@ -36,7 +40,7 @@ class Network(nn.Module):
         self.table = nn.Parameter(torch.empty(items, dim).uniform_(-0.05, 0.05))
         self.bias = nn.Parameter(torch.zeros(items))
         self.head = Dense(width, dim)
-        if width == dim:  # hidden states live where the embeddings do: begin by comparing the two
+        if width == dim:
             nn.init.eye_(self.head.weight)
         self.activation = activation
 

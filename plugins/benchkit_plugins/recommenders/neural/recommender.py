@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 class NeuralRecommender(Recommender):
     """A network over the trained items, trained as PROTOCOL.md says and asked in batches.
 
+    Early stopping departs from the paper in when it stops, but for the paper's presets
+    (`training.Trainer`), and in what it predicts (`validation`); initial weights and the head
+    depart from the authors' code as `network.Network` says.
+
     Where the bench keeps checkpoints, a fit that was killed goes on, and one that was finished
     is not repeated.
     """
