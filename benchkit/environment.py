@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchkit import DISTRIBUTION
+from benchkit.shares import cores
 
 _PACKAGES = (DISTRIBUTION, "numpy", "optuna", "polars", "scikit-learn", "scipy", "torch")
 
@@ -24,7 +25,7 @@ def environment() -> dict[str, object]:
         "packages": {name: found for name in _PACKAGES if (found := _version(name))},
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "threads": _threads(),
         "gpu": _gpu(),
     }
@@ -53,7 +54,7 @@ def _threads() -> int | str | None:
     torch = sys.modules.get("torch")
     if torch is not None:
         return int(torch.get_num_threads())
-    return os.environ.get("OMP_NUM_THREADS") or os.cpu_count()
+    return os.environ.get("OMP_NUM_THREADS") or cores()
 
 
 def _gpu() -> str | None:

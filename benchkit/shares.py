@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from benchkit.errors import ConfigError
+
 _THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -14,6 +16,11 @@ _THREADS = (
     "POLARS_MAX_THREADS",
 )
 _GPUS = "CUDA_VISIBLE_DEVICES"
+# How threads of one operation wait for one another. As they do by default, spinning, a fit beside
+# another job takes many times as long; asleep at once, a small network alone does. So many spins
+# are a compromise (`benchmarks/neighbour.py`). It is GNU OpenMP's, which torch uses on Linux.
+_SPINS = {"GOMP_SPINCOUNT": "1000"}
+_WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 
 
 @contextmanager
@@ -39,10 +46,31 @@ def share(slot: int, slots: int) -> Iterator[None]:
 
 
 def thread_variables(slots: int) -> dict[str, str]:
-    """Return the variables that give each of several processes its share of the cores."""
+    """Return the variables that give each of several processes its share of the cores.
+
+    Raises:
+        ConfigError: the user has set a number of threads that is none.
+    """
     # torch takes the largest of what these variables say, so one that the user set speaks for all.
-    count = os.environ.get("OMP_NUM_THREADS") or str(threads(cores(), slots))
-    return {name: count for name in _THREADS if name not in os.environ}
+    count = str(_threads_wanted() or threads(cores(), slots))
+    shared = {name: count for name in _THREADS if not os.environ.get(name)}
+    return {**shared, **waiting_variables()}
+
+
+def waiting_variables() -> dict[str, str]:
+    """Return the variables that make threads good neighbours; none where the user has set one.
+
+    They have to be set before torch is imported.
+    """
+    return {} if any(os.environ.get(name) for name in _WAITING) else _SPINS
+
+
+def _threads_wanted() -> int | None:
+    value = os.environ.get("OMP_NUM_THREADS", "")
+    number = value.partition(",")[0].strip()  # the first is that of the outermost level
+    if value and not (number.isdecimal() and int(number)):
+        raise ConfigError(f"OMP_NUM_THREADS must be a whole number of threads, not {value!r}")
+    return int(number) if value else None
 
 
 def threads(cores: int, slots: int) -> int:
@@ -67,11 +95,10 @@ def free_slot(taken: Sequence[int]) -> int:
 
 
 def cores() -> int:
-    """Return how many cores this process may use, which may be fewer than the machine has."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        return os.cpu_count() or 1
+    """Return how many cores this process may use: by its affinity, and by its container's quota."""
+    from joblib import cpu_count
+
+    return int(cpu_count())
 
 
 def visible_gpus() -> list[str]:

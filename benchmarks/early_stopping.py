@@ -84,19 +84,19 @@ def curve(
 def trained(catalog: Any, fold: Fold, name: str, values: dict[str, str]) -> Curve:
     """Return what each epoch shows: training loss, held-out and fold NDCG@20, seconds."""
     from benchkit_plugins.recommenders.neural import training
-    from benchkit_plugins.recommenders.neural.validation import Validation, hold_out
+    from benchkit_plugins.recommenders.neural.validation import Validation, hold_out, ndcg
 
     patient = {**values, "patience": str(HOPELESS)}
     model: Any = configure(name, patient, family="", preset="default")
     epochs: list[tuple[float, float]] = []
-    plain, started = training.ndcg, time.perf_counter()
+    started = time.perf_counter()
 
     def watched(network: Any, examples: Any, held_out: Validation) -> float:
         seconds = time.perf_counter() - started - sum(spent)
         before = time.perf_counter()
-        epochs.append((plain(network, examples, later_of(model, fold)), seconds))
+        epochs.append((ndcg(network, examples, later_of(model, fold)), seconds))
         spent.append(time.perf_counter() - before)
-        return plain(network, examples, held_out)
+        return ndcg(network, examples, held_out)
 
     spent = [0.0]
     counts = np.bincount(fold.train.items, minlength=len(catalog))

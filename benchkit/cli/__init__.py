@@ -12,6 +12,7 @@ import click
 
 from benchkit import DISTRIBUTION
 from benchkit.errors import BenchkitError
+from benchkit.shares import waiting_variables
 
 # Command: (module, attribute, one line of help). Help needs no import of any of them.
 _COMMANDS = {
@@ -71,6 +72,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; a user's mistake ends in one sentence and exit code 2."""
+    os.environ.update(waiting_variables())  # before anything imports torch
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # and not ignored
         signal.signal(signal.SIGINT, _interrupt)
     try:
