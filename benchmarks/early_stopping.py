@@ -15,7 +15,8 @@ NDCG@20 of the weights that it keeps; the last lines the best epoch of all, and 
 model has left its plateau, and tell that by what it does better than popularity: rank the held-out
 items (`ranking`), have a training loss below the items' entropy, which a constant answer has
 (`loss`), or one of the two (`either`). `falling`: up to there, an epoch that lowers the training
-loss counts as a better one.
+loss counts as a better one; so nothing waits for a model whose loss falls no more. That rule is the
+networks' own, with patience 10.
 """
 
 from __future__ import annotations

@@ -96,7 +96,8 @@ def test_files_from_outside_are_data(path: Path) -> None:
                 and not (isinstance(word.value, ast.Constant) and word.value.value is False)
             ]
             assert not unpickles, f"line {node.lineno}"
-    used = {name.partition(".")[0] for name in imported(parse(path))}
+    names = set(imported(parse(path))) - {"joblib.cpu_count"}  # which reads no files of ours
+    used = {name.partition(".")[0] for name in names}
     assert not used & UNSAFE_MODULES
 
 

@@ -18,6 +18,7 @@ from benchkit_plugins.recommenders.sasrec import SASRec
 SMALL: dict[str, Any] = {
     "dim": 16,
     "epochs": 60,
+    "patience": 2,
     "batch_size": 32,
     "learning_rate": 0.01,
     "dropout": 0.1,

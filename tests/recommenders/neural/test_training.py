@@ -55,7 +55,7 @@ def test_best_weights_are_restored(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_model_that_starts_slowly_is_not_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     # Of this loss nobody knows what popularity has: validation tells alone.
-    def state(**values: object) -> State:
+    def state(**values: Any) -> State:
         scripted(monkeypatch, [*[0.02, 0.01] * 4, 0.9, 0.1, 0.1])
         trained: State = fitted(GRU4Rec, epochs=50, patience=2, loss="bpr", **values).training
         return trained
@@ -145,7 +145,8 @@ def test_training_that_diverges_is_an_error(model: type[Any]) -> None:
         r" \(it is none\)"
     )
     # In one step an epoch the loss is still right, and the weights are not.
-    for values in ({}, {"batch_size": 512}, {"batch_size": 512, "validation_share": 0}):
+    one_step: dict[str, Any] = {"batch_size": 512}
+    for values in ({}, one_step, {**one_step, "validation_share": 0}):
         with pytest.raises(DivergedError, match=sentence):
             fitted(model, learning_rate=1e30, **values)
 
