@@ -339,7 +339,7 @@ def refit(
     config = _parameters("recommender", about.recommender["name"], about.config)
     task = Task(about, settings, config)
     recommender = _recommender(task, prepared)
-    if _configs(_builds_on(recommender, prepared, settings)) != _configs(about.builds_on):
+    if _configs(_builds_on(recommender, prepared.family, settings)) != _configs(about.builds_on):
         raise StorageError(
             f"what {task.recommender} builds on is not what it was; run it again with "
             "`benchkit run`"
