@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from math import isqrt
 from typing import TypeVar
 
@@ -34,6 +35,20 @@ def tie_keys(prompts: Sessions, seed: int) -> UInt64:
     return sequence_keys(prompts, seed)
 
 
+def tie_order(train: Sessions, items: int) -> UInt64:  # noqa: ARG001
+    """Return what `top_k` takes in place of `tie_keys`: equals in one order for all prompts.
+
+    For recommenders written when this was the order by training frequency. Use `tie_keys`.
+    """
+    warnings.warn(
+        "tie_order no longer orders equals by training frequency, which is a recommender of its "
+        "own, but by a hash of the item; use tie_keys(prompts, bench.seed)",
+        FutureWarning,
+        stacklevel=2,
+    )
+    return np.zeros(1, dtype=np.uint64)
+
+
 def excluded(prompts: Sessions, read: Sessions, exclude_seen: ExcludeSeen) -> Sessions:
     """Return the items to keep out of each prompt's list.
 
@@ -60,6 +75,7 @@ def top_k(scores: Float32, k: int, ties: UInt64, exclude: Sessions) -> Recommend
     Raises:
         PluginError: a score is not a number.
     """
+    ties = np.broadcast_to(ties, len(scores))
     scores[exclude.owners, exclude.items] = -np.inf
     rows, codes = contenders(scores, k)
     return top_k_of(rows, codes, scores[rows, codes], k, ties)

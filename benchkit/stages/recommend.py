@@ -43,7 +43,10 @@ def recommend(
     asked = depth + int(prompts.lengths.max(initial=0)) if filtered else depth
     _freeze(prompts)
     started = time.perf_counter()
-    lists = recommender.recommend(prompts, asked)
+    try:
+        lists = recommender.recommend(prompts, asked)
+    except PluginError as error:
+        raise PluginError(f"{recommender.name}: {error}") from error
     seconds = time.perf_counter() - started
     _check(recommender.name, lists, len(prompts), asked, len(bench.catalog))
     if filtered:
