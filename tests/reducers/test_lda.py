@@ -69,5 +69,5 @@ def test_directions_that_do_not_vary_are_left_out() -> None:
 
 @pytest.mark.parametrize("classes", [[-1] * 90, [4] * 90, [-1] * 89 + [0], list(range(90))])
 def test_classes_that_separate_nothing_are_refused(classes: list[int]) -> None:
-    with pytest.raises(UnavailableError, match="lda needs two classes"):
+    with pytest.raises(UnavailableError, match="lda: it needs two classes"):
         reduced(LDA, VECTORS, 2, classes)
