@@ -83,7 +83,8 @@ class BERT4Rec(NeuralRecommender):
             },
             "delivery-hero": _LARGE,
             "steam": _LARGE,
-        }
+        },
+        epochs=3,  # of eleven cases a session
     )
 
     def network(self, items: int, dim: int) -> Network:
@@ -151,7 +152,8 @@ class LLM2BERT4Rec(Initialised, BERT4Rec):
                 "heads": 2,
                 "mask_prob": 0.55,
             },
-        }
+        },
+        epochs=3,  # of eleven cases a session
     )
 
 

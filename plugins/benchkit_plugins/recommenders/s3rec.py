@@ -59,7 +59,7 @@ class S3Rec(NeuralRecommender):
     source = "paper 7.1.5"
     Config = S3RecConfig
     config: S3RecConfig
-    presets: ClassVar = {"sample": {**SAMPLE, "dropout": 0.2, "pretrain_epochs": 2}}
+    presets: ClassVar = {"sample": {**SAMPLE, "dropout": 0.2, "pretrain_epochs": 1}}
     _network: S3RecNetwork
 
     def network(self, items: int, dim: int) -> Network:

@@ -13,15 +13,18 @@ from benchkit.contracts.config import Value
 SAMPLE: dict[str, Value] = {"dim": 32, "learning_rate": 0.005, "batch_size": 128, "epochs": 5}
 
 
-def paper_presets(published: Mapping[str, Mapping[str, Value]]) -> dict[str, dict[str, Value]]:
+def paper_presets(
+    published: Mapping[str, Mapping[str, Value]], **sample: Value
+) -> dict[str, dict[str, Value]]:
     """Return a network's presets: the paper's best values, with its early stopping, and `SAMPLE`.
 
     Args:
         published: the best values by dataset family.
+        sample: what is otherwise than in `SAMPLE`.
     """
     stopping: dict[str, Value] = {"patience": 2, "stop_on_plateau": True}
     return {
-        "sample": SAMPLE,
+        "sample": {**SAMPLE, **sample},
         **{family: {**stopping, **values} for family, values in published.items()},
     }
 
