@@ -29,9 +29,11 @@ from benchkit.tuning.budget import OBJECTIVE
 
 # Recommenders of others that a bench keeps for the next trials (`Bench.recommender`).
 _HELD = 4
-# Sessions of a rehearsal, and of the two fits that the time of a trial is estimated from.
+# Sessions of a rehearsal, and of the first fit that the time of a trial is estimated from.
 _REHEARSED = 50
-_TIMED = (50, 100)
+# Seconds of a fit from which on chance no longer decides the estimate, and how fast fits grow.
+_CLEAR = 0.5
+_GROWTH = 3
 
 
 class Objective:
@@ -84,20 +86,24 @@ class Objective:
     def estimate(self, config: Mapping[str, Value]) -> float:
         """Return about how long a trial takes, all folds together; 0 where nobody can tell.
 
-        Two fits on a few sessions give a line, by which fits and lists take longer with more of
-        them. On the generated samples it is right within a factor of two.
+        Fits and lists take longer with more sessions, about by a line. It goes through the last two
+        of some fits on more and more sessions: up to one that takes long enough to be measured.
         """
         try:
             recommender = self._configured(config)
             if isinstance(recommender, PromptedRecommender):
                 return 0.0
             fold = self.data.folds[0].fold
-            sizes = [min(size, len(fold.train), len(fold.withheld.prompts)) for size in _TIMED]
-            small, large = (self._timed(recommender, config, size) for size in sizes)
+            most = min(len(fold.train), len(fold.withheld.prompts))
+            smaller, less, size = 0, 0.0, min(_REHEARSED, most)
+            seconds = self._timed(recommender, config, size)
+            while size < most and (not smaller or seconds < _CLEAR):
+                smaller, less, size = size, seconds, min(_GROWTH * size, most)
+                seconds = self._timed(recommender, config, size)
         except Exception:  # the first trial will tell
             return 0.0
-        each = max(0.0, large - small) / max(1, sizes[1] - sizes[0])
-        return sum(small + each * (len(c.fold.train) - sizes[0]) for c in self.data.folds)
+        each = max(0.0, seconds - less) / max(1, size - smaller)
+        return sum(seconds + each * (len(c.fold.train) - size) for c in self.data.folds)
 
     def _timed(self, recommender: Recommender, config: Mapping[str, Value], size: int) -> float:
         """Return the seconds of a fit on so many sessions, and of so many lists."""
