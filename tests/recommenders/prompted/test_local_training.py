@@ -15,6 +15,7 @@ from torch import Tensor
 
 from benchkit import DataError, UnavailableError, pace
 from benchkit.contracts.prompted import Example, Pairs
+from benchkit.errors import DivergedError
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.causal import lora
 from benchkit_plugins.recommenders.prompted.providers.contract import Course, Sampling
@@ -96,7 +97,7 @@ def test_it_learns_and_says_how_it_goes(model: str, tmp_path: Path) -> None:
 
 def test_what_cannot_be_learnt_is_said_at_once(model: str, tmp_path: Path) -> None:
     local = provider(model, tmp_path, learning_rate=1e20)
-    with pytest.raises(UnavailableError, match=r"diverged in epoch 1, step 2: .* learning_rate"):
+    with pytest.raises(DivergedError, match=r"diverged in epoch 1, step 2: .* learning_rate"):
         trained(local, course_of(local))
     assert local.status(course_of(local)).state == "none"
     long = Example(tiny.ask(*"ab" * 300), "c")

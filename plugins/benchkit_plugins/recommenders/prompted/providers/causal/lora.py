@@ -24,8 +24,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchkit import UnavailableError
 from benchkit.durations import show_time
+from benchkit.errors import DivergedError
 from benchkit.pace import Pace
 from benchkit_plugins.language_models.batching import batches_by_length
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
@@ -144,7 +144,7 @@ class Trainer:
         Without held-out lessons that is the last epoch's.
 
         Raises:
-            UnavailableError: training diverges.
+            DivergedError: training diverges.
         """
         checkpoint.restore(self)
         while self.state.epoch < self.recipe.epochs:
@@ -196,7 +196,7 @@ class Trainer:
                 break
         norm = torch.nn.utils.clip_grad_norm_(self.variables, 1.0)
         if not math.isfinite(loss + float(norm)):
-            raise UnavailableError(
+            raise DivergedError(
                 f"fine-tuning diverged in epoch {state.epoch + 1}, step {state.step + 1}: the loss "
                 "is no finite number; a lower learning_rate may help"
             )
