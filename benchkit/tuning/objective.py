@@ -31,7 +31,7 @@ from benchkit.tuning.budget import OBJECTIVE
 _HELD = 4
 # Sessions of a rehearsal, and of the first fit that the time of a trial is estimated from.
 _REHEARSED = 50
-# Seconds of a fit from which on chance no longer decides the estimate, and how fast fits grow.
+# Seconds that more sessions must add to be no chance, and how fast fits grow until they do.
 _CLEAR = 0.5
 _GROWTH = 3
 
@@ -86,8 +86,8 @@ class Objective:
     def estimate(self, config: Mapping[str, Value]) -> float:
         """Return about how long a trial takes, all folds together; 0 where nobody can tell.
 
-        Fits and lists take longer with more sessions, about by a line. It goes through the last two
-        of some fits on more and more sessions: up to one that takes long enough to be measured.
+        Fits and lists take longer with more sessions, about by a line. It goes through a fit on a
+        few and one on so many that what they add can be told from chance.
         """
         try:
             recommender = self._configured(config)
@@ -95,14 +95,14 @@ class Objective:
                 return 0.0
             fold = self.data.folds[0].fold
             most = min(len(fold.train), len(fold.withheld.prompts))
-            smaller, less, size = 0, 0.0, min(_REHEARSED, most)
-            seconds = self._timed(recommender, config, size)
-            while size < most and (not smaller or seconds < _CLEAR):
-                smaller, less, size = size, seconds, min(_GROWTH * size, most)
+            size = least = min(_REHEARSED, most)
+            seconds = fewest = self._timed(recommender, config, least)
+            while size < most and seconds - fewest < _CLEAR:
+                size = min(_GROWTH * size, most)
                 seconds = self._timed(recommender, config, size)
         except Exception:  # the first trial will tell
             return 0.0
-        each = max(0.0, seconds - less) / max(1, size - smaller)
+        each = max(0.0, seconds - fewest) / max(1, size - least)
         return sum(seconds + each * (len(c.fold.train) - size) for c in self.data.folds)
 
     def _timed(self, recommender: Recommender, config: Mapping[str, Value], size: int) -> float:
