@@ -56,8 +56,8 @@ class Shares:
         return search, self._share([*queue.begun, *queue.waiting])
 
     def suffices(self, search: Search, share: float) -> bool:
-        """Tell whether a first trial is likely to end within a share; if nobody knows, it is."""
-        return self._cost(search) in (0.0, min(share, self._cost(search)))
+        """Tell whether a first trial may end within a share: it is not known to take longer."""
+        return self._cost(search) <= share
 
     def _share(self, searches: Sequence[Search]) -> float:
         """Return the seconds of each where those do without that are too dear for it."""
