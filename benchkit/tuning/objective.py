@@ -34,6 +34,8 @@ _REHEARSED = 50
 # Seconds that more sessions must add to be no chance, and how fast fits grow until they do.
 _CLEAR = 0.5
 _GROWTH = 3
+# By how much trials have taken longer than fits on few sessions let one expect.
+_MARGIN = 1.25
 
 
 class Objective:
@@ -103,7 +105,7 @@ class Objective:
         except Exception:  # the first trial will tell
             return 0.0
         each = max(0.0, seconds - fewest) / max(1, size - least)
-        return sum(seconds + each * (len(c.fold.train) - size) for c in self.data.folds)
+        return _MARGIN * sum(seconds + each * (len(c.fold.train) - size) for c in self.data.folds)
 
     def _timed(self, recommender: Recommender, config: Mapping[str, Value], size: int) -> float:
         """Return the seconds of a fit on so many sessions, and of so many lists."""

@@ -20,7 +20,7 @@ from benchkit.testing import samples
 from benchkit_plugins.recommenders.bert4rec import BERT4Rec
 from benchkit_plugins.recommenders.gru4rec import GRU4Rec
 from benchkit_plugins.recommenders.neural import training, validation
-from benchkit_plugins.recommenders.neural.training import State, Trainer, clip
+from benchkit_plugins.recommenders.neural.training import State, Trainer
 from benchkit_plugins.recommenders.neural.validation import (
     Validation,
     hold_out,
@@ -164,15 +164,6 @@ def test_scores_that_are_not_finite_have_no_ndcg(score: float) -> None:
     assert isfinite(validation._gains(scores, truth))
     scores[1, 2] = score
     assert isnan(validation._gains(scores, truth))
-
-
-def test_clipping_is_per_variable() -> None:
-    variables = [torch.nn.Parameter(torch.zeros(2)) for _ in range(3)]
-    for variable, grad in zip(variables, ([3.0, 4.0], [0.3, 0.4], None), strict=True):
-        variable.grad = None if grad is None else torch.tensor(grad)
-    clip(variables, 1.0)
-    found = [v.grad.tolist() for v in variables if v.grad is not None]
-    assert found == [pytest.approx([0.6, 0.8]), pytest.approx([0.3, 0.4])]
 
 
 def test_weight_decay_reaches_every_variable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from benchkit import DataError
 from benchkit.files import write_atomically
+from benchkit_plugins.recommenders.neural.optimizer import AdamW
 
 _FORMAT = "benchkit neural 1"
 
@@ -39,7 +40,7 @@ class Resumable(Protocol):
         """What of it learns."""
 
     @property
-    def optimizer(self) -> torch.optim.Optimizer:
+    def optimizer(self) -> AdamW | torch.optim.Optimizer:
         """What moves the variables."""
 
     @property
@@ -68,7 +69,7 @@ class Checkpoint:
         arrays = {f"weights/{n}": v for n, v in trainer.network.state_dict().items()}
         arrays |= {f"best/{n}": v for n, v in trainer.best.items()}
         for place, variable in enumerate(trainer.variables):
-            moments = trainer.optimizer.state[variable]
+            moments = trainer.optimizer.state.get(variable, {})
             arrays |= {f"optimizer/{place}/{n}": v for n, v in moments.items()}
         write(self.path, arrays, {"state": vars(trainer.state), "parts": trainer.parts})
 

@@ -10,7 +10,13 @@ from benchkit import Choice, Config, ExcludeSeen, Float, Int, param
 from benchkit.contracts.config import Value
 
 # For a quick look at little data, within seconds.
-SAMPLE: dict[str, Value] = {"dim": 32, "learning_rate": 0.005, "batch_size": 128, "epochs": 5}
+SAMPLE: dict[str, Value] = {
+    "dim": 32,
+    "learning_rate": 0.005,
+    "batch_size": 128,
+    "epochs": 5,
+    "last_n_items": 10,
+}
 
 
 def paper_presets(

@@ -18,7 +18,8 @@ from benchkit_plugins.recommenders.neural.hardware import seeded
 from benchkit_plugins.recommenders.neural.masking import Attributes, MaskedBatch, mask
 from benchkit_plugins.recommenders.neural.networks.s3rec import S3RecNetwork
 from benchkit_plugins.recommenders.neural.objectives import Objectives
-from benchkit_plugins.recommenders.neural.training import Rng, adamw, demand_finite, step
+from benchkit_plugins.recommenders.neural.optimizer import AdamW
+from benchkit_plugins.recommenders.neural.training import Rng, demand_finite, step
 
 
 @dataclass
@@ -57,7 +58,7 @@ class Pretrainer:
         weights = (config.aap_weight, config.mip_weight, config.map_weight, config.sp_weight)
         self.weights = torch.tensor(weights, device=self.device)
         self.variables = list(self.network.parameters())
-        self.optimizer = adamw(self.variables, config)
+        self.optimizer = AdamW(self.variables, config.learning_rate, config.weight_decay)
         self.state = Progress()
         self.best: dict[str, Tensor] = {}  # the last weights are the ones to go on with
         self.parts = 1

@@ -1,4 +1,4 @@
-"""The training loop: AdamW, clipping, early stopping, best weights, checkpoints, progress."""
+"""The training loop: early stopping, best weights, checkpoints, progress."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from benchkit_plugins.recommenders.neural.examples import Batch, Examples
 from benchkit_plugins.recommenders.neural.hardware import memory_errors, seeded
 from benchkit_plugins.recommenders.neural.losses import Loss
 from benchkit_plugins.recommenders.neural.network import Network
+from benchkit_plugins.recommenders.neural.optimizer import AdamW, clip
 from benchkit_plugins.recommenders.neural.packing import Packed
 from benchkit_plugins.recommenders.neural.validation import Validation, ndcg, ndcg_of_popularity
 
@@ -78,7 +79,7 @@ class Trainer:
         self.dtype = dtype
         self.device = network.table.device
         self.variables = [p for p in network.parameters() if p.requires_grad]
-        self.optimizer = adamw(self.variables, config)
+        self.optimizer = AdamW(self.variables, config.learning_rate, config.weight_decay)
         self.parts = 1
         self.state = State()
         self.best = self._copy()
@@ -223,25 +224,3 @@ def demand_finite(trainer: Resumable, *measures: float) -> None:
     norms = torch.stack(torch._foreach_norm(list[Tensor](trainer.variables)))
     if not (all(map(isfinite, measures)) and norms.isfinite().all()):
         raise DivergedError(f"diverged in epoch {trainer.state.epoch + 1}")
-
-
-def adamw(variables: list[torch.nn.Parameter], config: NeuralConfig) -> torch.optim.AdamW:
-    """Return the optimizer of some variables of one network."""
-    return torch.optim.AdamW(
-        variables,
-        lr=config.learning_rate,
-        weight_decay=config.weight_decay,
-        eps=1e-7,
-        # One pass over all variables; it does not exist for every device.
-        fused=variables[0].device.type in ("cpu", "cuda"),
-    )
-
-
-def clip(variables: list[torch.nn.Parameter], limit: float | None) -> None:
-    """Scale each variable's gradient down to the norm `limit`; None leaves all as they are."""
-    grads = [p.grad for p in variables if p.grad is not None]
-    if limit is None or not grads:
-        return
-    norms = torch._foreach_norm(grads)
-    scales = [(limit / norm.clamp(min=1e-12)).clamp(max=1.0) for norm in norms]
-    torch._foreach_mul_(grads, scales)
