@@ -11,7 +11,6 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from benchkit.bench import Bench as Bench
     from benchkit.contracts.catalog import Catalog as Catalog
     from benchkit.contracts.config import Choice as Choice
     from benchkit.contracts.config import Config as Config
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
     from benchkit.contracts.dataset import RawFile as RawFile
     from benchkit.contracts.dataset import RawTables as RawTables
     from benchkit.contracts.embedder import Embedder as Embedder
+    from benchkit.contracts.errors import BenchkitError as BenchkitError
+    from benchkit.contracts.errors import DataError as DataError
+    from benchkit.contracts.errors import UnavailableError as UnavailableError
     from benchkit.contracts.metric import Metric as Metric
     from benchkit.contracts.metric import RankedLists as RankedLists
     from benchkit.contracts.prompted import Example as Example
@@ -33,14 +35,12 @@ if TYPE_CHECKING:
     from benchkit.contracts.published import Published as Published
     from benchkit.contracts.published import PublishedAnswers as PublishedAnswers
     from benchkit.contracts.published import PublishedRow as PublishedRow
+    from benchkit.contracts.recommender import Bench as Bench
     from benchkit.contracts.recommender import ExcludeSeen as ExcludeSeen
     from benchkit.contracts.recommender import Recommendations as Recommendations
     from benchkit.contracts.recommender import Recommender as Recommender
     from benchkit.contracts.reducer import Reducer as Reducer
     from benchkit.contracts.sessions import Sessions as Sessions
-    from benchkit.errors import BenchkitError as BenchkitError
-    from benchkit.errors import DataError as DataError
-    from benchkit.errors import UnavailableError as UnavailableError
     from benchkit.hookspecs import hookimpl as hookimpl
 
 # The name to install it by: on PyPI, `benchkit` is another project.
@@ -51,7 +51,6 @@ if os.environ.get("POLARS_MAX_THREADS", "").strip() == "0":
     del os.environ["POLARS_MAX_THREADS"]
 
 _HOMES = {
-    "bench": ("Bench",),
     "contracts.catalog": ("Catalog",),
     "contracts.config": ("Choice", "Config", "Float", "Int", "param"),
     "contracts.dataset": ("Dataset", "DatasetConfig", "RawFile", "RawTables"),
@@ -59,10 +58,10 @@ _HOMES = {
     "contracts.metric": ("Metric", "RankedLists"),
     "contracts.prompted": ("Example", "Message", "Pairs", "PromptedRecommender", "Work"),
     "contracts.published": ("Published", "PublishedAnswers", "PublishedRow"),
-    "contracts.recommender": ("ExcludeSeen", "Recommendations", "Recommender"),
+    "contracts.recommender": ("Bench", "ExcludeSeen", "Recommendations", "Recommender"),
     "contracts.reducer": ("Reducer",),
     "contracts.sessions": ("Sessions",),
-    "errors": ("BenchkitError", "DataError", "UnavailableError"),
+    "contracts.errors": ("BenchkitError", "DataError", "UnavailableError"),
     "hookspecs": ("hookimpl",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

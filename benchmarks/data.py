@@ -97,9 +97,9 @@ def measure(
 
 
 def run_ours(what: str, raw: Path) -> str:
-    from benchkit.protocol import Protocol
-    from benchkit.stages.preparation import prepare
-    from benchkit.stages.split import temporal_split
+    from benchkit.contracts.protocol import Protocol
+    from benchkit.data.prepare import prepare
+    from benchkit.data.split import temporal_split
 
     prepared = prepare(dataset(what), raw, name=what, synthetic=False)
     split = temporal_split(prepared, Protocol())

@@ -33,12 +33,12 @@ from unittest import mock
 
 import numpy as np
 
-from benchkit import Bench
-from benchkit.configure import configure
-from benchkit.protocol import Protocol
-from benchkit.ranking import excluded
-from benchkit.stages.prepare import open_dataset
-from benchkit.stages.split import Fold, split_sessions
+from benchkit.components.configure import configure
+from benchkit.contracts.protocol import Protocol
+from benchkit.data.open import open_dataset
+from benchkit.data.split import Fold, split_sessions
+from benchkit.evaluation.bench import Workbench
+from benchkit.toolkit.ranking import excluded
 
 Curve = dict[str, Any]
 MODELS = "gru4rec,sasrec"
@@ -101,7 +101,7 @@ def trained(catalog: Any, fold: Fold, name: str, values: dict[str, str]) -> Curv
 
     spent = [0.0]
     counts = np.bincount(fold.train.items, minlength=len(catalog))
-    bench = Bench(catalog, fold.train, counts)
+    bench = Workbench(catalog, fold.train, counts)
     with mock.patch.object(training, "ndcg", watched):
         model.fit(fold.train, bench)
     rng = bench.rng("held-out sessions")

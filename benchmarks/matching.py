@@ -18,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from benchkit import Bench, Catalog, Sessions
-from benchkit.contracts.recommender import Float32
+from benchkit import Catalog, Sessions
+from benchkit.contracts.arrays import Float32
+from benchkit.evaluation.bench import Workbench
 from benchkit_plugins.recommenders.prompted.matching import Matching
 from benchkit_plugins.recommenders.prompted.titles import Title
 from benchkit_plugins.recommenders.similarity import SimilarItems
@@ -28,7 +29,7 @@ K = 20
 
 
 @dataclass(frozen=True, eq=False)
-class Given(Bench):
+class Given(Workbench):
     """A bench that has all embeddings at hand: embedding is not what is timed."""
 
     items: Any = None

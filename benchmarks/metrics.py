@@ -27,7 +27,7 @@ import numpy as np
 
 from benchkit.contracts.catalog import Catalog
 from benchkit.contracts.metric import Metric, RankedLists
-from benchkit.stages.measure import Measured, measure, measure_lists, ranked_lists
+from benchkit.evaluation.measure import Measured, measure, measure_lists, ranked_lists
 from benchkit_plugins.metrics import coverage, hr, mrr, ndcg, novelty, serendipity
 
 ITEMS, DEPTH, CUTOFFS = 12_101, 20, (10, 20)

@@ -11,8 +11,8 @@ a torch job of two threads, which spin. A fit is a process of its own, and so is
 settings take turns. A line holds medians of the seconds of a fit, without imports, and of its
 processor seconds: on a machine that is not quiet these tell the settings apart, too.
 
-What `benchkit/shares.py` sets, unless the user has set one of these variables, is to be at most
-15 % slower than `as it is` when quiet, and at most 2.5 times as slow beside the torch job.
+What `benchkit/toolkit/machine.py` sets, unless the user has set one of these variables, is to be
+at most 15 % slower than `as it is` when quiet, and at most 2.5 times as slow beside the torch job.
 """
 
 from __future__ import annotations

@@ -27,10 +27,11 @@ from typing import Any
 
 import numpy as np
 
-from benchkit import Bench, Catalog, Recommendations, Recommender, Sessions
+from benchkit import Catalog, Recommendations, Recommender, Sessions
+from benchkit.contracts.protocol import Protocol
 from benchkit.contracts.sessions import offsets_of
-from benchkit.protocol import Protocol
-from benchkit.stages.split import trained_items, withhold
+from benchkit.data.split import trained_items, withhold
+from benchkit.evaluation.bench import Workbench
 from benchkit_plugins.recommenders import most_popular, random, s_sknn, sf_sknn, sknn, v_sknn
 
 MODULES: tuple[Any, ...] = (most_popular, random, sknn, v_sknn, s_sknn, sf_sknn)
@@ -71,7 +72,7 @@ def main() -> None:
 
 def timed(kind: type[Recommender], data: Data, repeats: int) -> tuple[float, Recommendations]:
     """Print the best times of one recommender; return seconds a prompt, and the lists."""
-    bench = Bench(nameless(data.items), data.train, np.bincount(data.train.items))
+    bench = Workbench(nameless(data.items), data.train, np.bincount(data.train.items))
     fits, asks = [], []
     for _ in range(repeats):
         model = kind(kind.Config.create(kind.presets.get(data.family, {}), kind.name))

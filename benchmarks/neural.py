@@ -34,9 +34,10 @@ from typing import Any
 
 import numpy as np
 
-from benchkit import Bench, Sessions
+from benchkit import Sessions
 from benchkit.contracts.catalog import Catalog
 from benchkit.contracts.sessions import offsets_of
+from benchkit.evaluation.bench import Workbench
 
 SESSIONS, PROMPTS, ITEMS = 17_865, 4_463, 11_957
 SIDES = ("plain", "ours")
@@ -117,9 +118,9 @@ def measure(side: str, raw: Path | None) -> dict[str, float]:
 def sessions(raw: Path | None) -> tuple[Sessions, Sessions]:
     """Return training sessions and prompts."""
     if raw is not None:
-        from benchkit.protocol import Protocol
-        from benchkit.stages.prepare import open_dataset
-        from benchkit.stages.split import temporal_split
+        from benchkit.contracts.protocol import Protocol
+        from benchkit.data.open import open_dataset
+        from benchkit.data.split import temporal_split
 
         with tempfile.TemporaryDirectory() as home:
             prepared = open_dataset("beauty", Path(home), raw, {"p_core": 1})
@@ -139,16 +140,16 @@ def made_up(count: int, items: int) -> Sessions:
     )
 
 
-def bench_for(train: Sessions, items: int, checkpoints: Path, report: Any) -> Bench:
+def bench_for(train: Sessions, items: int, checkpoints: Path, report: Any) -> Workbench:
     names = [""] * items
     none = np.zeros(0, dtype=np.int32)
     catalog = Catalog(names, names, names, names, np.zeros(items + 1, dtype=np.int64), none, [])
     counts = np.bincount(train.items, minlength=items)
-    return Bench(catalog, train, counts, checkpoints=checkpoints, report=report)
+    return Workbench(catalog, train, counts, checkpoints=checkpoints, report=report)
 
 
 def ours(train: Sessions, name: str, values: dict[str, Any]) -> dict[str, float]:
-    from benchkit.registry import registry
+    from benchkit.components.registry import registry
 
     stamps = [time.perf_counter()]
     model = registry().recommender(name)

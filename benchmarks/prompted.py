@@ -105,7 +105,7 @@ def titles(raw: Path | None) -> list[str]:
         rng = np.random.default_rng(0)
         words = "rose argan oil cream shampoo mascara balm polish brush black ounce pack"
         return [" ".join(rng.choice(words.split(), 8)) for _ in range(500)]
-    from benchkit.stages.prepare import open_dataset
+    from benchkit.data.open import open_dataset
 
     with tempfile.TemporaryDirectory() as home:
         prepared = open_dataset("beauty", Path(home), raw, {"p_core": 1})

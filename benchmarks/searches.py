@@ -37,9 +37,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from benchkit.cli.options import read_assignments
 from benchkit.contracts.dataset import PreparedDataset
-from benchkit.protocol import Protocol
-from benchkit.settings import Settings
-from benchkit.stages.prepare import open_dataset
+from benchkit.contracts.protocol import Protocol
+from benchkit.data.open import open_dataset
+from benchkit.evaluation.settings import Settings
 from benchkit.tuning.budget import FOLD_STEPS, Options
 from benchkit.tuning.ledger import SAME_AS, Ledger
 from benchkit.tuning.names import pruner

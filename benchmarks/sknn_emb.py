@@ -18,16 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from benchkit.bench import Bench
-from benchkit.protocol import Protocol
-from benchkit.stages.prepare import open_dataset
-from benchkit.stages.split import temporal_split
+from benchkit.contracts.protocol import Protocol
+from benchkit.data.open import open_dataset
+from benchkit.data.split import temporal_split
+from benchkit.evaluation.bench import Workbench
 from benchkit_plugins.recommenders.sknn_emb import SKNNEmb
 from benchkit_plugins.recommenders.v_sknn import VSKNN
 
 
 @dataclass(frozen=True, eq=False)
-class RandomBench(Bench):
+class RandomBench(Workbench):
     """A bench whose embeddings are random."""
 
     width: int = 512

@@ -19,14 +19,23 @@ from pathlib import Path
 
 import numpy as np
 
-from benchkit import Choice, Config, Float, Int, Recommendations, Recommender, Sessions, param
-from benchkit.bench import Bench
+from benchkit import (
+    Bench,
+    Choice,
+    Config,
+    Float,
+    Int,
+    Recommendations,
+    Recommender,
+    Sessions,
+    param,
+)
+from benchkit.components.registry import Registered, registry
 from benchkit.contracts.config import Value
-from benchkit.protocol import Protocol
-from benchkit.registry import Registered, registry
-from benchkit.settings import Settings
-from benchkit.stages.prepare import open_dataset
-from benchkit.stages.sealed import seal
+from benchkit.contracts.protocol import Protocol
+from benchkit.data.open import open_dataset
+from benchkit.data.sealed import seal
+from benchkit.evaluation.settings import Settings
 from benchkit.tuning import stopping
 from benchkit.tuning.budget import Options
 from benchkit.tuning.lifeline import Lifeline

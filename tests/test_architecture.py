@@ -1,11 +1,14 @@
-"""Who may know whom: the core names no plugin, plugins do not know each other."""
+"""Who may know whom: rooms by CONTRIBUTING's table, no circles; the core names no plugin."""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -28,6 +31,7 @@ NAMES = {name.partition("-")[2] for name in ENTRY_POINTS} - HEAVY - {"none"}
 UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 
 
+@cache
 def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -99,6 +103,63 @@ def test_files_from_outside_are_data(path: Path) -> None:
     names = set(imported(parse(path))) - {"joblib.cpu_count"}  # which reads no files of ours
     used = {name.partition(".")[0] for name in names}
     assert not used & UNSAFE_MODULES
+
+
+def rooms() -> dict[str, set[str]]:
+    """Return what each room may know, by CONTRIBUTING's table; those named there bring theirs."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z]+)(?:/|\.py)` \|.*\|(.*)\|$", text, re.MULTILINE)
+    known = {room: set(re.findall(r"`(\w+)`", cell)) for room, cell in rows}
+    for room in reversed(known):  # those below come first
+        known[room] |= {below for other in known[room] for below in known[other]}
+    return known
+
+
+def modules() -> dict[str, Path]:
+    """Return every file of ours by the name of its module."""
+    named = {}
+    for root, paths in ((ROOT, CORE), (ROOT / "plugins", PLUGINS)):
+        for path in paths:
+            parts = path.relative_to(root).with_suffix("").parts
+            named[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return named
+
+
+MODULES = modules()
+# Loads what it exports at first use.
+PACKAGE = "benchkit"
+
+
+def ours(path: Path) -> Iterator[str]:
+    """Yield our modules that a file imports, if only for types."""
+    for name in imported(parse(path)):
+        module = name if name in MODULES else name.rpartition(".")[0]
+        if module in MODULES and module != PACKAGE:
+            yield module
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1] if module.startswith("benchkit.") else "plugins"
+
+
+def test_every_room_is_in_the_table() -> None:
+    there = {room_of(name) for name in MODULES} - {"plugins", "benchkit", "__main__"}
+    assert set(rooms()) == there
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {PACKAGE, "benchkit.__main__"}))
+def test_a_room_knows_only_those_below(module: str) -> None:
+    known = rooms()
+    known["plugins"] = {"toolkit", "hookspecs"} | known["toolkit"] | known["hookspecs"]
+    room = room_of(module)
+    allowed = {room, *known[room]}
+    assert not [name for name in ours(MODULES[module]) if room_of(name) not in allowed]
+
+
+def test_no_files_know_each_other_in_a_circle() -> None:
+    core = {name: path for name, path in MODULES.items() if path in CORE}
+    sorter = TopologicalSorter({name: set(ours(path)) for name, path in core.items()})
+    sorter.prepare()  # raises CycleError, which names them
 
 
 def loaded_by(*modules: str) -> set[str]:

@@ -11,8 +11,8 @@ from types import FrameType
 import click
 
 from benchkit import DISTRIBUTION
-from benchkit.errors import BenchkitError
-from benchkit.shares import waiting_variables
+from benchkit.contracts.errors import BenchkitError
+from benchkit.toolkit.machine import waiting_variables
 
 # Command: (module, attribute, one line of help). Help needs no import of any of them.
 _COMMANDS = {
@@ -48,7 +48,7 @@ class _Lazy(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            from benchkit.errors import unknown_name
+            from benchkit.contracts.errors import unknown_name
 
             raise click.UsageError(unknown_name("command", args[0], _COMMANDS), ctx)
         return super().resolve_command(ctx, args)
@@ -117,6 +117,6 @@ def _leave(_number: int, _frame: FrameType | None) -> None:
 def _sentence(error: OSError) -> str:
     from pathlib import Path
 
-    from benchkit.files import storage_error
+    from benchkit.toolkit.files import storage_error
 
     return str(storage_error(Path(str(error.filename or "the output")), error, "use"))

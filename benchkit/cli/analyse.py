@@ -22,10 +22,10 @@ from benchkit.cli.results import (
     wanted_options,
     write,
 )
-from benchkit.stages.selection import Wanted, select
+from benchkit.leaderboards.selection import Wanted, select
 
 if TYPE_CHECKING:
-    from benchkit.stages.breakdown import Analysis
+    from benchkit.analysis.rates import Analysis
 
 FORMATS = ("rich", "markdown", "csv", "json")
 BY = ("popularity", "position", "length")  # what kept lists answer, and so what is shown unasked
@@ -94,7 +94,7 @@ def analyse(
     """
     asked = _Asked(out, names, k, by or BY, Wanted(protocol, ties, data))
     if pictures:
-        from benchkit.pictures import altair
+        from benchkit.toolkit.pictures import altair
 
         altair()  # a missing extra is said before the work, not after
     found = of_each(results_of(out, dataset), lambda name: _analyse(asked, name))
@@ -107,8 +107,8 @@ def analyse(
 
 def _analyse(asked: _Asked, dataset: str) -> tuple[Analysis, list[str]]:
     """Return a dataset's analysis, and how to see its other tables."""
-    from benchkit.analysis import analyse as run
-    from benchkit.stages.render import sorted_tables
+    from benchkit.analysis.hits import analyse as run
+    from benchkit.leaderboards.render import sorted_tables
 
     found = only(collected(asked.out, dataset), asked.names)
     every = tables_of(found, asked.out, dataset)
@@ -129,7 +129,8 @@ def _analyse(asked: _Asked, dataset: str) -> tuple[Analysis, list[str]]:
 def _print(analyses: Sequence[Analysis], style: str) -> None:
     import json
 
-    from benchkit.stages.render import breakdown, markdown
+    from benchkit.analysis import render as breakdown
+    from benchkit.leaderboards.render import markdown
 
     sheets = [sheet for analysis in analyses for sheet in breakdown.sheets(analysis)]
     if style == "rich":
@@ -144,7 +145,7 @@ def _print(analyses: Sequence[Analysis], style: str) -> None:
 
 
 def _draw(analysis: Analysis, folder: Path) -> None:
-    from benchkit.analysis_pictures import draw
+    from benchkit.analysis.pictures import draw
 
     for path in draw(analysis, folder):
         click.echo(f"Drawn: {path}", err=True)

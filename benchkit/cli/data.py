@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from benchkit.cli.options import names_of, protocol_option
+from benchkit.components.registry import registry
+from benchkit.contracts.errors import ConfigError, DataError
 from benchkit.contracts.published import Published
-from benchkit.errors import ConfigError, DataError
-from benchkit.registry import registry
-from benchkit.workspace import workspace
+from benchkit.toolkit.workspace import workspace
 
 if TYPE_CHECKING:
+    from benchkit.analysis.profile import Portrait
+    from benchkit.contracts.arrays import Float32
     from benchkit.contracts.dataset import Dataset, PreparedDataset
-    from benchkit.contracts.recommender import Float32
-    from benchkit.portrait import Portrait
-    from benchkit.protocol import Protocol, Ties
+    from benchkit.contracts.protocol import Protocol, Ties
 
 _LABELS = {
     "sessions": "{:,.0f}",
@@ -49,7 +49,7 @@ def fetch(name: str, out: Path | None) -> None:
     it says what to put where.
     """
     from benchkit.cli.progress import reporting
-    from benchkit.download import download, missing_sources
+    from benchkit.data.download import download, missing_sources
 
     dataset = registry().dataset(name)
     folder = out or workspace() / "datasets" / name / "raw"
@@ -116,10 +116,10 @@ def info(
     """
     import json
 
-    from benchkit.portrait import portrait
-    from benchkit.portrait_pictures import draw
-    from benchkit.protocol import Protocol, parse_ties
-    from benchkit.stages.prepare import open_dataset
+    from benchkit.analysis.profile import portrait
+    from benchkit.analysis.profile_pictures import draw
+    from benchkit.contracts.protocol import Protocol, parse_ties
+    from benchkit.data.open import open_dataset
 
     order: Ties = parse_ties(ties)[0]
     rules = Protocol(name=protocol, ties=order)  # type: ignore[arg-type]
@@ -161,8 +161,8 @@ def _plain_data(
     prepared: PreparedDataset, rules: Protocol, shapes: Portrait, embedder: str | None
 ) -> dict[str, object]:
     """Return what is said of a dataset as plain data."""
-    from benchkit.stages.prepare import statistics
-    from benchkit.stages.split import split_sessions
+    from benchkit.data.open import statistics
+    from benchkit.data.split import split_sessions
 
     split = split_sessions(prepared, rules)
     return {
@@ -183,8 +183,8 @@ def _plain_data(
 def _print_all(
     prepared: PreparedDataset, rules: Protocol, shapes: Portrait, embedder: str | None
 ) -> None:
-    from benchkit.stages.prepare import statistics
-    from benchkit.stages.split import split_sessions
+    from benchkit.data.open import statistics
+    from benchkit.data.split import split_sessions
 
     split = split_sessions(prepared, rules)
     _print_data(prepared, statistics(prepared), _published(prepared))
@@ -202,14 +202,14 @@ def _print_all(
 
 
 def _vectors(prepared: PreparedDataset, embedder: str) -> Float32:
-    from benchkit.stages.embed import embed_catalog
-    from benchkit.stages.spending import Spending
+    from benchkit.embeddings.embed import embed_catalog
+    from benchkit.toolkit.spending import Account
 
-    return embed_catalog(prepared.catalog, embedder, {}, workspace(), Spending(cap=0.0))
+    return embed_catalog(prepared.catalog, embedder, {}, workspace(), Account(cap=0.0))
 
 
 def _cut(prepared: PreparedDataset, embedder: str) -> int:
-    from benchkit.stages.embed import held, to_embed
+    from benchkit.embeddings.embed import held, to_embed
 
     return held(embedder, {}, to_embed(prepared.catalog), workspace()).cut
 
@@ -230,7 +230,7 @@ def make(name: str, sessions: int, seed: int, out: Path | None) -> None:
 
     The same seed gives the same files. `--raw DIR` of other commands takes them.
     """
-    from benchkit.files import folder_atomically
+    from benchkit.toolkit.files import folder_atomically
 
     dataset = _plain(name)
     if not dataset.generates():
@@ -279,7 +279,7 @@ def _published(prepared: PreparedDataset) -> Published:
 
 
 def _print_data(prepared: PreparedDataset, found: dict[str, float], published: Published) -> None:
-    from benchkit.stages.render.text import fold
+    from benchkit.toolkit.texts import fold
 
     click.secho(prepared.name, bold=True)
     if prepared.synthetic:
@@ -302,8 +302,8 @@ def _print_data(prepared: PreparedDataset, found: dict[str, float], published: P
 
 def _not_comparable(prepared: PreparedDataset, published: Published) -> str:
     """Return how the data differ from those that were published about, "" if they do not."""
-    from benchkit.stages.prepare import statistics
-    from benchkit.stages.published import other_data
+    from benchkit.data.open import statistics
+    from benchkit.leaderboards.published import other_data
 
     return other_data(
         prepared.name,

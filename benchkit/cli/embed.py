@@ -16,7 +16,7 @@ from benchkit.cli.options import raw_option, read_assignments, set_option, take_
 if TYPE_CHECKING:
     from benchkit.contracts.dataset import PreparedDataset
     from benchkit.contracts.embedder import Estimate
-    from benchkit.stages.embed import Held, Progress
+    from benchkit.embeddings.embed import Held, Progress
 
 
 @click.command()
@@ -49,11 +49,11 @@ def embed(
     benchkit embed beauty --embedder openai --dry-run
     benchkit embed beauty --embedder openai --max-cost 0.05
     """
-    from benchkit.registry import registry
-    from benchkit.stages.embed import embed_catalog, held, missing, to_embed
-    from benchkit.stages.prepare import open_dataset
-    from benchkit.stages.spending import Spending
-    from benchkit.workspace import workspace
+    from benchkit.components.registry import registry
+    from benchkit.data.open import open_dataset
+    from benchkit.embeddings.embed import embed_catalog, held, missing, to_embed
+    from benchkit.toolkit.spending import Account
+    from benchkit.toolkit.workspace import workspace
 
     values = read_assignments(assignments)
     prepared = open_dataset(dataset, workspace(), raw, take_values(values, dataset))
@@ -65,7 +65,7 @@ def embed(
     _announce(prepared, name, len(texts), len(lacking), estimate, before)
     if dry_run or not lacking:
         return
-    spending, start = Spending(cap=max_cost), time.perf_counter()
+    spending, start = Account(cap=max_cost), time.perf_counter()
     try:
         with embedding_progress(name) as progress:
             vectors = embed_catalog(prepared.catalog, name, values, workspace(), spending, progress)
@@ -117,8 +117,8 @@ def _lines(name: str) -> Progress:
 def _announce(
     prepared: PreparedDataset, name: str, texts: int, lacking: int, estimate: Estimate, held: Held
 ) -> None:
+    from benchkit.components.registry import registry
     from benchkit.contracts.embedder import Embedder
-    from benchkit.registry import registry
 
     sample = ", a generated sample" if prepared.synthetic else ""
     click.echo(

@@ -8,8 +8,8 @@ import click
 
 from benchkit.cli.options import out_option, whole_numbers
 from benchkit.cli.results import collected, of_each, only, results_of
-from benchkit.errors import BenchkitError
-from benchkit.stages.render.text import visible
+from benchkit.contracts.errors import BenchkitError
+from benchkit.toolkit.texts import visible
 
 
 @click.command()
@@ -31,8 +31,8 @@ def evaluate(
     A metric that was installed after the run so reaches old rows too. Exit code 1: some records
     could not be read or measured.
     """
-    from benchkit.evaluation import evaluate_kept
-    from benchkit.stages.boards import write_leaderboard
+    from benchkit.evaluation.remeasure import evaluate_kept
+    from benchkit.leaderboards.files import write_leaderboard
 
     found = of_each(results_of(out, dataset), lambda name: only(collected(out, name), names))
     failed = any(each.warnings for each in found)

@@ -20,15 +20,15 @@ from benchkit.cli.results import (
     wanted_options,
     write,
 )
-from benchkit.errors import BenchkitError
-from benchkit.stages.published import Comparison, compare
-from benchkit.stages.render import available, pick, sort_rows
-from benchkit.stages.render.columns import Column, default_sort, named
-from benchkit.stages.render.columns import diagnostics as diagnostics_of
-from benchkit.stages.render.layout import lay_out
-from benchkit.stages.render.sheet import Sheet
-from benchkit.stages.selection import Wanted, select
-from benchkit.stages.tables import Table
+from benchkit.contracts.errors import BenchkitError
+from benchkit.leaderboards.published import Comparison, compare
+from benchkit.leaderboards.render import available, pick, sort_rows
+from benchkit.leaderboards.render.columns import Column, default_sort, named
+from benchkit.leaderboards.render.columns import diagnostics as diagnostics_of
+from benchkit.leaderboards.render.layout import lay_out
+from benchkit.leaderboards.render.sheet import Sheet
+from benchkit.leaderboards.selection import Wanted, select
+from benchkit.leaderboards.tables import Table
 
 FORMATS = ("rich", "markdown", "csv", "latex", "json")
 
@@ -160,7 +160,7 @@ def _print_tables(shown: Sequence[_Shown], style: str) -> None:
     if style == "rich":
         print_sheets(map(_sheet, shown))
         return
-    from benchkit.stages.render import csv, json, latex, markdown
+    from benchkit.leaderboards.render import csv, json, latex, markdown
 
     if style == "json":
         write(json.render([(each.table, each.comparison) for each in shown]))

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from benchkit import DISTRIBUTION
+from benchkit.components.describe import Facts, overview, printable
+from benchkit.components.registry import Registry, registry
 from benchkit.contracts.component import KINDS
-from benchkit.describe import Facts, overview, printable
-from benchkit.registry import Registry, registry
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -11,8 +11,8 @@ import click
 from benchkit.cli.options import raw_option, read_assignments, set_option, take_values
 
 if TYPE_CHECKING:
+    from benchkit.contracts.arrays import Float32
     from benchkit.contracts.catalog import Catalog
-    from benchkit.contracts.recommender import Float32
 
 
 @click.command()
@@ -46,9 +46,9 @@ def neighbours(
     benchkit neighbours beauty "rose hand cream"
     benchkit neighbours steam "portal" --embedder lsa --reducer pca --dim 64
     """
-    from benchkit.stages.embed import default_embedder
-    from benchkit.stages.prepare import open_dataset
-    from benchkit.workspace import workspace
+    from benchkit.data.open import open_dataset
+    from benchkit.embeddings.embed import default_embedder
+    from benchkit.toolkit.workspace import workspace
 
     if dim is not None and reducer is None:
         raise click.UsageError("--dim needs --reducer")
@@ -73,7 +73,7 @@ def find(catalog: Catalog, query: str) -> int:
     Raises:
         DataError: there is none; the most similar titles are in the message.
     """
-    from benchkit.errors import DataError
+    from benchkit.contracts.errors import DataError
 
     if query in catalog.ids:
         return list(catalog.ids).index(query)
@@ -116,13 +116,13 @@ def _vectors(
     import numpy as np
 
     from benchkit.cli.embed import embedding_progress
-    from benchkit.errors import BenchkitError
-    from benchkit.registry import registry
-    from benchkit.stages.embed import embed_catalog, missing, to_embed
-    from benchkit.stages.reduce import reduce_items
-    from benchkit.stages.spending import Spending
-    from benchkit.vectors import normalised
-    from benchkit.workspace import workspace
+    from benchkit.components.registry import registry
+    from benchkit.contracts.errors import BenchkitError
+    from benchkit.embeddings.embed import embed_catalog, missing, to_embed
+    from benchkit.embeddings.reduce import reduce_items
+    from benchkit.toolkit.arrays import normalised
+    from benchkit.toolkit.spending import Account
+    from benchkit.toolkit.workspace import workspace
 
     for each in (*([reducer] if reducer else []), *values):
         registry().find(each)
@@ -133,7 +133,7 @@ def _vectors(
             "them, and tells the price"
         )
     with embedding_progress(name) as progress:
-        vectors = embed_catalog(catalog, name, values, workspace(), Spending(cap=0.0), progress)
+        vectors = embed_catalog(catalog, name, values, workspace(), Account(cap=0.0), progress)
     if reducer is not None:
         vectors = reduce_items(
             vectors,
@@ -150,6 +150,6 @@ def _vectors(
 
 def _shown(catalog: Catalog, item: int) -> str:
     """Return an item's title for a terminal; titles are hostile text."""
-    from benchkit.describe import printable
+    from benchkit.components.describe import printable
 
     return printable(catalog.titles[item] or catalog.texts[item] or catalog.ids[item])

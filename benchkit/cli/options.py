@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from benchkit.errors import ConfigError
-from benchkit.protocol import PROTOCOLS
-from benchkit.workspace import leaderboards
+from benchkit.contracts.errors import ConfigError
+from benchkit.contracts.protocol import PROTOCOLS
+from benchkit.toolkit.workspace import leaderboards
 
 
 def whole_numbers(
@@ -100,7 +100,7 @@ def names_of(dataset: str) -> list[str]:
     if not dataset.endswith(".toml"):
         original = dataset.removesuffix("-sample")
         return [original, f"{original}-sample"]
-    from benchkit.session_log import read_name
+    from benchkit.toolkit.session_log import read_name
 
     path = Path(dataset)
     return [path.stem, read_name(path)]

@@ -36,7 +36,7 @@ def new(name: str, kind: str, target: Path | None) -> None:
     benchkit plugin new my-model
     benchkit plugin new long-tail --kind metric --dir work/long-tail
     """
-    from benchkit.scaffold import new_plugin
+    from benchkit.components.scaffold import new_plugin
 
     folder = new_plugin(name, kind, target)
     click.echo(f"{folder} is a working {kind} plugin. Next:")

@@ -68,12 +68,12 @@ def prompts(
     benchkit prompts beauty --task rank -n 3
     benchkit prompts beauty --task gen-item --export files
     """
-    from benchkit.prompting import prompted, training_pairs
-    from benchkit.protocol import Protocol
-    from benchkit.registry import registry
-    from benchkit.settings import Settings, usual_preset
-    from benchkit.stages.prepare import open_dataset
-    from benchkit.workspace import workspace
+    from benchkit.analysis.prompts import prompted, training_pairs
+    from benchkit.components.registry import registry
+    from benchkit.contracts.protocol import Protocol
+    from benchkit.data.open import open_dataset
+    from benchkit.evaluation.settings import Settings, usual_preset
+    from benchkit.toolkit.workspace import workspace
 
     kind = prompted(task)
     values = read_assignments(assignments)
@@ -118,7 +118,7 @@ def _samples(pairs: Pairs, count: int, seed: int) -> Iterator[str]:
 
 def _shown(pair: Example) -> Iterator[str]:
     """Yield a pair's lines, in which nothing acts, for titles are hostile text."""
-    from benchkit.stages.render.text import fold, visible
+    from benchkit.toolkit.texts import fold, visible
 
     width = min(80, shutil.get_terminal_size((80, 24)).columns) - len(_INDENT)
     turns = [(message.role, message.content) for message in pair.prompt]
@@ -129,14 +129,14 @@ def _shown(pair: Example) -> Iterator[str]:
 
 
 def _refuse_full(folder: Path) -> None:
-    from benchkit.errors import BenchkitError
+    from benchkit.contracts.errors import BenchkitError
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BenchkitError(f"{folder} exists already; name an empty or new folder with --export")
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:
-    from benchkit.files import write_atomically
+    from benchkit.toolkit.files import write_atomically
 
     # Not the folder as a whole: where it is the workspace, what this command prepared lies there.
     for name, content in files.items():

@@ -10,13 +10,13 @@ from typing import TypeVar
 
 import click
 
-from benchkit.errors import BenchkitError, ConfigError, unknown_name
-from benchkit.stages.collect import Collected, collect, datasets
-from benchkit.stages.elsewhere import files
-from benchkit.stages.render.sheet import Sheet
-from benchkit.stages.render.text import visible
-from benchkit.stages.selection import shortest
-from benchkit.stages.tables import Table, tables
+from benchkit.contracts.errors import BenchkitError, ConfigError, unknown_name
+from benchkit.leaderboards.collect import Collected, collect, datasets
+from benchkit.leaderboards.elsewhere import files
+from benchkit.leaderboards.render.sheet import Sheet
+from benchkit.leaderboards.selection import shortest
+from benchkit.leaderboards.tables import Table, tables
+from benchkit.toolkit.texts import visible
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
 _Shown = TypeVar("_Shown")
@@ -152,7 +152,7 @@ def print_sheets(sheets: Iterable[Sheet]) -> None:
     """Print tables as wide as the terminal, a blank line between them."""
     from rich.console import Console
 
-    from benchkit.stages.render import terminal
+    from benchkit.leaderboards.render import terminal
 
     console = Console(highlight=False)
     styled = console.is_terminal and console.color_system is not None

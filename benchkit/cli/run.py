@@ -29,16 +29,16 @@ from benchkit.cli.tuning import (
     search_all,
     tuning_options,
 )
-from benchkit.errors import BenchkitError
+from benchkit.contracts.errors import BenchkitError
 
 if TYPE_CHECKING:
     from benchkit.cluster.placing import Cluster
     from benchkit.contracts.dataset import PreparedDataset
     from benchkit.contracts.prompted import Work
-    from benchkit.pipeline import Task
-    from benchkit.protocol import Protocol
-    from benchkit.runs import Outcome
-    from benchkit.settings import Settings
+    from benchkit.contracts.protocol import Protocol
+    from benchkit.evaluation.pipeline import Task
+    from benchkit.evaluation.runs import Outcome
+    from benchkit.evaluation.settings import Settings
     from benchkit.tuning.search import Search
 
 _GO_ON = "Interrupted. The same command goes on; what is finished is kept."
@@ -155,14 +155,14 @@ def run(
     benchkit run -r v-sknn -r sknn --dataset beauty --ties 0,1,2 --set sknn.k=200
     benchkit run -r v-sknn --dataset beauty --trials 200 --timeout 2h --jobs 4
     """
-    from benchkit.availability import unused
     from benchkit.cli.list import warn
-    from benchkit.protocol import Protocol, parse_ties
-    from benchkit.registry import registry
-    from benchkit.settings import Settings, usual_preset
-    from benchkit.stages.prepare import open_dataset
-    from benchkit.stages.spending import Purse
-    from benchkit.workspace import workspace
+    from benchkit.components.registry import registry
+    from benchkit.contracts.protocol import Protocol, parse_ties
+    from benchkit.data.open import open_dataset
+    from benchkit.evaluation.availability import unused
+    from benchkit.evaluation.settings import Settings, usual_preset
+    from benchkit.toolkit.spending import Purse
+    from benchkit.toolkit.workspace import workspace
 
     if every == bool(names):
         raise click.UsageError("say which: --all, or -r NAME once or more", context)
@@ -218,11 +218,11 @@ def _with_embedders(
 
     A prompted model takes the first: another one would be another fine-tuning.
     """
-    from benchkit.availability import why_not
-    from benchkit.configure import with_embedder
+    from benchkit.components.configure import with_embedder
+    from benchkit.components.registry import registry
     from benchkit.contracts.prompted import PromptedRecommender
     from benchkit.contracts.recommender import Recommender
-    from benchkit.registry import registry
+    from benchkit.evaluation.availability import why_not
 
     for name in names:
         registry().get("embedder", name)
@@ -268,9 +268,9 @@ def _run(
     jobs: int,
     cluster: Cluster | None,
 ) -> int:
-    from benchkit.jobs import run as run_here
-    from benchkit.pipeline import plan
-    from benchkit.runs import run_all
+    from benchkit.evaluation.jobs import run as run_here
+    from benchkit.evaluation.pipeline import plan
+    from benchkit.evaluation.runs import run_all
 
     try:
         settings = search_all(searches, settings, cluster)
@@ -288,7 +288,7 @@ def _run(
 
 def _check_values(name: str, values: dict[str, str]) -> None:
     """Raise BenchkitError unless a recommender, embedder or reducer takes the user's values."""
-    from benchkit.registry import registry
+    from benchkit.components.registry import registry
 
     kinds = ("recommender", "embedder", "reducer")
     kind = next((k for k in kinds if name in registry().components[k]), "recommender")
@@ -303,9 +303,9 @@ def _choose(
     Without names it is all of them. One that is named but cannot run here is an error; a dry run
     says all the same what it would ask for.
     """
-    from benchkit.availability import reason_against
-    from benchkit.pipeline import forecast, plan
-    from benchkit.registry import registry
+    from benchkit.components.registry import registry
+    from benchkit.evaluation.availability import reason_against
+    from benchkit.evaluation.pipeline import forecast, plan
 
     chosen = list(dict.fromkeys(names or sorted(registry().components["recommender"])))
     reasons = {
@@ -335,7 +335,7 @@ def _check_data(prepared: PreparedDataset, protocols: Iterable[Protocol]) -> Non
     Raises:
         DataError: a split leaves nothing to learn from or to test.
     """
-    from benchkit.stages.split import split_sessions
+    from benchkit.data.split import split_sessions
 
     cards = [split_sessions(prepared, protocol).card for protocol in protocols]
     checks = {**prepared.checks, "prompts that hold their truth already": cards[0].seen_truths}
@@ -354,8 +354,8 @@ def _dry_run(
     searches: list[Search],
 ) -> None:
     from benchkit.contracts.config import show_value
-    from benchkit.durations import show_time
-    from benchkit.pipeline import forecast, plan
+    from benchkit.evaluation.pipeline import forecast, plan
+    from benchkit.toolkit.times import show_time
     from benchkit.tuning.objective import forecast_trial
     from benchkit.tuning.tune import finished
 
@@ -389,7 +389,7 @@ def _dry_run(
 
 
 def _is_finished(task: Task) -> bool:
-    from benchkit.stages.record import DamagedRecordError
+    from benchkit.leaderboards.store import DamagedRecordError
 
     try:
         return task.finished() is not None
@@ -400,11 +400,13 @@ def _is_finished(task: Task) -> bool:
 
 def _told(asked: Callable[[], Work | None]) -> str:
     """Return what a prompted recommender would ask for, or why nobody can tell; else ""."""
+    from benchkit.evaluation.availability import in_words
+
     try:
         work = asked()
     except BenchkitError as error:
         return f"cannot tell what it would ask for: {error}"
-    return "" if work is None else f"would ask for {work}"
+    return "" if work is None else f"would ask for {in_words(work)}"
 
 
 def _finish(dataset: str, settings: Settings, outcome: Outcome, left_out: dict[str, str]) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 import click
 
 from benchkit.cli.list import warn
+from benchkit.components.describe import Facts, details
+from benchkit.components.registry import registry
 from benchkit.contracts.component import KINDS
 from benchkit.contracts.config import show_value
 from benchkit.contracts.dataset import Dataset
-from benchkit.describe import Facts, details
-from benchkit.registry import registry
 
 INDENT = "    "
 
@@ -45,7 +45,7 @@ def show(name: str, kind: str | None, style: str) -> None:
 
 def _print_published(dataset: type[Dataset]) -> None:
     from benchkit.cli.results import print_sheets
-    from benchkit.stages.render.beside import sheets
+    from benchkit.leaderboards.render.beside import sheets
 
     if dataset.published.results:
         click.echo()

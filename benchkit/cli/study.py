@@ -47,11 +47,11 @@ def study(
     benchkit study steam-sample v-sknn
     benchkit study beauty sasrec --pictures DIR
     """
-    from benchkit.stages.published import trials_of
+    from benchkit.leaderboards.published import trials_of
     from benchkit.tuning.review import review
 
     if pictures:
-        from benchkit.pictures import altair
+        from benchkit.toolkit.pictures import altair
 
         altair()  # a missing extra is said before the work, not after
     found = review(storage or _journal(out, dataset), dataset, recommender)

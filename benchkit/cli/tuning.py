@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchkit.errors import BenchkitError
+from benchkit.contracts.errors import BenchkitError
 from benchkit.tuning.budget import Options, seconds_of
 
 if TYPE_CHECKING:
     from benchkit.cluster.placing import Cluster
     from benchkit.contracts.dataset import PreparedDataset
-    from benchkit.settings import Settings
+    from benchkit.evaluation.settings import Settings
     from benchkit.tuning.search import Search
 
 # What a run that says nothing of tuning may search: a first look, not the paper's 72 hours.
@@ -129,8 +129,8 @@ def plan_searches(
     Raises:
         ConfigError: there is no such sampler or pruner.
     """
+    from benchkit.components.registry import registry
     from benchkit.contracts.prompted import PromptedRecommender
-    from benchkit.registry import registry
     from benchkit.tuning.names import pruner, sampler
     from benchkit.tuning.search import plan_search
     from benchkit.tuning.storage import journal
@@ -174,7 +174,7 @@ def leave_for_evaluation(
 
 def _dollars(prepared: PreparedDataset, name: str, settings: Sequence[Settings]) -> float:
     """Return what a recommender's evaluations are likely to cost, as far as it can be told."""
-    from benchkit.pipeline import forecast, plan
+    from benchkit.evaluation.pipeline import forecast, plan
 
     total = 0.0
     for each in settings:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchkit.cli.options import out_option, raw_option, recommenders_option
-from benchkit.errors import BenchkitError
+from benchkit.contracts.errors import BenchkitError
 
 if TYPE_CHECKING:
     from benchkit.contracts.dataset import PreparedDataset
@@ -58,7 +58,7 @@ def worker(
     benchkit run -r v-sknn --dataset beauty --timeout 2h --storage postgresql://ann@db/studies
     benchkit worker --dataset beauty --storage postgresql://ann@db/studies --jobs 4
     """
-    from benchkit.registry import registry
+    from benchkit.components.registry import registry
     from benchkit.tuning.budget import seconds_of
     from benchkit.tuning.crew import Crew
     from benchkit.tuning.database import database_errors
@@ -123,21 +123,21 @@ class _Studies:
     def _name(self) -> str:
         if not self.dataset.endswith(".toml"):
             return self.dataset
-        from benchkit.session_log import read_toml
+        from benchkit.toolkit.session_log import read_toml
 
         return read_toml(Path(self.dataset), {}).name
 
     def rebuilt(self, each: Begun) -> Search:
         """Return a search as it is here."""
+        from benchkit.toolkit.workspace import workspace
         from benchkit.tuning.join import rebuild
-        from benchkit.workspace import workspace
 
         prepared = self._data(each.about["dataset"]["config"])
         return rebuild(each, prepared, self.storage, workspace(), self.out)
 
     def _check(self) -> None:
         """Raise unless there are studies, and some of them are on the data that are here."""
-        from benchkit.registry import registry
+        from benchkit.components.registry import registry
         from benchkit.tuning.join import same_data
 
         if not self.dataset.endswith(".toml"):
@@ -159,8 +159,8 @@ class _Studies:
             raise refused[-1]
 
     def _data(self, config: Mapping[str, Any]) -> PreparedDataset:
-        from benchkit.stages.prepare import open_dataset
-        from benchkit.workspace import workspace
+        from benchkit.data.open import open_dataset
+        from benchkit.toolkit.workspace import workspace
 
         key = json.dumps(config, sort_keys=True)
         if key not in self._prepared:

@@ -18,15 +18,15 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal
 
-from benchkit.availability import reason_against
 from benchkit.cluster.orders import Conduct, Evaluate, Order, Reply
+from benchkit.cluster.parcel import pack
 from benchkit.contracts.dataset import PreparedDataset
-from benchkit.errors import BenchkitError, UnavailableError
-from benchkit.jobs import reason_of
-from benchkit.pipeline import Task, execute, plan
-from benchkit.settings import Settings
-from benchkit.stages.parcel import pack
-from benchkit.workspace import leaderboards, workspace
+from benchkit.contracts.errors import BenchkitError, UnavailableError
+from benchkit.evaluation.availability import reason_against
+from benchkit.evaluation.jobs import reason_of
+from benchkit.evaluation.pipeline import Task, execute, plan
+from benchkit.evaluation.settings import Settings
+from benchkit.toolkit.workspace import leaderboards, workspace
 
 Tell = Callable[[Literal["stage", "report"], str], None]
 

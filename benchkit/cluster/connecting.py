@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from benchkit.cluster.machine import about, versions
-from benchkit.errors import UnavailableError, extra_missing
+from benchkit.contracts.errors import UnavailableError, extra_missing
 
 if TYPE_CHECKING:
     from distributed import Client

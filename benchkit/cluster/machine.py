@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchkit import DISTRIBUTION
 from benchkit.cluster.orders import Order, Reply
-from benchkit.jobs import death_by
-from benchkit.shares import thread_variables
+from benchkit.evaluation.jobs import death_by
+from benchkit.toolkit.machine import thread_variables
 
 if TYPE_CHECKING:
     from distributed import Worker

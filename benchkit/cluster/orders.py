@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from benchkit.cluster.parcel import Parcel
 from benchkit.contracts.dataset import PreparedDataset
-from benchkit.errors import DataError
-from benchkit.pipeline import Task
-from benchkit.stages.parcel import Parcel
+from benchkit.contracts.errors import DataError
+from benchkit.evaluation.pipeline import Task
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Data:
         Raises:
             DataError: they are not there, or others are.
         """
-        from benchkit.stages import prepared_cache
-        from benchkit.stages.prepare import open_dataset
+        from benchkit.data import cache as prepared_cache
+        from benchkit.data.open import open_dataset
 
         found = prepared_cache.find(workspace / "datasets", self.name, self.fingerprint)
         if found is None:
@@ -85,8 +85,8 @@ class Reply:
     """What a job tells.
 
     Attributes:
-        kind: ``start`` (where, in `text`), ``stage``, ``report``, as in `benchkit.jobs.Event`; at
-            the end ``done``, ``failed``, or ``refused``: it cannot be the same there.
+        kind: ``start`` (where, in `text`), ``stage``, ``report``, as in `jobs.Event`; at the
+            end ``done``, ``failed``, or ``refused``: it cannot be the same there.
         text: one line.
         details: a traceback.
         parcel: what an evaluation has made.

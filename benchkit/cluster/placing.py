@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from benchkit.cluster.connecting import connect, look
 from benchkit.cluster.machine import do
 from benchkit.cluster.orders import Conduct, Data, Evaluate, Order, Reply
-from benchkit.configure import configure, foundations
-from benchkit.errors import UnavailableError
-from benchkit.jobs import Event
-from benchkit.pipeline import Task
-from benchkit.stages.parcel import unpack
+from benchkit.cluster.parcel import unpack
+from benchkit.components.configure import configure, foundations
+from benchkit.contracts.errors import UnavailableError
+from benchkit.evaluation.jobs import Event
+from benchkit.evaluation.pipeline import Task
 from benchkit.tuning.search import Search
 from benchkit.tuning.storage import is_database
 
@@ -82,7 +82,7 @@ class Cluster:
                     raise UnavailableError(f"the search for {name}: {reply.text}; {_GO_ON}")
 
     def run(self, tasks: Sequence[Task]) -> Generator[Event, None, None]:
-        """Run tasks and yield what happens, as `benchkit.jobs.run` does; records come back whole.
+        """Run tasks and yield what happens, as `jobs.run` does; records come back whole.
 
         Raises:
             UnavailableError: one cannot be the same on a machine.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchkit.contracts.sessions import Int32, Int64
+from benchkit.contracts.arrays import Int32, Int64
 
 
 @dataclass(frozen=True, eq=False)

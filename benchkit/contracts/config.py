@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeVar, Union, cast
 
-from benchkit.errors import ConfigError, unknown_name
+from benchkit.contracts.errors import ConfigError, unknown_name
 
 Value = bool | int | float | str | None
 Condition = Mapping[str, Value | tuple[Value, ...]]

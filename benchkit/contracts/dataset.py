@@ -9,18 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from benchkit.contracts.arrays import Int64, UInt64
 from benchkit.contracts.catalog import Catalog
 from benchkit.contracts.component import Component
 from benchkit.contracts.config import Config, Value, param
 from benchkit.contracts.published import Published
-from benchkit.contracts.sessions import Int64, Sessions
+from benchkit.contracts.sessions import Sessions
 
 if TYPE_CHECKING:
     import polars as pl
-
-UInt64 = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,11 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from benchkit.contracts.arrays import Bool, Float32, Int64
 from benchkit.contracts.component import Component
 from benchkit.contracts.config import Value
-from benchkit.contracts.recommender import Float32
-from benchkit.contracts.sessions import Bool, Int64
-from benchkit.errors import UnavailableError
+from benchkit.contracts.errors import UnavailableError
 
 # Vectors of another embedder for the same texts: (its name) -> float32[texts, dim].
 Ask = Callable[[str], Float32]

@@ -10,11 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from benchkit.contracts.arrays import Float64, Int32, Int64
 from benchkit.contracts.catalog import Catalog
 from benchkit.contracts.component import Component
-from benchkit.contracts.sessions import Int32, Int64
 
-Float64 = npt.NDArray[np.float64]
 Places = npt.NDArray[np.unsignedinteger[Any]]
 
 
@@ -22,7 +21,7 @@ Places = npt.NDArray[np.unsignedinteger[Any]]
 class RankedLists:
     """What metrics measure: lists without duplicates beside the ground truth.
 
-    `benchkit.stages.measure` lays `items` out place by place (Fortran order), so that `items.T`
+    `benchkit.evaluation.measure` lays `items` out place by place (Fortran order), so that `items.T`
     is contiguous and arithmetic over it handles thousands of prompts at once. Read-only.
 
     Attributes:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from benchkit.contracts.recommender import Recommender
+from benchkit.contracts.recommender import Bench, Recommender
 from benchkit.contracts.sessions import Sessions
-from benchkit.durations import show_time
-
-if TYPE_CHECKING:
-    from benchkit.bench import Bench
 
 
 @dataclass(frozen=True)
@@ -67,15 +62,6 @@ class Work:
             self.dollars + other.dollars,
             self.seconds + other.seconds,
         )
-
-    def __str__(self) -> str:
-        """Return it in words."""
-        if not self.calls:
-            return "nothing more to ask, all answers are kept"
-        # rounded up: the cap that allows the whole is no less
-        price = f"${math.ceil(self.dollars * 100) / 100:,.2f}" if self.dollars else "no cost"
-        known = f", about {show_time(self.seconds)}" if self.seconds else ""
-        return f"{self.calls:,} calls, about {self.tokens:,} tokens, {price}{known}"
 
 
 class PromptedRecommender(Recommender):

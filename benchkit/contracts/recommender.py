@@ -1,22 +1,26 @@
-"""Recommenders: fit on sessions, then answer prompts with ranked lists."""
+"""Recommenders: fit on sessions, then answer prompts with ranked lists; what they may ask for."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from benchkit.contracts.arrays import Float32, Int32, Int64
 from benchkit.contracts.component import Component
-from benchkit.contracts.sessions import Int32, Sessions
+from benchkit.contracts.sessions import Sessions
 
 if TYPE_CHECKING:
-    from benchkit.bench import Bench
-    from benchkit.protocol import ProtocolName
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
-Float32 = npt.NDArray[np.float32]
+    from benchkit.contracts.catalog import Catalog
+    from benchkit.contracts.config import Value
+    from benchkit.contracts.protocol import ProtocolName
+    from benchkit.contracts.spending import Spending
+
 
 # What a recommender keeps out of its lists: nothing, the items it reads of the prompt, or the
 # whole prompt. `--protocol strict` sets "prompt"; of a recommender without such a parameter it asks
@@ -77,11 +81,115 @@ class Recommendations:
         return ""
 
 
+class Bench(Protocol):
+    """What a recommender may ask for while it fits; it holds nothing of the test set.
+
+    Attributes:
+        catalog: all items of the prepared data, those never trained on included.
+        train: the training sessions that `fit` is given.
+        item_counts: popularity of the items as the protocol counts it, ``int64[items]``.
+        popularity: how many sessions contain each item (paper 6), ``int64[items]``.
+        seed: seed of everything random; derive generators by `rng`.
+        only_trained: whether everything fitted must come from training items alone.
+        workspace: folder that holds what later runs use again.
+        spending: the account of paid calls, and its cap.
+        checkpoints: folder for fitted weights, and for what a fit needs to go on after it was
+            killed; None keeps nothing.
+        weights: names of the files there that were made or used, each with the seconds that
+            earlier processes spent on it, 0 for one made now.
+        report: told one line at a time how a long fit is going.
+    """
+
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def train(self) -> Sessions: ...
+    @property
+    def item_counts(self) -> Int64: ...
+    @property
+    def popularity(self) -> Int64: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def only_trained(self) -> bool: ...
+    @property
+    def workspace(self) -> Path: ...
+    @property
+    def spending(self) -> Spending: ...
+    @property
+    def checkpoints(self) -> Path | None: ...
+    @property
+    def weights(self) -> dict[str, float]: ...
+    @property
+    def report(self) -> Callable[[str], None]: ...
+
+    def rng(self, purpose: str) -> np.random.Generator:
+        """Return a generator of its own for each purpose: one more never disturbs another."""
+
+    def embeddings(
+        self,
+        name: str,
+        reducer: str | None = None,
+        dim: int | None = None,
+        fit_on: Literal["catalog", "train"] = "catalog",
+    ) -> Float32:
+        """Return a vector for each item, ``float32[items, dim]``; zero for an item without text.
+
+        Args:
+            name: the embedder.
+            reducer: the reducer; None for the vectors as they are.
+            dim: dimensions wanted of the reducer; None for as many as there are.
+            fit_on: which items the reducer learns from; the strict protocol permits trained ones
+                alone.
+
+        Raises:
+            PluginError: nothing of that name is installed or declared, or the vectors are wrong.
+            UnavailableError: texts are missing from the store and the embedder cannot run here.
+        """
+
+    def embed_texts(
+        self,
+        texts: Sequence[str],
+        name: str,
+        reducer: str | None = None,
+        dim: int | None = None,
+        fit_on: Literal["catalog", "train"] = "catalog",
+    ) -> Float32:
+        """Return a vector for each of any texts, ``float32[texts, dim]``, beside the items' own.
+
+        Nothing is learnt from them: a text's vector does not depend on the others. That of an
+        empty text is zero.
+
+        Args:
+            texts: what somebody typed or a model wrote; a repeated text is embedded once.
+            name: as in `embeddings`, like all that follow.
+            reducer: likewise.
+            dim: likewise.
+            fit_on: likewise.
+
+        Raises:
+            PluginError: as in `embeddings`.
+            UnavailableError: as in `embeddings`; or the embedder embeds nothing but catalogs.
+        """
+
+    def recommender(self, name: str, values: Mapping[str, Value] | None = None) -> Recommender:
+        """Return another recommender, fitted on the same training sessions.
+
+        Args:
+            name: its name; the same name and values are fitted once a bench.
+            values: parameters; what they leave out comes from the user, then from its preset.
+
+        Raises:
+            PluginError: nothing of that name is installed.
+            ConfigError: a value does not fit.
+        """
+
+
 class Recommender(Component):
     """Base of every recommender.
 
     A recommender whose configuration has a field ``exclude_seen`` (see `ExcludeSeen`) keeps seen
-    items out itself, most simply by `benchkit.ranking.top_k`.
+    items out itself, most simply by `benchkit.toolkit.ranking.top_k`.
 
     Attributes:
         protocol: the one protocol that this recommender is evaluated under, in a table of its

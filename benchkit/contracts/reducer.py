@@ -5,9 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar
 
+from benchkit.contracts.arrays import Float32, Int32
 from benchkit.contracts.component import Component
-from benchkit.contracts.recommender import Float32
-from benchkit.contracts.sessions import Int32
 
 
 class Reducer(Component):

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from benchkit.contracts.component import Component
 from benchkit.contracts.config import Choice, Field, Value
-from benchkit.errors import ConfigError
+from benchkit.contracts.errors import ConfigError
 from benchkit.testing.checks import require, skip
 from benchkit.testing.processes import elsewhere, loaded_modules
 

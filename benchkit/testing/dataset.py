@@ -18,8 +18,8 @@ import numpy as np
 
 from benchkit.contracts.config import Value
 from benchkit.contracts.dataset import Dataset, DatasetConfig, RawTables
+from benchkit.contracts.errors import DataError
 from benchkit.contracts.published import Published, PublishedRow
-from benchkit.errors import DataError
 from benchkit.testing.checks import require, skip
 from benchkit.testing.component import ComponentConformance, build
 from benchkit.testing.processes import Results, elsewhere

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from benchkit.contracts.arrays import Float32
 from benchkit.contracts.config import Value
-from benchkit.contracts.recommender import Float32
 from benchkit.testing import samples
 from benchkit.testing.checks import accepts, require, require_array, require_close
 from benchkit.testing.component import ComponentConformance, build

@@ -39,7 +39,7 @@ def require_same_lists(what: str, one: Recommendations, other: Recommendations) 
             require(
                 a == b or not tied,
                 f"{what}: prompt {prompt} ranks items {a} and {b}, equal in score, the other way "
-                "round; order ties as benchkit.ranking.top_k does",
+                "round; order ties as benchkit.toolkit.ranking.top_k does",
             )
 
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from benchkit.contracts.metric import Float64, Metric, RankedLists
+from benchkit.contracts.arrays import Float64
+from benchkit.contracts.metric import Metric, RankedLists
 from benchkit.testing import samples
 from benchkit.testing.checks import accepts, guarded, require, require_array, require_close
 from benchkit.testing.component import ComponentConformance

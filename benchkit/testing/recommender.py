@@ -134,8 +134,8 @@ class RecommenderConformance(ComponentConformance):
             require(
                 pairs < 50 or 0.2 < up / pairs < 0.8,
                 f"items of equal score are ordered by {what}, in {max(up, pairs - up)} of {pairs} "
-                "pairs: that is a recommender of its own; order equals as benchkit.ranking.top_k "
-                "does, by tie_keys of the prompts",
+                "pairs: that is a recommender of its own; order equals as "
+                "benchkit.toolkit.ranking.top_k does, by tie_keys of the prompts",
             )
 
     def test_another_process_gives_the_same(self) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchkit.bench import Bench
+from benchkit.contracts.arrays import Float32, Int32
 from benchkit.contracts.catalog import Catalog
 from benchkit.contracts.metric import RankedLists
-from benchkit.contracts.recommender import Float32
-from benchkit.contracts.sessions import Int32, Sessions, offsets_of
+from benchkit.contracts.sessions import Sessions, offsets_of
+from benchkit.evaluation.bench import Workbench
 from benchkit.testing.checks import Array
 
 ITEMS = 30
@@ -42,10 +42,10 @@ def catalog(items: int = ITEMS) -> Catalog:
     )
 
 
-def bench(train: Sessions, items: int = ITEMS, seed: int = 7) -> Bench:
+def bench(train: Sessions, items: int = ITEMS, seed: int = 7) -> Workbench:
     """Return a bench around training sessions; every item counts once more than it occurs."""
     counts = np.bincount(train.items, minlength=items) + 1
-    return Bench(catalog(items), train, counts, seed=seed)
+    return Workbench(catalog(items), train, counts, seed=seed)
 
 
 def sessions(seed: int, count: int = 80) -> Sessions:

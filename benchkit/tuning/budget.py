@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from benchkit.errors import ConfigError
+from benchkit.contracts.errors import ConfigError
 
 # The protocol's (paper 7.1.4). A preset tried first is no random start: it comes on top.
 OBJECTIVE = "ndcg@20"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from benchkit.availability import reason_against, why_not
+from benchkit.components.registry import registry
 from benchkit.contracts.config import Choice, Condition, Field, Value
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.prompted import PromptedRecommender
-from benchkit.pipeline import Task
-from benchkit.registry import registry
-from benchkit.settings import Settings
+from benchkit.evaluation.availability import reason_against, why_not
+from benchkit.evaluation.pipeline import Task
+from benchkit.evaluation.settings import Settings
 from benchkit.tuning.space import Space
 
 # Kinds whose parameters belong to the search that draws the component; a recommender has its own.

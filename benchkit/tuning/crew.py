@@ -12,8 +12,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING
 
-from benchkit.jobs import how_it_died
-from benchkit.shares import free_slot, share
+from benchkit.evaluation.jobs import how_it_died
+from benchkit.toolkit.machine import free_slot, share
 from benchkit.tuning.database import gone
 from benchkit.tuning.ledger import Ledger
 from benchkit.tuning.lifeline import end, reap

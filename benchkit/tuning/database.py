@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from benchkit.errors import BenchkitError, StorageError, UnavailableError, extra_missing
+from benchkit.contracts.errors import BenchkitError, StorageError, UnavailableError, extra_missing
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage, RDBStorage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchkit.settings import Frozen
+from benchkit.evaluation.settings import Frozen
 from benchkit.tuning.ledger import Ledger, folds_of
 from benchkit.tuning.search import ABOUT, FINISHED, Search
 from benchkit.tuning.storage import is_database

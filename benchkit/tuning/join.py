@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchkit.availability import reason_against
 from benchkit.contracts.dataset import PreparedDataset
-from benchkit.errors import BenchkitError, DataError, UnavailableError
-from benchkit.protocol import Protocol
-from benchkit.settings import Frozen, Settings
+from benchkit.contracts.errors import BenchkitError, DataError, UnavailableError
+from benchkit.contracts.protocol import Protocol
+from benchkit.evaluation.availability import reason_against
+from benchkit.evaluation.settings import Frozen, Settings
 from benchkit.tuning.budget import Options
 from benchkit.tuning.crew import Crew, Shift
 from benchkit.tuning.differences import differences

@@ -10,7 +10,7 @@ from typing import Any
 from filelock import FileLock
 from optuna.storages.journal import JournalFileBackend  # imported only by those who search
 
-from benchkit.errors import StorageError
+from benchkit.contracts.errors import StorageError
 from benchkit.tuning.recovery import recover
 
 # Bytes at its end that hold its last line, whatever a study is about.

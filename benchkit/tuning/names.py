@@ -7,7 +7,7 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from benchkit.errors import ConfigError, UnavailableError, unknown_name
+from benchkit.contracts.errors import ConfigError, UnavailableError, unknown_name
 from benchkit.tuning.budget import RANDOM_STARTS
 
 if TYPE_CHECKING:

@@ -9,22 +9,22 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from benchkit.bench import Bench
-from benchkit.configure import merged, of_others
+from benchkit.components.configure import merged, of_others
+from benchkit.components.registry import registry
 from benchkit.contracts.config import Value
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.prompted import PromptedRecommender, Work
+from benchkit.contracts.protocol import Protocol
 from benchkit.contracts.recommender import Recommender
 from benchkit.contracts.sessions import Sessions
-from benchkit.pipeline import Task
-from benchkit.protocol import Protocol
-from benchkit.registry import registry
-from benchkit.settings import Progress
-from benchkit.stages.measure import measure
-from benchkit.stages.prepare import load_prepared
-from benchkit.stages.recommend import fit, recommend
-from benchkit.stages.sealed import Counted, Sealed, seal
-from benchkit.stages.spending import Spending
+from benchkit.data.open import load_prepared
+from benchkit.data.sealed import Counted, Sealed, seal
+from benchkit.evaluation.bench import Workbench
+from benchkit.evaluation.measure import measure
+from benchkit.evaluation.pipeline import Task
+from benchkit.evaluation.recommend import fit, recommend
+from benchkit.evaluation.settings import Progress
+from benchkit.toolkit.spending import Account
 from benchkit.tuning.budget import OBJECTIVE
 
 # Recommenders of others that a bench keeps for the next trials (`Bench.recommender`).
@@ -58,7 +58,7 @@ class Objective:
     ) -> None:
         self.task, self.data, self.report = task, data, report
         self.spending = task.settings.spending()
-        self._benches: dict[int, Bench] = {}
+        self._benches: dict[int, Workbench] = {}
         self._metric = OBJECTIVE.partition("@")[0]
         self._k = int(OBJECTIVE.partition("@")[2])
 
@@ -78,7 +78,7 @@ class Objective:
         prompts = counted.fold.withheld.prompts
         with suppress(Exception):  # the first trial will tell
             recommender = self._configured(config)
-            bench = self._new_bench(config, train, counted, Spending(cap=0.0))
+            bench = self._new_bench(config, train, counted, Account(cap=0.0))
             if isinstance(recommender, PromptedRecommender):  # nothing is trained or asked
                 recommender.estimate(train, prompts.between(0, min(5, len(prompts))), bench)
                 return
@@ -111,7 +111,7 @@ class Objective:
         """Return the seconds of a fit on so many sessions, and of so many lists."""
         counted = self.data.folds[0]
         train = counted.fold.train.between(0, size)
-        bench = self._new_bench(config, train, counted, Spending(cap=0.0))
+        bench = self._new_bench(config, train, counted, Account(cap=0.0))
         prompts = counted.fold.withheld.prompts.between(0, size)
         return fit(recommender, bench) + recommend(recommender, prompts, self._k, bench)[1]
 
@@ -122,7 +122,7 @@ class Objective:
         total = Work()
         for counted in self.data.folds:
             train, prompts = counted.fold.train, counted.fold.withheld.prompts
-            bench = self._new_bench(config, train, counted, Spending(cap=0.0))
+            bench = self._new_bench(config, train, counted, Account(cap=0.0))
             total += recommender.estimate(train, prompts, bench)
         return total
 
@@ -152,7 +152,7 @@ class Objective:
             raise ValueError(f"{OBJECTIVE} of fold {fold + 1}: {reason}")
         return value
 
-    def _bench(self, config: Mapping[str, Value], fold: int) -> Bench:
+    def _bench(self, config: Mapping[str, Value], fold: int) -> Workbench:
         known = self._benches.get(fold)
         if known is None or known.held > _HELD or known.values != self._values(config):
             counted = self.data.folds[fold]
@@ -169,8 +169,8 @@ class Objective:
         return self.task.settings.configured(self.task.recommender, config, self.data.family)
 
     def _new_bench(
-        self, config: Mapping[str, Value], train: Sessions, counted: Counted, spending: Spending
-    ) -> Bench:
+        self, config: Mapping[str, Value], train: Sessions, counted: Counted, spending: Account
+    ) -> Workbench:
         counts = counted.item_counts, counted.session_counts
         values = self._values(config)
         return self.task.settings.bench(self.data, train, *counts, spending, values, self.report)

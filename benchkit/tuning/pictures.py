@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchkit.contracts.config import show_value
-from benchkit.pictures import altair, save
+from benchkit.toolkit.pictures import altair, save
 from benchkit.tuning.review import Review
 
 _COLOUR, _BEST = "#0072b2", "#d55e00"

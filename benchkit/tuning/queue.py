@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchkit.settings import Frozen
+from benchkit.evaluation.settings import Frozen
 from benchkit.tuning.search import Search
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchkit.files import write_atomically
+from benchkit.toolkit.files import write_atomically
 
 # Optuna's operations, and what each has to say.
 _CREATE_STUDY, _DELETE_STUDY, _CREATE_TRIAL, _PARAMETER, _STATE = 0, 1, 4, 5, 6

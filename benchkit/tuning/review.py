@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchkit.errors import BenchkitError, unknown_name
+from benchkit.contracts.errors import BenchkitError, unknown_name
 from benchkit.tuning.ledger import Ledger, folds_of
 from benchkit.tuning.search import ABOUT, FINISHED, about_of
 from benchkit.tuning.space import EXACT, drawn

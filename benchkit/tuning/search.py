@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from benchkit.components.registry import registry
 from benchkit.contracts.config import Choice, Value
 from benchkit.contracts.dataset import PreparedDataset
-from benchkit.pipeline import Task, plan
-from benchkit.registry import registry
-from benchkit.settings import Frozen, Settings
+from benchkit.evaluation.pipeline import Task, plan
+from benchkit.evaluation.settings import Frozen, Settings
 from benchkit.tuning.budget import OBJECTIVE, Options
 from benchkit.tuning.candidates import Candidates, candidates, space_of
 from benchkit.tuning.database import locked_there

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchkit.durations import show_time
+from benchkit.toolkit.times import show_time
 from benchkit.tuning.queue import Queue
 from benchkit.tuning.search import Search
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from benchkit.durations import show_time
+from benchkit.toolkit.times import show_time
 from benchkit.tuning.budget import FAILURES, PATIENCE, Options
 from benchkit.tuning.ledger import Ledger
 

@@ -8,8 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchkit.errors import StorageError
-from benchkit.files import storage_error
+from benchkit.contracts.errors import StorageError
+from benchkit.toolkit.files import storage_error
 from benchkit.tuning.database import open_database
 
 if TYPE_CHECKING:

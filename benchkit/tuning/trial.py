@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from benchkit.contracts.config import Value
-from benchkit.errors import FinalError
-from benchkit.jobs import reason_of
-from benchkit.stages.spending import Spending
+from benchkit.contracts.errors import FinalError
+from benchkit.evaluation.jobs import reason_of
+from benchkit.toolkit.spending import Account
 from benchkit.tuning.budget import RANDOM_STARTS
 from benchkit.tuning.database import lost
 from benchkit.tuning.ledger import BEGAN, COST, FINAL, SAME_AS, WORKER, Known, Ledger, digest
@@ -142,7 +142,7 @@ class Trials:
 
 
 @contextmanager
-def _billed(trial: Trial, spending: Spending) -> Iterator[None]:
+def _billed(trial: Trial, spending: Account) -> Iterator[None]:
     """Keep with a trial what it costs, at any moment, for its worker may be killed.
 
     What is noted is a little ahead of what was promised, so one note does for many calls.

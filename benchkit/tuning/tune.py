@@ -8,7 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 from typing import Protocol as Interface
 
-from benchkit.settings import Frozen
+from benchkit.evaluation.settings import Frozen
 from benchkit.tuning.crew import Crew
 from benchkit.tuning.database import database_errors
 from benchkit.tuning.frozen import freeze

@@ -6,8 +6,8 @@ import sys
 import time
 from collections.abc import Sequence
 
-from benchkit.durations import show_time
-from benchkit.settings import Frozen
+from benchkit.evaluation.settings import Frozen
+from benchkit.toolkit.times import show_time
 from benchkit.tuning.ledger import Ledger
 from benchkit.tuning.messages import News
 from benchkit.tuning.search import Search

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Literal
 
-from benchkit.isolation import send_stdout_to_stderr
-from benchkit.jobs import exit_with_parent, reason_of
-from benchkit.stages.split import sealed
+from benchkit.data.split import sealed
+from benchkit.evaluation.jobs import exit_with_parent, reason_of
+from benchkit.toolkit.isolation import send_stdout_to_stderr
 from benchkit.tuning.database import lost
 from benchkit.tuning.lifeline import Lifeline
 from benchkit.tuning.messages import News, Order, Probe

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from benchkit.analysis.questions import QUESTIONS
 from benchkit.cli import cli
 from benchkit.cli.analyse import BY, CUT, FORMATS
-from benchkit.errors import BenchkitError
-from benchkit.registry import registry
-from benchkit.stages.questions import QUESTIONS
+from benchkit.components.registry import registry
+from benchkit.contracts.errors import BenchkitError
 
 
 @pytest.fixture(scope="module")

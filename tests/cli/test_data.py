@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from benchkit.cli import cli
+from benchkit.components.registry import registry
 from benchkit.contracts.dataset import Dataset
-from benchkit.errors import BenchkitError
-from benchkit.registry import registry
+from benchkit.contracts.errors import BenchkitError
 
 
 @pytest.fixture(autouse=True)

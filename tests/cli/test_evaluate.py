@@ -13,16 +13,16 @@ import pytest
 from click.testing import CliRunner, Result
 from filelock import FileLock, Timeout
 
-from benchkit import evaluation
 from benchkit.cli.evaluate import evaluate
+from benchkit.contracts.errors import BenchkitError
+from benchkit.contracts.protocol import Protocol
 from benchkit.contracts.recommender import Recommendations
-from benchkit.errors import BenchkitError
-from benchkit.pipeline import remeasure
-from benchkit.protocol import Protocol
-from benchkit.stages import record as store
-from benchkit.stages.record import Record
-from benchkit.stages.split import temporal_split
-from tests.leaderboard.samples import record
+from benchkit.data.split import temporal_split
+from benchkit.evaluation import remeasure as evaluation
+from benchkit.evaluation.pipeline import remeasure
+from benchkit.leaderboards import store
+from benchkit.leaderboards.record import Record
+from tests.leaderboards.samples import record
 from tests.making import prepared
 
 DATA = prepared([[0, 1], [1, 2], [0, 2], [2, 1], [0, 1]])

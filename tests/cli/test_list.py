@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from benchkit import DISTRIBUTION
 from benchkit.cli.list import list_
-from benchkit.registry import load
+from benchkit.components.registry import load
 from tests.strangers import RECOMMENDER, entry_points_in, install
 
 LONG = RECOMMENDER.format(name="a-recommender-with-a-long-name").replace(

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from benchkit.cli.neighbours import find, neighbours
 from benchkit.contracts.catalog import Catalog
-from benchkit.errors import DataError
+from benchkit.contracts.errors import DataError
 from tests.making import catalog
 
 TITLES = ["Rose Hand Cream", "Rose Hand Cream Deluxe", "Cream of a Rose", "", "\x1b[31mRed [b]Tea"]

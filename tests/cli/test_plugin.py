@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from benchkit import DISTRIBUTION
 from benchkit.cli.plugin import plugin
 from benchkit.contracts.component import KINDS
-from benchkit.errors import BenchkitError, StorageError
+from benchkit.contracts.errors import BenchkitError, StorageError
 
 FILES = {
     "README.md",
@@ -94,7 +94,7 @@ def test_awkward_names_work(name: str, tmp_path: Path) -> None:
 
 
 def test_names_that_are_taken_are_refused() -> None:
-    from benchkit.registry import registry
+    from benchkit.components.registry import registry
 
     taken = next(iter(registry().components["recommender"]))
     with pytest.raises(BenchkitError, match=f"'{taken}' exists already, in {DISTRIBUTION}"):

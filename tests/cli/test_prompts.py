@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 
 from benchkit import Recommendations
 from benchkit.cli import cli
+from benchkit.components.registry import Registered, registry
+from benchkit.contracts.errors import BenchkitError, PluginError
 from benchkit.contracts.prompted import Example, Message, Pairs, PromptedRecommender, Work
-from benchkit.errors import BenchkitError, PluginError
-from benchkit.registry import Registered, registry
 
 HOSTILE = "\x1b[2J Red\u202e & blue" + " and more" * 12
 

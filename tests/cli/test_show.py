@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from benchkit.cli.show import show
-from benchkit.errors import PluginError
-from benchkit.registry import load
+from benchkit.components.registry import load
+from benchkit.contracts.errors import PluginError
 from tests.strangers import RECOMMENDER, entry_points_in, install
 
 EXPLAINED = '''

@@ -14,15 +14,15 @@ from benchkit.cluster.child import _answer
 from benchkit.cluster.connecting import look
 from benchkit.cluster.machine import versions
 from benchkit.cluster.orders import Conduct, Data
+from benchkit.cluster.parcel import pack, unpack
 from benchkit.cluster.placing import uses_gpu
-from benchkit.errors import UnavailableError
-from benchkit.pipeline import plan
-from benchkit.protocol import Protocol
-from benchkit.settings import Settings
-from benchkit.stages import record as records
-from benchkit.stages.parcel import pack, unpack
+from benchkit.contracts.errors import UnavailableError
+from benchkit.contracts.protocol import Protocol
+from benchkit.evaluation.pipeline import plan
+from benchkit.evaluation.settings import Settings
+from benchkit.leaderboards import store
+from tests.leaderboards.test_record import IDENTITY, RECORD, write
 from tests.making import prepared
-from tests.test_record import IDENTITY, RECORD, write
 
 
 class Client:
@@ -83,16 +83,16 @@ def test_a_record_travels_with_its_weights(tmp_path: Path) -> None:
     there, here = tmp_path / "there", tmp_path / "here"
     record = replace(RECORD, weights=["sknn-1.safetensors"])
     folder = write(there, record)
-    record = records.read(folder / "record.json")
+    record = store.read(folder / "record.json")
     kept = {path.name: path.read_bytes() for path in folder.iterdir()}
-    weights = records.weights_folder(there, "made") / "sknn-1.safetensors"
+    weights = store.weights_folder(there, "made") / "sknn-1.safetensors"
     weights.parent.mkdir(parents=True)
     weights.write_bytes(b"weights")
     unpack(here, pack(there, record))
     assert not folder.exists()
-    assert records.find(here, IDENTITY) == record
+    assert store.find(here, IDENTITY) == record
     assert {p.name: p.read_bytes() for p in IDENTITY.folder(here).iterdir()} == kept
-    assert (records.weights_folder(here, "made") / weights.name).read_bytes() == b"weights"
+    assert (store.weights_folder(here, "made") / weights.name).read_bytes() == b"weights"
     assert weights.exists()
 
 
@@ -100,7 +100,7 @@ def test_a_study_that_a_machine_does_not_reach_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BENCHKIT_HOME", str(tmp_path))
-    from benchkit.stages.prepare import open_dataset
+    from benchkit.data.open import open_dataset
 
     data = open_dataset("steam", tmp_path, None, {})
     order = Conduct(

@@ -13,8 +13,8 @@ import scipy.sparse
 
 from benchkit.contracts.dataset import Dataset, PreparedDataset
 from benchkit.contracts.sessions import Sessions
-from benchkit.stages.preparation import prepare
-from benchkit.stages.prepare import statistics
+from benchkit.data.open import statistics
+from benchkit.data.prepare import prepare
 from benchkit_plugins.datasets.beauty import Beauty
 from benchkit_plugins.datasets.delivery_hero import DeliveryHero
 from benchkit_plugins.datasets.steam import Steam

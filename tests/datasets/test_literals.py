@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchkit.errors import DataError
+from benchkit.contracts.errors import DataError
 from benchkit_plugins.datasets.lines import INTEGER, NESTED, TEXT, TEXTS, read_columns
 from benchkit_plugins.datasets.literals import MARK, translate
 from benchkit_plugins.datasets.records import evaluate

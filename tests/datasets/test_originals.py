@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from benchkit.contracts.dataset import Dataset, PreparedDataset
-from benchkit.errors import ConfigError, DataError
-from benchkit.stages.preparation import prepare
+from benchkit.contracts.errors import ConfigError, DataError
+from benchkit.data.prepare import prepare
 from benchkit_plugins.datasets.beauty import Beauty
 from benchkit_plugins.datasets.delivery_hero import DeliveryHero
 from benchkit_plugins.datasets.steam import Steam

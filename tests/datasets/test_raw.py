@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchkit.errors import DataError
+from benchkit.contracts.errors import DataError
 from benchkit_plugins.datasets import raw
 from benchkit_plugins.datasets.raw import blocks
 

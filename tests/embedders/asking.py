@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from benchkit.contracts.arrays import Float32
 from benchkit.contracts.config import Value
-from benchkit.contracts.recommender import Float32
-from benchkit.stages.embed import Progress, embed_catalog, embedder, store_of
-from benchkit.stages.embedding_store import EmbeddingStore
-from benchkit.stages.spending import Spending
+from benchkit.embeddings.embed import Progress, embed_catalog, embedder, store_of
+from benchkit.toolkit.embedding_store import EmbeddingStore
+from benchkit.toolkit.spending import Account
 from tests.making import catalog
 
 
@@ -20,14 +20,12 @@ def embedded(
     texts: Sequence[str],
     values: Mapping[str, Value] | None = None,
     *,
-    spending: Spending | None = None,
+    spending: Account | None = None,
     progress: Progress | None = None,
 ) -> Float32:
     """Return the vectors of some texts."""
     items = replace(catalog(len(texts)), texts=list(texts))
-    return embed_catalog(
-        items, name, {name: values or {}}, folder, spending or Spending(), progress
-    )
+    return embed_catalog(items, name, {name: values or {}}, folder, spending or Account(), progress)
 
 
 def store(folder: Path, name: str, values: Mapping[str, Value]) -> EmbeddingStore:

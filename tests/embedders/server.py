@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchkit.contracts.recommender import Float32
+from benchkit.contracts.arrays import Float32
 from tests.serving import Handler, listening
 
 DIM = 8

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from benchkit.errors import UnavailableError
+from benchkit.contracts.errors import UnavailableError
 from benchkit_plugins.embedders.paid import PaidConfig
 from benchkit_plugins.language_models.calls import LONGEST_WAIT, CallError, persistently
 

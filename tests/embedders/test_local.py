@@ -15,8 +15,8 @@ import pytest
 import safetensors.numpy as safetensors
 
 from benchkit.contracts.config import Value
-from benchkit.errors import UnavailableError
-from benchkit.stages.embed import embedder
+from benchkit.contracts.errors import UnavailableError
+from benchkit.embeddings.embed import embedder
 from benchkit.testing.component import ComponentConformance
 from benchkit.testing.embedder import EmbedderConformance
 from benchkit_plugins.embedders.bert import BERT

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from benchkit.contracts.config import Value
-from benchkit.errors import BenchkitError, ConfigError, PluginError, UnavailableError
-from benchkit.stages.embed import embedder, missing
-from benchkit.stages.spending import Spending
+from benchkit.contracts.errors import BenchkitError, ConfigError, PluginError, UnavailableError
+from benchkit.embeddings.embed import embedder, missing
+from benchkit.toolkit.spending import Account
 from benchkit_plugins.embedders import openai, vertex
 from benchkit_plugins.language_models.openai import said
 from benchkit_plugins.language_models.tokens import estimated_tokens, plausible_tokens
@@ -58,7 +58,7 @@ def expected(texts: list[str]) -> Any:
 
 
 def test_vectors_arrive_and_are_kept(service: str, server: Server, tmp_path: Path) -> None:
-    spending = Spending()
+    spending = Account()
     given = values(service, server)
     np.testing.assert_array_equal(
         embedded(tmp_path, service, TEXTS, given, spending=spending), expected(TEXTS)
@@ -68,7 +68,7 @@ def test_vectors_arrive_and_are_kept(service: str, server: Server, tmp_path: Pat
     characters = sum(map(len, TEXTS))
     price = tokens * 0.02e-6 if service == "openai" else characters * 0.025e-6
     assert math.isclose(spending.dollars, price)
-    later = Spending(cap=0.0)
+    later = Account(cap=0.0)
     again = embedded(tmp_path, service, [*TEXTS, TEXTS[0]], given, spending=later)
     np.testing.assert_array_equal(again[:-1], expected(TEXTS))
     assert len(server.asked) == 1, "the second time nothing is asked"
@@ -170,7 +170,7 @@ def test_what_only_openais_protocol_permits_is_refused_likewise(
 
 
 def test_a_count_of_tokens_that_cannot_be_is_estimated(server: Server, tmp_path: Path) -> None:
-    server.orders, spending = ["negative"], Spending()
+    server.orders, spending = ["negative"], Account()
     embedded(tmp_path, "openai", TEXTS, values("openai", server), spending=spending)
     sent = [text.replace("\ud800", "?") for text in TEXTS]
     assert spending.tokens == sum(map(estimated_tokens, sent))
@@ -266,14 +266,14 @@ def test_the_cap_is_never_exceeded(
     assert estimate.texts == len(TEXTS)
     assert estimate.dollars == estimate.tokens > sum(len(text.split()) for text in TEXTS)
     with pytest.raises(BenchkitError, match=r"cap of \$10 would be exceeded"):
-        embedded(tmp_path, service, TEXTS, given, spending=Spending(cap=10))
+        embedded(tmp_path, service, TEXTS, given, spending=Account(cap=10))
     assert not server.asked, "not even one call fits"
-    spending = Spending(cap=60)
+    spending = Account(cap=60)
     with pytest.raises(BenchkitError, match=r"cap of \$60 would be exceeded.*kept"):
         embedded(tmp_path, service, TEXTS, given, spending=spending)
     assert 0 < kept(tmp_path, service, TEXTS, given) < len(TEXTS)
     assert 0 < spending.dollars <= 60
-    embedded(tmp_path, service, TEXTS, given, spending=Spending(cap=500))
+    embedded(tmp_path, service, TEXTS, given, spending=Account(cap=500))
     assert kept(tmp_path, service, TEXTS, given) == len(TEXTS)
 
 
@@ -282,10 +282,10 @@ def test_a_lost_answer_may_have_been_paid_for(service: str, server: Server, tmp_
     _, estimate = missing(service, {service: given}, TEXTS, tmp_path)
     server.orders = ["cut"]
     with pytest.raises(BenchkitError, match="would be exceeded"):
-        embedded(tmp_path, service, TEXTS, given, spending=Spending(cap=1.5 * estimate.dollars))
+        embedded(tmp_path, service, TEXTS, given, spending=Account(cap=1.5 * estimate.dollars))
     assert len(server.asked) == 1
     server.orders = ["429"]  # costs nothing
-    embedded(tmp_path, service, TEXTS, given, spending=Spending(cap=1.5 * estimate.dollars))
+    embedded(tmp_path, service, TEXTS, given, spending=Account(cap=1.5 * estimate.dollars))
 
 
 def test_an_unknown_price_is_asked_for(service: str, server: Server, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from benchkit.contracts.config import Value
-from benchkit.errors import UnavailableError
-from benchkit.stages.embed import embedder
+from benchkit.contracts.errors import UnavailableError
+from benchkit.embeddings.embed import embedder
 from benchkit_plugins.language_models import served
 from tests.embedders.asking import embedded, kept
 from tests.embedders.server import Server

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from benchkit.errors import ConfigError
-from benchkit.stages import embed
-from benchkit.stages.spending import Spending
+from benchkit.contracts.errors import ConfigError
+from benchkit.embeddings import embed
 from benchkit.testing.component import ComponentConformance
 from benchkit.testing.embedder import EmbedderConformance
+from benchkit.toolkit.spending import Account
 from benchkit_plugins.embedders.lsa import LSA, LSAConfig
 from benchkit_plugins.embedders.openai import OpenAI
 from benchkit_plugins.embedders.random import Random, RandomConfig
@@ -136,4 +136,4 @@ def test_the_default_costs_nothing_and_runs_here() -> None:
 
 def test_a_parameter_that_does_not_fit_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="dims must be at least 1"):
-        embedded(tmp_path, "random", TEXTS, {"dims": 0}, spending=Spending())
+        embedded(tmp_path, "random", TEXTS, {"dims": 0}, spending=Account())

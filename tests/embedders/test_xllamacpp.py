@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from benchkit.contracts.config import Value
-from benchkit.stages.embed import embedder
-from benchkit.stages.spending import Spending
+from benchkit.embeddings.embed import embedder
+from benchkit.toolkit.spending import Account
 from benchkit_plugins.language_models import served
 from tests.embedders.asking import embedded, kept
 from tests.llama import missing, serving
@@ -41,7 +41,7 @@ def test_it_serves_our_embedder(
         "model": "served",
         "price_per_million_tokens": 0.0,
     }
-    spending = Spending(cap=0.0)
+    spending = Account(cap=0.0)
     found = embedded(tmp_path, "openai", TEXTS, given, spending=spending)
     assert found.shape == (4, 576)
     assert spending.tokens >= len(TEXTS), "the server counts them"

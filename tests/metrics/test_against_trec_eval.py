@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from benchkit import Metric
-from benchkit.contracts.sessions import Int32
-from benchkit.stages.measure import measure
+from benchkit.contracts.arrays import Int32
+from benchkit.evaluation.measure import measure
 from benchkit_plugins.metrics.hr import HitRate
 from benchkit_plugins.metrics.mrr import MRR
 from benchkit_plugins.metrics.ndcg import NDCG

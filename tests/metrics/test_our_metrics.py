@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchkit import Catalog, Metric
-from benchkit.stages.measure import Measured, measure
+from benchkit.evaluation.measure import Measured, measure
 from benchkit_plugins.metrics.average_popularity import AveragePopularity
 from benchkit_plugins.metrics.diversity import Diversity
 from benchkit_plugins.metrics.gini import Gini

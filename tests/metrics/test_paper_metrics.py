@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchkit import Catalog, Metric
-from benchkit.stages.measure import Measured, measure
+from benchkit.evaluation.measure import Measured, measure
 from benchkit_plugins.metrics.coverage import Coverage
 from benchkit_plugins.metrics.hr import HitRate
 from benchkit_plugins.metrics.mrr import MRR

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchkit import Catalog, Metric
-from benchkit.contracts.sessions import Int32
-from benchkit.stages.measure import Measured, measure
+from benchkit.contracts.arrays import Int32
+from benchkit.evaluation.measure import Measured, measure
 from benchkit_plugins.metrics import (
     average_popularity,
     coverage,

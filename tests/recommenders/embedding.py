@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from benchkit import Bench, Recommender, Sessions
+from benchkit import Recommender, Sessions
 from benchkit.contracts.config import Value
+from benchkit.evaluation.bench import Workbench
 from benchkit_plugins.recommenders.llm_seq_sim import LLMSeqSim
 from tests.making import catalog
 
 
 @dataclass(frozen=True, eq=False)
-class GivenBench(Bench):
+class GivenBench(Workbench):
     """A bench whose embeddings are given by the embedder's name, reduced by cutting them off.
 
     Attributes:

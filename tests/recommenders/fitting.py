@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchkit import Bench, Recommendations, Sessions
+from benchkit import Recommendations, Sessions
+from benchkit.evaluation.bench import Workbench
 from tests.making import catalog
 
 
@@ -26,7 +27,7 @@ def fitted(
     sessions = Sessions.from_lists(train, stamps)
     model = component(component.Config.create(values, component.name))
     counts = np.bincount(sessions.items, minlength=items)
-    model.fit(sessions, Bench(catalog(items), sessions, counts, seed=seed))
+    model.fit(sessions, Workbench(catalog(items), sessions, counts, seed=seed))
     return model
 
 

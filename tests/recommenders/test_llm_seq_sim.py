@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchkit import Sessions
-from benchkit.errors import ConfigError
+from benchkit.contracts.errors import ConfigError
 from benchkit.testing.recommender import RecommenderConformance
 from benchkit_plugins.recommenders.llm_seq_sim import LLMSeqSim
 from benchkit_plugins.recommenders.similarity import SimilarItems, dots

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchkit import Bench, Sessions
+from benchkit import Sessions
+from benchkit.evaluation.bench import Workbench
 from benchkit_plugins.recommenders import neighbourhood
 from benchkit_plugins.recommenders.s_sknn import SSKNN
 from benchkit_plugins.recommenders.sf_sknn import SFSKNN
@@ -113,5 +114,5 @@ def test_items_of_one_session_only_are_found_for_every_prompt_length() -> None:
 def test_a_catalog_larger_than_the_trained_codes_is_no_matter() -> None:
     train = Sessions.from_lists([[0, 1], [1, 2]])
     model = SKNN()
-    model.fit(train, Bench(catalog(1000), train, np.ones(1000, dtype=np.int64)))
+    model.fit(train, Workbench(catalog(1000), train, np.ones(1000, dtype=np.int64)))
     assert dict(ranked(model, [999, 0, 500], k=2000)) == dict(ranked(model, [0]))

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from benchkit.errors import ConfigError
+from benchkit.contracts.errors import ConfigError
 from benchkit.testing.recommender import RecommenderConformance
 from benchkit_plugins.recommenders.sknn import SKNN
 from tests.recommenders.fitting import fitted, ranked, scores

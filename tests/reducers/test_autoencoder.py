@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchkit.errors import ConfigError
+from benchkit.contracts.errors import ConfigError
 from benchkit.testing.reducer import ReducerConformance
 from benchkit_plugins.reducers.autoencoder import Autoencoder, layer_widths
 from tests.reducers.reducing import reduced

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from benchkit import pipeline
-from benchkit.jobs import Event
-from benchkit.pipeline import Task, execute, plan
-from benchkit.protocol import Protocol
-from benchkit.runs import Outcome, run_all
-from benchkit.settings import Settings
+from benchkit.contracts.protocol import Protocol
+from benchkit.evaluation import pipeline
+from benchkit.evaluation.jobs import Event
+from benchkit.evaluation.pipeline import Task, execute, plan
+from benchkit.evaluation.runs import Outcome, run_all
+from benchkit.evaluation.settings import Settings
 from tests.making import prepared
 
 DATA = prepared([[0, 1, 2], [1, 2], [0, 2], [2, 1], [0, 1], [2, 0]])

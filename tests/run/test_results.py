@@ -10,10 +10,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from benchkit.pipeline import Task
-from benchkit.protocol import Protocol
-from benchkit.settings import Settings
-from benchkit.stages import record as records
+from benchkit.contracts.protocol import Protocol
+from benchkit.evaluation.pipeline import Task
+from benchkit.evaluation.settings import Settings
+from benchkit.leaderboards import store
 from tests.workspace import Workspace
 
 QUICK = ("-r", "most-popular", "-r", "v-sknn")
@@ -118,7 +118,7 @@ def test_a_metric_that_was_edited_is_measured_anew_on_kept_lists(workspace: Work
     workspace.run(*command)
     (path,) = workspace.records()
     record = json.loads(path.read_text())
-    kept, settings = records.read(path), Settings(Protocol(), "", {}, (20,), 0, path, path)
+    kept, settings = store.read(path), Settings(Protocol(), "", {}, (20,), 0, path, path)
     task = Task(kept.identity, settings, {})
     for noted in (kept.metric_sources, dict[str, str]()):  # unchanged as far as anybody knows
         assert not task.missing(replace(kept, metric_sources=noted))
@@ -147,10 +147,10 @@ def test_strict_keeps_prompts_out_and_has_a_table_of_its_own(
 
 
 def _prompts_kept_out(workspace: Workspace, folder: Path) -> bool:
-    from benchkit.protocol import Protocol
-    from benchkit.stages.prepare import load_prepared
-    from benchkit.stages.record import read, read_lists
-    from benchkit.stages.split import temporal_split
+    from benchkit.contracts.protocol import Protocol
+    from benchkit.data.open import load_prepared
+    from benchkit.data.split import temporal_split
+    from benchkit.leaderboards.store import read, read_lists
 
     record = read(folder / "record.json")
     identity, about = record.identity, record.identity.dataset

@@ -30,7 +30,7 @@ from benchkit import (
     param,
 )
 from benchkit.contracts.config import Value
-from benchkit.ranking import excluded, tie_keys, top_k
+from benchkit.toolkit.ranking import excluded, tie_keys, top_k
 
 
 @dataclass(frozen=True, kw_only=True)

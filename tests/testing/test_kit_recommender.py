@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchkit import Bench, Config, Recommendations, Recommender, Sessions
-from benchkit.ranking import tie_keys, top_k
 from benchkit.testing import RecommenderConformance
+from benchkit.toolkit.ranking import tie_keys, top_k
 from tests.testing.right import Chain
 from tests.testing.trials import checks, must_fail, own_checks, try_check
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from benchkit.contracts.config import Value
-from benchkit.protocol import Protocol
-from benchkit.settings import Settings
-from benchkit.stages.spending import Spending
+from benchkit.contracts.protocol import Protocol
+from benchkit.evaluation.settings import Settings
+from benchkit.toolkit.spending import Account
 from benchkit.tuning.budget import Options
 from benchkit.tuning.ledger import Ledger
 from benchkit.tuning.lifeline import Lifeline
@@ -62,7 +62,7 @@ class Made:
 
     def __init__(self, evaluate: Evaluate) -> None:
         self.evaluate = evaluate
-        self.spending = Spending()
+        self.spending = Account()
         self.asked: list[tuple[Mapping[str, Value], int]] = []
 
     def value(self, config: Mapping[str, Value], fold: int) -> float:

@@ -19,7 +19,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from benchkit.errors import StorageError, UnavailableError
+from benchkit.contracts.errors import StorageError, UnavailableError
 from benchkit.tuning import database
 from benchkit.tuning.ledger import kind_of
 from benchkit.tuning.storage import open_storage

@@ -8,7 +8,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from benchkit.errors import ConfigError
+from benchkit.contracts.errors import ConfigError
 from benchkit.tuning.names import pruner, sampler
 from benchkit.tuning.pruner import BottomPruner
 

@@ -57,7 +57,7 @@ class Constant(Recommender):
 
 
 def bench_is_for_tests():
-    from benchkit.stages import split
+    from benchkit.data import split
     return split._seals == 0
 
 
@@ -94,9 +94,9 @@ class Peeks(Constant):
 
     def fit(self, train, bench):
         from pathlib import Path
-        from benchkit.protocol import Protocol
-        from benchkit.stages import prepared_cache
-        from benchkit.stages.split import split_sessions
+        from benchkit.contracts.protocol import Protocol
+        from benchkit.data import cache as prepared_cache
+        from benchkit.data.split import split_sessions
         (folder,) = (bench.workspace / "datasets").glob("*/prepared/*/")
         split_sessions(prepared_cache.load(folder), Protocol()).test
 

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from benchkit import Recommendations
-from benchkit.bench import Bench
+from benchkit.components.registry import registry
 from benchkit.contracts.dataset import PreparedDataset
+from benchkit.contracts.errors import DataError
+from benchkit.contracts.protocol import Protocol, ProtocolName
 from benchkit.contracts.sessions import Sessions
-from benchkit.errors import DataError
-from benchkit.pipeline import plan
-from benchkit.protocol import Protocol, ProtocolName
-from benchkit.registry import registry
-from benchkit.settings import Settings
-from benchkit.stages.sealed import Sealed, seal
-from benchkit.stages.split import SealedError, sealed, split_sessions
+from benchkit.data.sealed import Sealed, seal
+from benchkit.data.split import SealedError, sealed, split_sessions
+from benchkit.evaluation.bench import Workbench
+from benchkit.evaluation.pipeline import plan
+from benchkit.evaluation.settings import Settings
 from benchkit.tuning.objective import Objective
 from tests.making import prepared
 
@@ -86,7 +86,7 @@ def test_an_objective_never_asks_about_test_sessions(
     asked: list[Sessions] = []
     kind = registry().recommender("sknn")
 
-    def fit(self: Any, train: Sessions, bench: Bench) -> None:
+    def fit(self: Any, train: Sessions, bench: Workbench) -> None:
         asked.append(train)
         assert bench.checkpoints is None
 

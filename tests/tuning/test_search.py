@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchkit.contracts.config import Value
-from benchkit.errors import ConfigError, FinalError, StorageError
+from benchkit.contracts.errors import ConfigError, FinalError, StorageError
 from benchkit.tuning.budget import Options, seconds_of
 from benchkit.tuning.frozen import freeze
 from benchkit.tuning.ledger import ENDED, SAME_AS, Ledger

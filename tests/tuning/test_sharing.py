@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchkit.settings import Frozen
+from benchkit.evaluation.settings import Frozen
 from benchkit.tuning.queue import Queue
 from benchkit.tuning.search import Search
 from benchkit.tuning.sharing import Shares

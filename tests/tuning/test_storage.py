@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchkit.cli.study import study
-from benchkit.errors import BenchkitError, StorageError
+from benchkit.contracts.errors import BenchkitError, StorageError
 from benchkit.tuning.join import begun
 from benchkit.tuning.storage import journal, open_storage
 from tests.tuning.searching import conduct, search_in

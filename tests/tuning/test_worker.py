@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from benchkit.availability import reason_against
-from benchkit.protocol import Protocol
-from benchkit.settings import Settings
+from benchkit.contracts.protocol import Protocol
+from benchkit.evaluation.availability import reason_against
+from benchkit.evaluation.settings import Settings
 from benchkit.tuning.differences import differences
 from benchkit.tuning.ledger import kind_of
 from benchkit.tuning.storage import open_storage

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from benchkit import hookimpl
 from benchkit.contracts.config import Config, param
 from benchkit.contracts.dataset import Dataset, DatasetConfig, RawFile, RawTables
-from benchkit.entities import unescaped
+from benchkit.toolkit.texts import unescaped
 from benchkit_plugins.datasets.lines import INTEGER, NESTED, TEXT, read_columns
 from benchkit_plugins.datasets.published import published_in_paper
 from benchkit_plugins.datasets.tables import checked_times, concat, interactions, unique_items

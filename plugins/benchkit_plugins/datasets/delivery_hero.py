@@ -40,7 +40,7 @@ class DeliveryHero(Dataset):
 
     def read(self, raw: Path) -> RawTables:
         """Read the log and the table of items."""
-        from benchkit.session_log import InteractionColumns, ItemColumns, read_log
+        from benchkit.toolkit.session_log import InteractionColumns, ItemColumns, read_log
 
         return read_log(
             next(iter(sorted(raw.glob("interactions.*"))), raw / "interactions.parquet"),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchkit.contracts.sessions import Bool, Int64
+from benchkit.contracts.arrays import Bool, Int64
 from benchkit_plugins.datasets.strings import Ints, Strings, UInt8
 
 UInts = npt.NDArray[np.unsignedinteger[Any]]

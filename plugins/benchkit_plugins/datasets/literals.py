@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchkit.contracts.sessions import Bool, Int64
+from benchkit.contracts.arrays import Bool, Int64
 from benchkit_plugins.datasets.lists import flatten
 from benchkit_plugins.datasets.strings import (
     DOUBLE,

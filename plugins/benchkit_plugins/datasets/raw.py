@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchkit.errors import DataError
+from benchkit.contracts.errors import DataError
 
 BLOCK = 5 << 18
 LONGEST_LINE = 1 << 26

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from benchkit.contracts.sessions import Int64
-from benchkit.errors import DataError
+from benchkit.contracts.arrays import Int64
+from benchkit.contracts.errors import DataError
 from benchkit_plugins.datasets.literals import MARK, Translated, translate
 from benchkit_plugins.datasets.raw import Block
 from benchkit_plugins.datasets.strings import BACKSLASH, NEWLINE, Ints

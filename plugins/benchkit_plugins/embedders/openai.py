@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchkit import Embedder, hookimpl, param
-from benchkit.errors import PluginError
-from benchkit.stages.embedding_store import identities
-from benchkit.workspace import workspace
+from benchkit.contracts.errors import PluginError
+from benchkit.toolkit.embedding_store import identities
+from benchkit.toolkit.workspace import workspace
 from benchkit_plugins.embedders.paid import Answer, PaidConfig, PaidEmbedder, as_vectors
 from benchkit_plugins.language_models import openai, served
 from benchkit_plugins.language_models.addresses import check_address
@@ -22,8 +22,8 @@ from benchkit_plugins.language_models.calls import scrubbed
 from benchkit_plugins.language_models.tokens import plausible_tokens
 
 if TYPE_CHECKING:
+    from benchkit.contracts.arrays import Float32
     from benchkit.contracts.config import Value
-    from benchkit.contracts.recommender import Float32
 
 
 @dataclass(frozen=True, kw_only=True)

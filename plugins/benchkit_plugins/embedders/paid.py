@@ -12,8 +12,8 @@ import numpy as np
 
 from benchkit import Config, Embedder, param
 from benchkit.contracts.embedder import Batch, Estimate
-from benchkit.errors import PluginError
-from benchkit.stages.embedding_check import show_text
+from benchkit.contracts.errors import PluginError
+from benchkit.toolkit.texts import show_text
 from benchkit_plugins.language_models.calls import in_parallel, persistently
 from benchkit_plugins.language_models.prices import Price, price
 from benchkit_plugins.language_models.tokens import (
@@ -24,8 +24,7 @@ from benchkit_plugins.language_models.tokens import (
 )
 
 if TYPE_CHECKING:
-    from benchkit.contracts.recommender import Float32
-    from benchkit.contracts.sessions import Bool
+    from benchkit.contracts.arrays import Bool, Float32
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ import numpy as np
 from benchkit import Config, Embedder, hookimpl, param
 
 if TYPE_CHECKING:
-    from benchkit.contracts.recommender import Float32
+    from benchkit.contracts.arrays import Float32
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,9 +13,9 @@ from benchkit import Config, Embedder, hookimpl, param
 from benchkit_plugins.language_models import checkpoints, pretrained
 
 if TYPE_CHECKING:
+    from benchkit.contracts.arrays import Float32
     from benchkit.contracts.config import Value
     from benchkit.contracts.embedder import Batch
-    from benchkit.contracts.recommender import Float32
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from benchkit.errors import ConfigError
+from benchkit.contracts.errors import ConfigError
 
 
 def check_address(parameter: str, address: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from benchkit.contracts.sessions import Int64
+    from benchkit.contracts.arrays import Int64
 
 
 def batches_by_length(lengths: Int64, tokens: int) -> Iterator[Int64]:

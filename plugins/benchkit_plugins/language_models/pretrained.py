@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchkit import UnavailableError
-from benchkit.errors import extra_missing
+from benchkit.contracts.errors import extra_missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from benchkit.errors import ConfigError, UnavailableError
+from benchkit.contracts.errors import ConfigError, UnavailableError
 
 
 @dataclass(frozen=True)

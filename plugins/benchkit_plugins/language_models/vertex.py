@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from benchkit import UnavailableError
-from benchkit.errors import extra_missing
+from benchkit.contracts.errors import extra_missing
 from benchkit_plugins.language_models.calls import CallError, retry_after, scrubbed
 
 PROJECT = "GOOGLE_CLOUD_PROJECT"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchkit import Metric, RankedLists, hookimpl
-from benchkit.contracts.metric import Float64
+from benchkit.contracts.arrays import Float64
 
 
 class Coverage(Metric):

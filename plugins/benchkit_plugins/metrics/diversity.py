@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchkit import Catalog, Metric, RankedLists, UnavailableError, hookimpl
-from benchkit.contracts.metric import Float64
-from benchkit.contracts.sessions import Int32
+from benchkit.contracts.arrays import Float64, Int32
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

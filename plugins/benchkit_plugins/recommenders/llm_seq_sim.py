@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from benchkit import Choice, ExcludeSeen, Recommendations, Recommender, hookimpl, param
-from benchkit.contracts.recommender import Float32
-from benchkit.ranking import excluded, tie_keys
+from benchkit.contracts.arrays import Float32
+from benchkit.toolkit.ranking import excluded, tie_keys
 from benchkit_plugins.recommenders.embedded import EmbeddedConfig
 from benchkit_plugins.recommenders.pooling import Pooling, pool
 from benchkit_plugins.recommenders.similarity import SimilarItems, Similarity

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from benchkit import Choice, Config, ExcludeSeen, Recommendations, Recommender, hookimpl, param
+from benchkit.contracts.arrays import Bool, Float32, Int32
 from benchkit.contracts.config import Value
-from benchkit.contracts.recommender import Float32
-from benchkit.contracts.sessions import Bool, Int32
-from benchkit.vectors import normalised
+from benchkit.toolkit.arrays import normalised
 from benchkit_plugins.recommenders.merging import behind
 from benchkit_plugins.recommenders.similarity import dots
 

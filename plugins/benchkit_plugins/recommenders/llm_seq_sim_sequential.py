@@ -16,9 +16,9 @@ from benchkit import (
     hookimpl,
     param,
 )
+from benchkit.contracts.arrays import Bool, Int64
 from benchkit.contracts.config import Value
-from benchkit.contracts.sessions import Bool, Int64
-from benchkit.errors import ConfigError
+from benchkit.contracts.errors import ConfigError
 
 if TYPE_CHECKING:
     from benchkit import Bench, Sessions

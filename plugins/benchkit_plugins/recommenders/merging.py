@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from benchkit import Recommendations
-from benchkit.contracts.sessions import Int32
-from benchkit.distinct import distinct
+from benchkit.contracts.arrays import Int32
+from benchkit.toolkit.arrays import distinct
 
 
 def behind(first: Int32, second: Int32, k: int) -> Recommendations:

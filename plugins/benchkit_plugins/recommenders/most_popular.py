@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchkit import Config, ExcludeSeen, Recommendations, Recommender, hookimpl, param
-from benchkit.ranking import excluded, tie_keys, top_k_of
+from benchkit.toolkit.ranking import excluded, tie_keys, top_k_of
 
 if TYPE_CHECKING:
     from benchkit import Bench, Sessions
-    from benchkit.contracts.dataset import UInt64
+    from benchkit.contracts.arrays import UInt64
 
 _BATCH = 1 << 22  # candidates ranked at once
 

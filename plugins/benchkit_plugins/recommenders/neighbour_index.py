@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
-from benchkit.contracts.sessions import Int32, Int64, Sessions, offsets_of
-from benchkit.keys import sequence_keys
-from benchkit.ranking import kth_largest
+from benchkit.contracts.arrays import Float64, Int32, Int64
+from benchkit.contracts.sessions import Sessions, offsets_of
+from benchkit.toolkit.arrays import sequence_keys
+from benchkit.toolkit.ranking import kth_largest
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
-
-Float64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

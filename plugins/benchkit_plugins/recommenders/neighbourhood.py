@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from benchkit import Choice, Config, ExcludeSeen, Int, Recommendations, Recommender, param
-from benchkit.contracts.sessions import Int64, Sessions
-from benchkit.ranking import excluded, tie_keys, top_k_of
+from benchkit.contracts.arrays import Float64, Int64
+from benchkit.contracts.sessions import Sessions
+from benchkit.toolkit.ranking import excluded, tie_keys, top_k_of
 from benchkit_plugins.recommenders.neighbour_index import (
-    Float64,
     NeighbourIndex,
     Neighbours,
     spans,

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 
-from benchkit.contracts.recommender import Float32
-from benchkit.contracts.sessions import Bool, Sessions, offsets_of
+from benchkit.contracts.arrays import Bool, Float32, Float64
+from benchkit.contracts.sessions import Sessions, offsets_of
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-Float64 = npt.NDArray[np.float64]
 
 Pooling = Literal[
     "mean",

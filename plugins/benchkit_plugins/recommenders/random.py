@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchkit import Config, ExcludeSeen, Recommendations, Recommender, hookimpl, param
-from benchkit.keys import mix, sequence_keys
-from benchkit.ranking import excluded, tie_keys, top_k
+from benchkit.toolkit.arrays import mix, sequence_keys
+from benchkit.toolkit.ranking import excluded, tie_keys, top_k
 
 if TYPE_CHECKING:
     from benchkit import Bench, Sessions
-    from benchkit.contracts.recommender import Float32
+    from benchkit.contracts.arrays import Float32
 
 _BATCH = 1 << 21  # scores held at once
 

@@ -11,11 +11,11 @@ from typing import Literal
 
 import numpy as np
 
-from benchkit.contracts.dataset import UInt64
-from benchkit.contracts.recommender import Float32, Recommendations
-from benchkit.contracts.sessions import Bool, Int32, Int64, Sessions
-from benchkit.ranking import contenders, top_k_of
-from benchkit.vectors import normalised
+from benchkit.contracts.arrays import Bool, Float32, Int32, Int64, UInt64
+from benchkit.contracts.recommender import Recommendations
+from benchkit.contracts.sessions import Sessions
+from benchkit.toolkit.arrays import normalised
+from benchkit.toolkit.ranking import contenders, top_k_of
 
 Similarity = Literal["cosine", "dot", "euclidean"]
 _BATCH = 1 << 26  # scores held at once, 4 bytes each
@@ -50,7 +50,7 @@ class SimilarItems:
         Args:
             queries: ``float32[queries, dim]``, at most `batch` of them.
             k: length of the lists.
-            ties: what orders equals, a key a query: `benchkit.ranking.tie_keys`.
+            ties: what orders equals, a key a query: `benchkit.toolkit.ranking.tie_keys`.
             exclude: items to leave out, one session a query.
             similarity: cosine; dot product; euclidean as 1 / (1 + distance).
         """

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from benchkit import Choice, Recommender, Sessions, hookimpl, param
-from benchkit.contracts.recommender import Float32
-from benchkit.vectors import normalised
+from benchkit.contracts.arrays import Float32
+from benchkit.toolkit.arrays import normalised
 from benchkit_plugins.recommenders.embedded import EmbeddedConfig
 from benchkit_plugins.recommenders.neighbour_index import Neighbours, take_best
 from benchkit_plugins.recommenders.neighbourhood import (

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from benchkit import Choice, Recommender, Sessions, hookimpl, param
-from benchkit_plugins.recommenders.neighbour_index import Float64
+from benchkit.contracts.arrays import Float64
 from benchkit_plugins.recommenders.neighbourhood import Neighbourhood, NeighbourhoodConfig
 
 

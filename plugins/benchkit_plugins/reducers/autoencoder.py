@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchkit import Choice, Config, Reducer, hookimpl, param
-from benchkit.contracts.recommender import Float32
-from benchkit.contracts.sessions import Int32
+from benchkit.contracts.arrays import Float32, Int32
 
 if TYPE_CHECKING:
     import torch

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from benchkit import Reducer, hookimpl
-from benchkit.contracts.recommender import Float32
-from benchkit.contracts.sessions import Int32
+from benchkit.contracts.arrays import Float32, Int32
 
 
 class NoReduction(Reducer):

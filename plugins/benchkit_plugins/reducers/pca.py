@@ -7,8 +7,7 @@ import logging
 import numpy as np
 
 from benchkit import Reducer, hookimpl
-from benchkit.contracts.recommender import Float32
-from benchkit.contracts.sessions import Int32
+from benchkit.contracts.arrays import Float32, Int32
 from benchkit_plugins.reducers.scatter import means_of, scatter_of, signed
 
 log = logging.getLogger(__name__)

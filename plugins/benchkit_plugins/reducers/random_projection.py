@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchkit import Reducer, hookimpl
-from benchkit.contracts.recommender import Float32
-from benchkit.contracts.sessions import Int32
+from benchkit.contracts.arrays import Float32, Int32
 
 
 class RandomProjection(Reducer):

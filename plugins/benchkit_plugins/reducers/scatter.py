@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from benchkit.contracts.recommender import Float32
-from benchkit.contracts.sessions import Int64
-
-Float64 = npt.NDArray[np.float64]
+from benchkit.contracts.arrays import Float32, Float64, Int64
 
 _BATCH = 1 << 22  # numbers held in double precision at once
 

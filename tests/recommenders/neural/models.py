@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchkit import Bench, Sessions
+from benchkit import Sessions
+from benchkit.evaluation.bench import Workbench
 from benchkit.testing import samples
 from benchkit_plugins.recommenders.bert4rec import BERT4Rec
 from benchkit_plugins.recommenders.gru4rec import GRU4Rec
@@ -52,7 +53,7 @@ def fitted(
     """Return a small recommender fitted for two epochs, unless `values` says otherwise."""
     train = samples.sessions(seed=1) if train is None else train
     counts = np.bincount(train.items, minlength=samples.ITEMS)
-    bench = Bench(
+    bench = Workbench(
         samples.catalog(),
         train,
         counts,

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchkit import Bench, Catalog, Sessions
+from benchkit import Catalog, Sessions
 from benchkit.contracts.sessions import offsets_of
+from benchkit.evaluation.bench import Workbench
 from benchkit.testing import samples
 from benchkit_plugins.recommenders.neural.masking import Attributes, MaskedBatch, mask
 from benchkit_plugins.recommenders.neural.objectives import Objectives
@@ -57,7 +58,7 @@ def fitted(
     train = samples.sessions(seed=1)
     catalog = samples.catalog() if catalog is None else catalog
     counts = np.bincount(train.items, minlength=samples.ITEMS)
-    bench = Bench(catalog, train, counts, seed=7, checkpoints=checkpoints, report=report)
+    bench = Workbench(catalog, train, counts, seed=7, checkpoints=checkpoints, report=report)
     recommender = model(model.Config.create({**SMALL, "epochs": 2, **values}, model.name))
     recommender.fit(train, bench)
     return recommender

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from benchkit import Bench, Recommendations, Recommender, Sessions
-from benchkit.errors import ConfigError
+from benchkit.contracts.errors import ConfigError
+from benchkit.evaluation.bench import Workbench
 from benchkit.testing.recommender import RecommenderConformance
 from benchkit_plugins.recommenders.llm_seq_sim_sequential import LLMSeqSimSequential
 from tests.making import catalog
@@ -33,7 +34,7 @@ class Always(Recommender):
 
 
 @dataclass(frozen=True, eq=False)
-class TwoBench(Bench):
+class TwoBench(Workbench):
     """A bench with a sequential model that recommends 1 and an LLMSeqSim that recommends 0."""
 
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from benchkit import DataError, Sessions, UnavailableError
-from benchkit.ranking import tie_keys, top_k
 from benchkit.testing import samples
+from benchkit.toolkit.ranking import tie_keys, top_k
 from benchkit_plugins.recommenders.bert4rec import BERT4Rec
 from benchkit_plugins.recommenders.gru4rec import GRU4Rec
 from benchkit_plugins.recommenders.neural import answering, checkpoint, scoring

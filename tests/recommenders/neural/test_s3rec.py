@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from benchkit import Bench, Sessions
-from benchkit.errors import DivergedError
+from benchkit import Sessions
+from benchkit.contracts.errors import DivergedError
+from benchkit.evaluation.bench import Workbench
 from benchkit.testing import samples
 from benchkit.testing.recommender import RecommenderConformance
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
@@ -116,7 +117,7 @@ def test_it_recommends_by_attributes_where_sessions_alone_tell_too_little() -> N
     shares, values = [], {**SMALL, "dim": 32, "batch_size": 32, "epochs": 8, "patience": 8}
     for epochs in (0, 10):
         model = S3Rec(S3Rec.Config.create({**values, "pretrain_epochs": epochs}, "s3rec"))
-        model.fit(train, Bench(catalog, train, np.bincount(train.items, minlength=400)))
+        model.fit(train, Workbench(catalog, train, np.bincount(train.items, minlength=400)))
         items = model.recommend(train, 10).items
         shares.append(np.mean(groups[items] == groups[train.items.reshape(-1, 5)[:, :1]]))
     assert shares[0] < 0.3

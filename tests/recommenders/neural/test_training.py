@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from benchkit import Sessions
-from benchkit.errors import DivergedError, StorageError
+from benchkit.contracts.errors import DivergedError, StorageError
 from benchkit.testing import samples
 from benchkit_plugins.recommenders.bert4rec import BERT4Rec
 from benchkit_plugins.recommenders.gru4rec import GRU4Rec

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from benchkit.contracts.config import Value
+from benchkit.contracts.errors import UnavailableError
 from benchkit.contracts.prompted import Conversation, Message, Pairs, Work
-from benchkit.errors import UnavailableError
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.contract import (
     Completions,

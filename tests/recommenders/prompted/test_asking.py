@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from benchkit import pace
+from benchkit.contracts.errors import BenchkitError, UnavailableError
 from benchkit.contracts.prompted import Example, Pairs, Work
-from benchkit.errors import BenchkitError, UnavailableError
-from benchkit.stages.spending import Spending
+from benchkit.toolkit import progress as pace
+from benchkit.toolkit.spending import Account
 from benchkit_plugins.recommenders.prompted.asking import Asking
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.contract import Course, Trained
@@ -38,14 +38,14 @@ def asking(folder: Path, pairs: int = 0) -> tuple[Asking, Echo]:
 
 def test_an_equal_question_is_asked_once(tmp_path: Path) -> None:
     model, provider = asking(tmp_path)
-    spending = Spending()
+    spending = Account()
     found = model.ask(PROMPTS, SAMPLING, spending, silent)
     assert [each.texts[0] for each in found] == ["None: a", "None: b", "None: a", "None: c"]
     assert sorted(provider.asked) == ["a", "b", "c"]
     assert spending.tokens == 21
     assert spending.dollars == pytest.approx(0.03)
     again, other = asking(tmp_path)
-    later = Spending()
+    later = Account()
     assert again.ask(PROMPTS, SAMPLING, later, silent) == found
     assert not other.asked
     assert later.dollars == 0, "against the cap"
@@ -57,10 +57,10 @@ def test_asking_that_takes_long_says_how_far_it_is(
 ) -> None:
     told: list[str] = []
     model, _ = asking(tmp_path)
-    model.ask(PROMPTS[:1], SAMPLING, Spending(), told.append)
+    model.ask(PROMPTS[:1], SAMPLING, Account(), told.append)
     assert told == [], "it was quick"
     monkeypatch.setattr(pace, "_EVERY", 0.0)
-    model.ask([*PROMPTS, conversation("d")], SAMPLING, Spending(), told.append)
+    model.ask([*PROMPTS, conversation("d")], SAMPLING, Account(), told.append)
     assert told == ["1 of 3 prompts answered in 0 s", "2 of 3 prompts answered in 0 s"]
 
 
@@ -68,17 +68,17 @@ def test_what_has_arrived_is_kept_when_the_line_breaks(tmp_path: Path) -> None:
     model, provider = asking(tmp_path)
     provider.answers = 2
     with pytest.raises(UnavailableError, match="dead"):
-        model.ask(PROMPTS, SAMPLING, Spending(), silent)
+        model.ask(PROMPTS, SAMPLING, Account(), silent)
     again, other = asking(tmp_path)
     assert again.work(PROMPTS, SAMPLING) == Work(1, 7, 0.01)
-    again.ask(PROMPTS, SAMPLING, Spending(), silent)
+    again.ask(PROMPTS, SAMPLING, Account(), silent)
     assert sorted(provider.asked + other.asked) == ["a", "b", "c"]
 
 
 def test_the_cap_ends_asking_and_keeps_what_is_paid(tmp_path: Path) -> None:
     model, provider = asking(tmp_path)
     with pytest.raises(BenchkitError, match=r"cap of \$0.02"):
-        model.ask(PROMPTS, SAMPLING, Spending(cap=0.02), silent)
+        model.ask(PROMPTS, SAMPLING, Account(cap=0.02), silent)
     assert len(provider.asked) == 2
     assert len(asking(tmp_path)[0].missing(PROMPTS, SAMPLING)) == 1
 
@@ -86,7 +86,7 @@ def test_the_cap_ends_asking_and_keeps_what_is_paid(tmp_path: Path) -> None:
 def test_a_model_is_fine_tuned_once_and_the_cost_replaces_the_promise(tmp_path: Path) -> None:
     model, provider = asking(tmp_path, pairs=3)
     assert model.work(PROMPTS, SAMPLING) == Work(4, 51, 5.03)
-    spending = Spending(cap=5.0)
+    spending = Account(cap=5.0)
     model.train(spending, silent)
     model.train(spending, silent)
     assert len(provider.courses) == 1
@@ -95,7 +95,7 @@ def test_a_model_is_fine_tuned_once_and_the_cost_replaces_the_promise(tmp_path: 
     again, other = asking(tmp_path, pairs=3)
     again.train(spending, silent)
     assert not other.courses
-    later = Spending()
+    later = Account()
     assert again.ask(PROMPTS[:1], SAMPLING, later, silent)[0].texts[0] == "tuned-3: a"
     assert later.used() == {"tokens": 107, "cost": pytest.approx(4.01)}, "the model's too"
     # another course is another model, and its answers are others
@@ -104,16 +104,16 @@ def test_a_model_is_fine_tuned_once_and_the_cost_replaces_the_promise(tmp_path: 
 
 def test_a_model_that_is_gone_is_trained_again_where_answers_are_missing(tmp_path: Path) -> None:
     model, _ = asking(tmp_path, pairs=3)
-    model.train(Spending(), silent)
-    model.ask(PROMPTS, SAMPLING, Spending(), silent)
+    model.train(Account(), silent)
+    model.ask(PROMPTS, SAMPLING, Account(), silent)
     again, provider = asking(tmp_path, pairs=3)
     provider.gone = True
-    again.train(Spending(), silent)
-    again.ask(PROMPTS, SAMPLING, Spending(), silent)
+    again.train(Account(), silent)
+    again.ask(PROMPTS, SAMPLING, Account(), silent)
     assert not provider.courses, "all answers are kept"
     more = [conversation("new")]
     assert again.work(more, SAMPLING) == Work(2, 37, 5.01)
-    again.ask(more, SAMPLING, Spending(), silent)
+    again.ask(more, SAMPLING, Account(), silent)
     assert len(provider.courses) == 1
 
 
@@ -123,7 +123,7 @@ def test_a_job_that_another_process_has_paid_counts_once_against_the_cap(
 ) -> None:
     model, provider = asking(tmp_path, pairs=3)
     monkeypatch.setattr(provider, "train", lambda *_: Trained("tuned-3", 100, 4.0, earlier=earlier))
-    spending = Spending()
+    spending = Account()
     model.train(spending, silent)
     assert spending.committed == counted
     model.ask(PROMPTS[:1], SAMPLING, spending, silent)
@@ -133,12 +133,12 @@ def test_a_job_that_another_process_has_paid_counts_once_against_the_cap(
 
 def test_answers_replay_where_nobody_can_be_asked(tmp_path: Path) -> None:
     model, _ = asking(tmp_path / "here", pairs=3)
-    model.train(Spending(), silent)
-    found = model.ask(PROMPTS, SAMPLING, Spending(), silent)
+    model.train(Account(), silent)
+    found = model.ask(PROMPTS, SAMPLING, Account(), silent)
     shutil.copytree(tmp_path / "here", tmp_path / "there")
     replay, provider = asking(tmp_path / "there", pairs=3)
     provider.reason = "it needs a key"
-    spending = Spending(cap=0.0)
+    spending = Account(cap=0.0)
     replay.train(spending, silent)
     assert replay.ask(PROMPTS, SAMPLING, spending, silent) == found
     assert (spending.dollars, provider.asked) == (0.0, [])

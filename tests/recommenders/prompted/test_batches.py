@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchkit.errors import BenchkitError, UnavailableError
+from benchkit.contracts.errors import BenchkitError, UnavailableError
 from benchkit_plugins.language_models import openai
 from benchkit_plugins.recommenders.prompted.providers.hosted import batches
 from benchkit_plugins.recommenders.prompted.providers.hosted.service import Hosted

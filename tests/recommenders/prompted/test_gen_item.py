@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchkit.bench import Bench
 from benchkit.contracts.prompted import Example, Message
-from benchkit.protocol import Protocol
-from benchkit.stages.prepare import open_dataset
-from benchkit.stages.split import split_sessions
+from benchkit.contracts.protocol import Protocol
+from benchkit.data.open import open_dataset
+from benchkit.data.split import split_sessions
+from benchkit.evaluation.bench import Workbench
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.tasks.gen_item import GenItem
 from tests.recommenders.prompted.tasked import bench, listed, prompt, task, user
@@ -76,7 +76,7 @@ def test_what_is_shown_stays_out_though_an_untitled_item_comes_after_it() -> Non
 def test_every_title_of_beauty_reads_back(real_data: Path, tmp_path: Path) -> None:
     prepared = open_dataset("beauty", tmp_path, real_data / "beauty", {})
     split = split_sessions(prepared, Protocol())
-    given = Bench(prepared.catalog, split.train, split.item_counts(prepared))
+    given = Workbench(prepared.catalog, split.train, split.item_counts(prepared))
     made = GenItem(PromptedConfig(), split.train, given)
     pairs = [pair for pair in made.example(split.train) if pair is not None]
     assert len(pairs) == 17784

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from benchkit.contracts.errors import DataError
 from benchkit.contracts.prompted import Example, Message, Pairs
-from benchkit.errors import DataError
 from benchkit_plugins.recommenders.prompted.providers.hosted import jsonl
 from tests.recommenders.prompted.asking import pairs, prompt
 

@@ -13,9 +13,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchkit import DataError, UnavailableError, pace
+from benchkit import DataError, UnavailableError
+from benchkit.contracts.errors import DivergedError
 from benchkit.contracts.prompted import Example, Pairs
-from benchkit.errors import DivergedError
+from benchkit.toolkit import progress as pace
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.causal import lora
 from benchkit_plugins.recommenders.prompted.providers.contract import Course, Sampling

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchkit.errors import BenchkitError, UnavailableError
+from benchkit.contracts.errors import BenchkitError, UnavailableError
 from benchkit_plugins.language_models import vertex
 from benchkit_plugins.recommenders.prompted.providers.hosted import one_by_one
 from benchkit_plugins.recommenders.prompted.providers.hosted.service import seed_of

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from benchkit.errors import BenchkitError, ConfigError, UnavailableError
-from benchkit.stages.spending import Spending
+from benchkit.contracts.errors import BenchkitError, ConfigError, UnavailableError
+from benchkit.toolkit.spending import Account
 from benchkit_plugins.language_models import served
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.contract import Completions
@@ -239,7 +239,7 @@ def test_what_has_arrived_is_yielded_before_a_failure(service: Service) -> None:
 
 def test_the_cap_is_never_exceeded(service: Service) -> None:
     asked = provider("openai", service.url)
-    spending = Spending(cap=0.0003)
+    spending = Account(cap=0.0003)
     prompts = [prompt(f"x {n}") for n in range(20)]
     found: list[int] = []
     reading = asked.sample(None, prompts, sampling(), spending.allow, print)

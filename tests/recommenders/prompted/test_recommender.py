@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 from benchkit import Sessions
-from benchkit.availability import reason_against
+from benchkit.components.registry import registry
+from benchkit.contracts.errors import ConfigError, UnavailableError
 from benchkit.contracts.prompted import PromptedRecommender, Work
-from benchkit.errors import ConfigError, UnavailableError
-from benchkit.pipeline import plan
-from benchkit.protocol import Protocol
-from benchkit.registry import registry
-from benchkit.settings import Settings
-from benchkit.stages.prepare import open_dataset
-from benchkit.stages.sealed import seal
+from benchkit.contracts.protocol import Protocol
+from benchkit.data.open import open_dataset
+from benchkit.data.sealed import seal
+from benchkit.evaluation.availability import reason_against
+from benchkit.evaluation.pipeline import plan
+from benchkit.evaluation.settings import Settings
 from benchkit.tuning.objective import Objective
 from benchkit_plugins.recommenders.llm_seq_prompt_gen_item import LLMSeqPromptGenItem
 from benchkit_plugins.recommenders.llm_seq_prompt_gen_list import LLMSeqPromptGenList

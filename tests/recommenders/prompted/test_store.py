@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchkit.errors import StorageError
+from benchkit.contracts.errors import StorageError
 from benchkit_plugins.recommenders.prompted.providers.contract import Completions, Trained
 from benchkit_plugins.recommenders.prompted.store import CompletionStore, key_of
 from tests.recommenders.prompted.answering import SAMPLING, conversation
@@ -101,7 +101,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(tmp_path: Path) -> None:
         "from pathlib import Path\n"
         "from tests.recommenders.prompted.test_store import store, ANSWER\n"
         "from dataclasses import replace\n"
-        "from benchkit.errors import StorageError\n"
+        "from benchkit.contracts.errors import StorageError\n"
         "kept = store(Path(sys.argv[1]))\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchkit.errors import ConfigError
+from benchkit.contracts.errors import ConfigError
 from benchkit_plugins.recommenders.prompted.tasks.classes import Class
 from benchkit_plugins.recommenders.prompted.tasks.gen_item import GenItem
 from benchkit_plugins.recommenders.prompted.tasks.gen_list import GenList

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchkit.errors import UnavailableError
+from benchkit.contracts.errors import UnavailableError
 from benchkit_plugins.language_models import vertex
 from tests.recommenders.prompted.asking import (
     Purse,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchkit.contracts.sessions import Int64
+from benchkit.contracts.arrays import Int64
 from benchkit_plugins.datasets.generate.world import World
 
 _BEGIN = (

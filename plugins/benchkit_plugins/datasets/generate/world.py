@@ -15,12 +15,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from benchkit.contracts.sessions import Bool, Int64, offsets_of
+from benchkit.contracts.arrays import Bool, Float64, Int64
+from benchkit.contracts.sessions import offsets_of
 
 DAY = 86_400  # seconds
-Float64 = npt.NDArray[np.float64]
 BLOCK = 20_000  # sessions drawn at once
 LONGEST = 400
 TASTES = 3  # niches that a person likes

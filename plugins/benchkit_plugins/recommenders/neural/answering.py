@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from benchkit import Recommendations, Sessions
-from benchkit.contracts.dataset import UInt64
-from benchkit.contracts.sessions import Int32, Int64
-from benchkit.ranking import contenders, demand_numbers, top_k_of
+from benchkit.contracts.arrays import Int32, Int64, UInt64
+from benchkit.toolkit.ranking import contenders, demand_numbers, top_k_of
 from benchkit_plugins.recommenders.neural.examples import Examples
 from benchkit_plugins.recommenders.neural.network import Network
 from benchkit_plugins.recommenders.neural.scoring import scored
@@ -49,7 +48,7 @@ def answer(
 
 
 def _best(scores: Tensor, k: int, codes: Int32, ties: UInt64) -> Recommendations:
-    """Rank scores as `benchkit.ranking.top_k` does, faster; ``-inf`` is never listed.
+    """Rank scores as `benchkit.toolkit.ranking.top_k` does, faster; ``-inf`` is never listed.
 
     torch finds the best items in order. Only where two of them, or one and the first beyond the
     list, score alike does the order among equals matter, and the whole row is ranked.

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from benchkit import DataError
-from benchkit.files import write_atomically
+from benchkit.toolkit.files import write_atomically
 from benchkit_plugins.recommenders.neural.optimizer import AdamW
 
 _FORMAT = "benchkit neural 1"

@@ -13,7 +13,8 @@ from itertools import pairwise
 import numpy as np
 
 from benchkit import Sessions
-from benchkit.contracts.sessions import Bool, Int32, Int64, offsets_of
+from benchkit.contracts.arrays import Bool, Int32, Int64
+from benchkit.contracts.sessions import offsets_of
 
 
 @dataclass(frozen=True, eq=False)

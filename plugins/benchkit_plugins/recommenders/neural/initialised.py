@@ -11,7 +11,7 @@ from benchkit_plugins.recommenders.neural.config import InitialisedConfig
 from benchkit_plugins.recommenders.neural.recommender import NeuralRecommender
 
 if TYPE_CHECKING:
-    from benchkit.contracts.recommender import Float32
+    from benchkit.contracts.arrays import Float32
     from benchkit_plugins.recommenders.neural.network import Network
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchkit.contracts.sessions import Int64
+from benchkit.contracts.arrays import Int64
 from benchkit_plugins.recommenders.neural.full_softmax import FullSoftmax
 
 

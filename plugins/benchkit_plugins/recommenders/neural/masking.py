@@ -13,8 +13,9 @@ from itertools import pairwise
 import numpy as np
 
 from benchkit import Sessions
+from benchkit.contracts.arrays import Bool, Int32, Int64
 from benchkit.contracts.catalog import Catalog
-from benchkit.contracts.sessions import Bool, Int32, Int64, offsets_of
+from benchkit.contracts.sessions import offsets_of
 from benchkit_plugins.recommenders.neural.examples import Batch
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from benchkit import Sessions
-from benchkit.durations import show_time
+from benchkit.toolkit.times import show_time
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
 from benchkit_plugins.recommenders.neural.config import PretrainedConfig
 from benchkit_plugins.recommenders.neural.examples import Prefixes, in_batches

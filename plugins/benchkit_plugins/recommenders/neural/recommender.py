@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchkit import Bench, DataError, Recommendations, Recommender, Sessions
-from benchkit.errors import DivergedError
-from benchkit.files import locked
-from benchkit.ranking import excluded, tie_keys
-from benchkit.sources import code_digest
+from benchkit.contracts.errors import DivergedError
+from benchkit.toolkit.files import locked
+from benchkit.toolkit.fingerprint import code_digest
+from benchkit.toolkit.ranking import excluded, tie_keys
 from benchkit_plugins.recommenders.neural.config import NeuralConfig
 from benchkit_plugins.recommenders.neural.vocabulary import Vocabulary
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from benchkit.contracts.recommender import Float32
+    from benchkit.contracts.arrays import Float32
     from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
     from benchkit_plugins.recommenders.neural.examples import Examples
     from benchkit_plugins.recommenders.neural.network import Network

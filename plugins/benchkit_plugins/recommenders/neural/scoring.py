@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from benchkit import Sessions
-from benchkit.contracts.sessions import Int64
+from benchkit.contracts.arrays import Int64
 from benchkit_plugins.recommenders.neural.examples import Examples, by_length
 from benchkit_plugins.recommenders.neural.hardware import memory_errors
 from benchkit_plugins.recommenders.neural.network import Network

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from benchkit import Sessions
-from benchkit.durations import show_time
-from benchkit.errors import DivergedError
+from benchkit.contracts.errors import DivergedError
+from benchkit.toolkit.times import show_time
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint, Resumable
 from benchkit_plugins.recommenders.neural.config import NeuralConfig
 from benchkit_plugins.recommenders.neural.examples import Batch, Examples

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from benchkit import Sessions
-from benchkit.contracts.sessions import Int64
-from benchkit.ranking import excluded
+from benchkit.contracts.arrays import Int64
+from benchkit.toolkit.ranking import excluded
 from benchkit_plugins.recommenders.neural.config import NeuralConfig
 from benchkit_plugins.recommenders.neural.examples import Examples, Prefixes
 from benchkit_plugins.recommenders.neural.network import Network

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchkit import Sessions
-from benchkit.contracts.sessions import Int32
+from benchkit.contracts.arrays import Int32
 
 
 @dataclass(frozen=True, eq=False)

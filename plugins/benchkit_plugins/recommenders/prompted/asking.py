@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from benchkit.contracts.errors import UnavailableError
 from benchkit.contracts.prompted import Conversation, Work
-from benchkit.errors import UnavailableError
-from benchkit.pace import Pace
-from benchkit.stages.spending import Spending
+from benchkit.contracts.spending import Spending
+from benchkit.toolkit.progress import Pace
 from benchkit_plugins.recommenders.prompted.providers.contract import (
     Completions,
     Course,

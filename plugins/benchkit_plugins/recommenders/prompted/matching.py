@@ -10,13 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchkit import Recommendations, Sessions
-from benchkit.contracts.dataset import UInt64
-from benchkit.contracts.recommender import Float32
-from benchkit.contracts.sessions import Int32
-from benchkit.keys import keys_of, mix
-from benchkit.ranking import top_k_of
-from benchkit.texts import Texts
-from benchkit.vectors import normalised
+from benchkit.contracts.arrays import Float32, Int32, UInt64
+from benchkit.toolkit.arrays import keys_of, mix, normalised
+from benchkit.toolkit.ranking import top_k_of
+from benchkit.toolkit.texts import Texts
 from benchkit_plugins.recommenders.prompted.titles import Title
 from benchkit_plugins.recommenders.similarity import SimilarItems, dots
 

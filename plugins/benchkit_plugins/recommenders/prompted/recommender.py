@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
+from benchkit.contracts.errors import BenchkitError, ConfigError
 from benchkit.contracts.prompted import Conversation, Pairs, PromptedRecommender, Work
-from benchkit.errors import BenchkitError, ConfigError
-from benchkit.stages.embedding_store import digest_of
-from benchkit.workspace import workspace
+from benchkit.toolkit.digests import digest_of
+from benchkit.toolkit.workspace import workspace
 from benchkit_plugins.recommenders.prompted.asking import Asking
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.contract import (

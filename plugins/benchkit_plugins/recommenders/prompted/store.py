@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from benchkit.contracts.config import Value
+from benchkit.contracts.errors import StorageError
 from benchkit.contracts.prompted import Conversation
-from benchkit.errors import StorageError
-from benchkit.files import locked, storage_error
-from benchkit.stages.embedding_store import digest_of
+from benchkit.toolkit.digests import digest_of
+from benchkit.toolkit.files import locked, storage_error
 from benchkit_plugins.recommenders.prompted.providers.contract import (
     Completions,
     Sampling,

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchkit.contracts.errors import ConfigError, unknown_name
 from benchkit.contracts.prompted import Conversation, Message
-from benchkit.errors import ConfigError, unknown_name
-from benchkit.stages.embedding_store import digest_of
+from benchkit.toolkit.digests import digest_of
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchkit.contracts.sessions import Bool, Int32
-from benchkit.entities import unescaped
+from benchkit.contracts.arrays import Bool, Int32
+from benchkit.toolkit.texts import unescaped
 
 if TYPE_CHECKING:
     from benchkit import Catalog, Sessions

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 from benchkit.contracts.config import Value
 from benchkit.contracts.prompted import Conversation, Pairs, Work
-from benchkit.stages.embedding_store import digest_of
+from benchkit.toolkit.digests import digest_of
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 
 

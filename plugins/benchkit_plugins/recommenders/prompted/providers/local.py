@@ -12,8 +12,8 @@ from filelock import FileLock, Timeout
 from benchkit import DataError, UnavailableError
 from benchkit.contracts.config import Value
 from benchkit.contracts.prompted import Conversation, Example, Pairs, Work
-from benchkit.files import folder_atomically
-from benchkit.shares import visible_gpus
+from benchkit.toolkit.files import folder_atomically
+from benchkit.toolkit.machine import visible_gpus
 from benchkit_plugins.language_models.tokens import estimated_tokens
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.causal.source import Source

@@ -6,8 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from benchkit.contracts.recommender import Float32
-from benchkit.contracts.sessions import Int32, Int64, Sessions
+from benchkit.contracts.arrays import Float32, Int32, Int64
+from benchkit.contracts.sessions import Sessions
 from benchkit_plugins.recommenders.prompted.tasks.titled import COUNT, TitledTask
 
 _CLUSTERS = 200

@@ -12,7 +12,7 @@ from benchkit.contracts.recommender import Recommendations
 from benchkit.contracts.sessions import Sessions
 
 if TYPE_CHECKING:
-    from benchkit.bench import Bench
+    from benchkit import Bench
     from benchkit_plugins.recommenders.prompted.config import PromptedConfig
     from benchkit_plugins.recommenders.prompted.templates import Template
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from benchkit.contracts.sessions import Int32, Sessions
+from benchkit.contracts.arrays import Int32
+from benchkit.contracts.sessions import Sessions
 from benchkit_plugins.recommenders.prompted.tasks.titled import COUNT, TitledTask
 from benchkit_plugins.recommenders.prompted.titles import Title
 

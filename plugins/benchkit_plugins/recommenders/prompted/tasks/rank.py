@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchkit.contracts.sessions import Int32, Sessions
-from benchkit.keys import mix, sequence_keys
+from benchkit.contracts.arrays import Int32
+from benchkit.contracts.sessions import Sessions
+from benchkit.toolkit.arrays import mix, sequence_keys
 from benchkit_plugins.recommenders.prompted.tasks.similar import SimilarTask, with_truth_first
 from benchkit_plugins.recommenders.prompted.tasks.titled import COUNT
 

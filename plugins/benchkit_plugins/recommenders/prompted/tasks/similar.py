@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from benchkit import Sessions
-from benchkit.contracts.sessions import Int32
-from benchkit.distinct import distinct
+from benchkit.contracts.arrays import Int32
+from benchkit.toolkit.arrays import distinct
 from benchkit_plugins.recommenders.prompted.tasks.titled import COUNT, TitledTask
 
 

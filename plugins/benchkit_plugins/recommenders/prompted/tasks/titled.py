@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from benchkit.contracts.arrays import Bool, Int32
 from benchkit.contracts.prompted import Conversation, Example
-from benchkit.contracts.sessions import Bool, Int32, Sessions
-from benchkit.ranking import excluded
+from benchkit.contracts.sessions import Sessions
+from benchkit.toolkit.ranking import excluded
 from benchkit_plugins.recommenders.prompted.diagnostics import diagnose
 from benchkit_plugins.recommenders.prompted.matching import Matching
 from benchkit_plugins.recommenders.prompted.reading import titles_in
@@ -19,7 +20,7 @@ from benchkit_plugins.recommenders.prompted.templates import Template, read_temp
 from benchkit_plugins.recommenders.prompted.titles import Title, Titles
 
 if TYPE_CHECKING:
-    from benchkit.bench import Bench
+    from benchkit import Bench
     from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 
 COUNT = 20  # titles that are asked for (paper 4)

@@ -24,9 +24,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchkit.durations import show_time
-from benchkit.errors import DivergedError
-from benchkit.pace import Pace
+from benchkit.contracts.errors import DivergedError
+from benchkit.toolkit.progress import Pace
+from benchkit.toolkit.times import show_time
 from benchkit_plugins.language_models.batching import batches_by_length
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
 from benchkit_plugins.recommenders.neural.hardware import memory_errors, seeded

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from benchkit.errors import FinalError
+from benchkit.contracts.errors import FinalError
 from benchkit_plugins.recommenders.prompted.providers.contract import Course, Status, Trained
 
 if TYPE_CHECKING:

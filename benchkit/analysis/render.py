@@ -1,0 +1,171 @@
+"""Hit rates by groups of prompts, as sheets for terminal and Markdown, as CSV and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from benchkit.analysis.questions import QUESTIONS
+from benchkit.analysis.rates import Analysis, Breakdown, Rate
+from benchkit.leaderboards.render.columns import Column
+from benchkit.leaderboards.render.csv import about, document
+from benchkit.leaderboards.render.layout import lay_out
+from benchkit.leaderboards.render.sheet import Cell, Line, Sheet
+from benchkit.leaderboards.rows import Row
+
+_WITHIN = "95 % within ±"
+INTERVALS = (
+    f"{_WITHIN}: half of Wilson's 95 % interval over the prompts of one run, the widest of the "
+    "column; CSV and JSON have each figure's own. All rows answer the same prompts, so differences "
+    "between them are surer than these intervals suggest."
+)
+
+
+def sheets(analysis: Analysis) -> Iterator[Sheet]:
+    """Yield a sheet for each question; what all have in common is said on the last."""
+    last = len(analysis.breakdowns) - 1
+    for place, breakdown in enumerate(analysis.breakdowns):
+        sheet = _sheet(analysis, breakdown)
+        meaning = QUESTIONS[breakdown.question].meaning
+        if place < last:
+            sheet.caption, sheet.failures = [meaning], []
+        else:
+            sheet.caption = [meaning, INTERVALS, *_averaged(analysis), *sheet.caption]
+        yield sheet
+
+
+def _averaged(analysis: Analysis) -> list[str]:
+    several = any(row.runs > 1 for row in analysis.table.rows)
+    return ["Means over the runs of each row, prompts too."] if several else []
+
+
+def _sheet(analysis: Analysis, breakdown: Breakdown) -> Sheet:
+    # Spreads are over runs; the last lines have what so few prompts allow.
+    rows = [replace(row, spread={}) for row in analysis.table.rows]
+    columns = _columns(breakdown)
+    sheet = lay_out(replace(analysis.table, rows=rows), columns)
+    sheet.title = f"{sheet.title}: {_title(breakdown)}"
+    _add_uncut(sheet, breakdown)
+    parts = [list(breakdown.overall.values())]
+    parts += [list(part) for part in zip(*breakdown.rates.values(), strict=True)]
+    sheet.lines.append(Line(_WITHIN, [Cell(_widest(part)) for part in parts], "published"))
+    counts = [breakdown.total, *breakdown.prompts]
+    sheet.lines.append(Line("prompts", [Cell(f"{count:,.0f}") for count in counts], "published"))
+    return sheet
+
+
+def _add_uncut(sheet: Sheet, breakdown: Breakdown) -> None:
+    """Set below each row what it hits of the same prompts, whole."""
+    lines = sheet.lines
+    sheet.lines = []
+    for line in lines:
+        sheet.lines.append(line)
+        if rates := breakdown.uncut.get(line.label):
+            cells = [Cell(""), *(Cell(_three(rate.value)) for rate in rates)]
+            sheet.lines.append(Line("uncut", cells, "published"))
+
+
+def _title(breakdown: Breakdown) -> str:
+    return f"HR@{breakdown.k} {QUESTIONS[breakdown.question].title}"
+
+
+def _columns(breakdown: Breakdown) -> list[Column]:
+    every = {label: (breakdown.overall[label], *row) for label, row in breakdown.rates.items()}
+    labels = ["all", *(group.label for group in breakdown.groups)]
+    return [_column(place, label, every) for place, label in enumerate(labels)]
+
+
+def _column(place: int, label: str, rates: Mapping[str, Sequence[Rate]]) -> Column:
+    def value(row: Row) -> float:
+        return rates[row.label][place].value
+
+    return Column(f"hits@{label}", label, "", value, _three, better=1)
+
+
+def _three(value: float) -> str:
+    return f"{value:.3f}".removeprefix("0")
+
+
+def _widest(rates: Sequence[Rate]) -> str:
+    return _three(max(rate.margin for rate in rates))
+
+
+def csv(analyses: Sequence[Analysis]) -> str:
+    """Return a line for each question, row and group, at full precision."""
+    return document([line for analysis in analyses for line in _lines(analysis)])
+
+
+def _lines(analysis: Analysis) -> Iterator[dict[str, object]]:
+    table = analysis.table
+    for breakdown in analysis.breakdowns:
+        for row in table.rows:
+            for place, rate in enumerate(breakdown.rates[row.label]):
+                group = breakdown.groups[place]
+                yield {
+                    **about(table),
+                    "ties": " ".join(map(str, table.ties)),
+                    "recommender": row.recommender,
+                    "label": row.label,
+                    "runs": row.runs,
+                    "k": breakdown.k,
+                    "by": breakdown.question,
+                    # A word, else spreadsheets take 6-7 for the 6th of July.
+                    "group": f"{breakdown.question} {group.label}",
+                    "from": group.low,
+                    "to": group.high,
+                    "prompts": breakdown.prompts[place],
+                    "hit rate": rate.value,
+                    "low": rate.low,
+                    "high": rate.high,
+                    **_uncut(breakdown, row, place),
+                }
+
+
+def _uncut(breakdown: Breakdown, row: Row, place: int) -> dict[str, object]:
+    rates = breakdown.uncut.get(row.label)
+    return {"hit rate uncut": rates[place].value} if rates else {}
+
+
+def plain(analysis: Analysis) -> dict[str, Any]:
+    """Return everything as plain data, for JSON."""
+    table = analysis.table
+    return {
+        "dataset": table.dataset,
+        "data": dict(table.data),
+        "protocol": dict(table.protocol),
+        "k": analysis.k,
+        "questions": [_plain(analysis, breakdown) for breakdown in analysis.breakdowns],
+        "left_out": [{"label": row.label, "reason": row.reason} for row in table.failures],
+    }
+
+
+def _plain(analysis: Analysis, breakdown: Breakdown) -> dict[str, Any]:
+    question = QUESTIONS[breakdown.question]
+    groups = zip(breakdown.groups, breakdown.prompts, strict=True)
+    return {
+        "by": question.name,
+        "title": _title(breakdown),
+        "meaning": question.meaning,
+        "groups": [
+            {"label": group.label, "from": group.low, "to": group.high, "prompts": count}
+            for group, count in groups
+        ],
+        "rows": [
+            {
+                "recommender": row.recommender,
+                "label": row.label,
+                "runs": row.runs,
+                "ties": list(row.ties),
+                "seeds": list(row.seeds),
+                "all": _rate(breakdown.overall[row.label]),
+                "hit_rates": [_rate(rate) for rate in breakdown.rates[row.label]],
+                "uncut": [_rate(rate) for rate in breakdown.uncut.get(row.label, ())],
+            }
+            for row in analysis.table.rows
+        ],
+    }
+
+
+def _rate(rate: Rate) -> dict[str, float]:
+    return {"value": rate.value, "low": rate.low, "high": rate.high}

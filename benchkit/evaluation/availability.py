@@ -1,0 +1,179 @@
+"""What can run here: extras, keys, and vectors that the store already holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+from benchkit.components.configure import configure, foundations
+from benchkit.components.registry import registry
+from benchkit.contracts.component import Component
+from benchkit.contracts.dataset import PreparedDataset
+from benchkit.contracts.errors import BenchkitError
+from benchkit.contracts.prompted import PromptedRecommender, Work
+from benchkit.embeddings.embed import embedder, missing, to_embed
+from benchkit.evaluation.pipeline import forecast, plan
+from benchkit.evaluation.settings import Settings
+from benchkit.toolkit.times import show_time
+
+_NO_TEXTS = "the items have no texts ([items] of a dataset's TOML file names them)"
+_FETCH = "`benchkit embed` asks for them, or copy the folder `embeddings` of a machine that did"
+
+
+def reason_against(
+    name: str,
+    prepared: PreparedDataset,
+    settings: Settings,
+    *,
+    named: bool,
+    paying: bool = True,
+) -> str | None:
+    """Return why a recommender cannot run on a dataset here, or None.
+
+    An embedder that cannot run is no hindrance where the store holds all its vectors.
+
+    Args:
+        name: the recommender.
+        prepared: the dataset.
+        settings: of the run.
+        named: whether the user named the recommender; if not, nothing is downloaded for it.
+        paying: whether paid calls may be made.
+
+    Raises:
+        PluginError: something that it stands on is not installed.
+        ConfigError: a value does not fit.
+    """
+    values = settings.values(name).get(name, {})
+    recommender = configure(name, values, family=prepared.family, preset=settings.preset)
+    below = _below(recommender, prepared, settings)
+    if not any(prepared.catalog.texts) and any(map(_reads_texts, (recommender, *below))):
+        return _NO_TEXTS
+    given = {*settings.overrides, *map(str, settings.overrides.get(name, {}).values())}
+    reason = recommender.unsuitable(prepared.catalog) or recommender.obstacle()
+    if isinstance(recommender, PromptedRecommender) and not named:
+        lacking = reason or _download(recommender, name)
+        advice = lacking or f"`-r {name}` in place of `--all` runs it"
+        return f"it prompts a language model ({_asked(name, prepared, settings)}); {advice}"
+    if reason is not None:
+        return reason
+    if isinstance(recommender, PromptedRecommender) and not paying and recommender.pays():
+        return "it asks a model that costs money, which only the machine of the run does"
+    for each in (*below, *_candidates(below, settings)):
+        download = None if named or each.name in given else _download(each, name)
+        if (reason := _why_not(each, prepared, settings, download, paying=paying)) is not None:
+            return f"its {each.kind} {each.name}: {reason}"
+    return None
+
+
+def why_not(kind: str, name: str, prepared: PreparedDataset, settings: Settings) -> str | None:
+    """Return why an embedder or reducer cannot work on a dataset here, or None.
+
+    Nor can an embedder that is paid for, where its missing vectors cost more than the cap.
+    """
+    component = registry().get(kind, name).component
+    made = component(component.Config.create(settings.overrides.get(name, {}), name))
+    reason = _why_not(made, prepared, settings, None, paying=True)
+    if reason is None and kind == "embedder" and settings.max_cost is not None:
+        texts = to_embed(prepared.catalog)
+        try:
+            _, work = missing(name, settings.overrides, texts, settings.workspace)
+        except BenchkitError as error:
+            return str(error)
+        if work.dollars > settings.max_cost:
+            return f"its vectors cost about ${work.dollars:.4f}, more than --max-cost"
+    return reason
+
+
+def _why_not(
+    component: Component,
+    prepared: PreparedDataset,
+    settings: Settings,
+    download: str | None,
+    *,
+    paying: bool,
+) -> str | None:
+    if (reason := component.unsuitable(prepared.catalog)) is not None:
+        return reason
+    reason = component.obstacle() or download
+    if reason is None and not paying and getattr(component, "paid", False):
+        reason = f"it costs money, and its vectors are not all here; {_FETCH}"
+    return None if reason is None or _stored(component, prepared, settings) else reason
+
+
+def _candidates(below: Iterable[Component], settings: Settings) -> list[Component]:
+    """Return the embedders that a search may draw, where the recommender has one."""
+    if not any(each.kind == "embedder" for each in below):
+        return []
+    return [embedder(name, settings.overrides.get(name, {})) for name in settings.embedders]
+
+
+def _below(component: Component, prepared: PreparedDataset, settings: Settings) -> list[Component]:
+    values = settings.values(component.name)
+    found = foundations(component, values, family=prepared.family, preset=settings.preset)
+    return [each.component for each in found]
+
+
+def _reads_texts(component: Component) -> bool:
+    return component.kind == "embedder" or isinstance(component, PromptedRecommender)
+
+
+def _asked(name: str, prepared: PreparedDataset, settings: Settings) -> str:
+    try:
+        return in_words(forecast(plan(prepared, name, settings), prepared) or Work())
+    except BenchkitError as error:
+        return str(error)
+
+
+def in_words(work: Work) -> str:
+    """Return what is still to be asked for, in words; dollars are rounded up."""
+    if not work.calls:
+        return "nothing more to ask, all answers are kept"
+    price = f"${math.ceil(work.dollars * 100) / 100:,.2f}" if work.dollars else "no cost"
+    seconds = f", about {show_time(work.seconds)}" if work.seconds else ""
+    return f"{work.calls:,} calls, about {work.tokens:,} tokens, {price}{seconds}"
+
+
+def _download(component: Component, recommender: str) -> str | None:
+    wanted = component.downloads()
+    if wanted is None:
+        return None
+    return f"{wanted} must be downloaded first; `-r {recommender}` does that"
+
+
+def _stored(component: Component, prepared: PreparedDataset, settings: Settings) -> bool:
+    if component.kind != "embedder":
+        return False
+    texts = to_embed(prepared.catalog)
+    lacking, _ = missing(component.name, settings.overrides, texts, settings.workspace)
+    return not lacking
+
+
+def unused(
+    values: Mapping[str, object],
+    names: Iterable[str],
+    prepared: PreparedDataset,
+    settings: Settings,
+) -> list[str]:
+    """Return those of the user's values, by component, that no recommender of a run would see.
+
+    Args:
+        values: what the user set, by component.
+        names: the recommenders of the run.
+        prepared: the dataset.
+        settings: of the run.
+    """
+    seen, searched = set[str](), set[str]()
+    for name in names:
+        given = settings.values(name).get(name, {})
+        top = configure(name, given, family=prepared.family, preset=settings.preset)
+        for each in (top, *_below(top, prepared, settings)):
+            seen.add(each.name)
+            searched |= {
+                field.param.names
+                for field in each.config.fields()
+                if field.param.names and field.param.search
+            }
+    for kind in searched:  # a search may choose any of them
+        seen |= set(registry().components[kind])
+    seen |= set(settings.embedders)
+    return [name for name in values if name not in seen]

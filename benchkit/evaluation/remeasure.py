@@ -1,0 +1,67 @@
+"""Metrics anew over everything that earlier runs kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from benchkit.contracts.dataset import PreparedDataset
+from benchkit.contracts.errors import BenchkitError, StorageError
+from benchkit.contracts.protocol import Protocol
+from benchkit.data.open import load_prepared
+from benchkit.data.split import Split, split_sessions
+from benchkit.evaluation.pipeline import remeasure
+from benchkit.leaderboards import store
+from benchkit.leaderboards.record import Identity, Record
+from benchkit.toolkit.workspace import workspace
+
+
+def evaluate_kept(
+    out: Path, kept: Iterable[Record], cutoffs: Sequence[int]
+) -> Iterator[tuple[Record, str]]:
+    """Measure kept lists anew and yield each record with what went wrong, "" if nothing did.
+
+    Args:
+        out: folder of the leaderboards.
+        kept: the records, of any datasets.
+        cutoffs: where to cut, besides where each record did; deeper than a record's lists is
+            reported, not guessed.
+    """
+    splits: dict[str, tuple[PreparedDataset, Split]] = {}
+    for record in kept:
+        about = record.identity
+        if max(cutoffs, default=0) > about.depth:
+            wanted = max(cutoffs)
+            yield record, f"its lists hold {about.depth} items; run again with --k {wanted}"
+            continue
+        key = f"{about.dataset['fingerprint']}/{about.protocol['fingerprint']}"
+        try:
+            if key not in splits:
+                splits = {key: split_of(record)}
+            yield _renewed(out, about, *splits[key], cutoffs), ""
+        except BenchkitError as error:
+            yield record, str(error)
+
+
+def _renewed(
+    out: Path, about: Identity, prepared: PreparedDataset, split: Split, cutoffs: Sequence[int]
+) -> Record:
+    """Measure a record anew as it is now: a run may have changed it since it was collected."""
+    with store.lock(out, about):
+        record = store.find(out, about)
+        if record is None:
+            raise StorageError(f"{about.folder(out)} no longer exists")
+        return remeasure(about.folder(out), record, prepared, split, cutoffs)
+
+
+def split_of(record: Record) -> tuple[PreparedDataset, Split]:
+    """Return the data that a record is of, and their split.
+
+    Raises:
+        DataError: the prepared data are not in the workspace.
+    """
+    about = record.identity
+    prepared = load_prepared(
+        workspace(), about.dataset["name"], about.dataset["fingerprint"], about.protocol
+    )
+    return prepared, split_sessions(prepared, Protocol.of(about.protocol))

@@ -1,0 +1,264 @@
+"""The columns of a table: which there are, what they show, how they sort."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from benchkit.components.registry import registry
+from benchkit.contracts.errors import ConfigError, unknown_name
+from benchkit.contracts.metric import Metric
+from benchkit.leaderboards.rows import Row
+from benchkit.leaderboards.tables import Table
+from benchkit.toolkit.texts import visible
+
+Value = float | str | None
+_COUNTED = ("done", "pruned", "failed")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        key: ``ndcg@20``, or a name such as ``fit-seconds``.
+        heading: as printed; each word may stand on a line of its own.
+        group: columns of a group stand under one heading, ``Top@20``; "" for none.
+        value: what a row has there, at full precision; None where it has nothing.
+        show: how a number is printed.
+        better: 1 where more is better, -1 where less is, 0 where neither.
+        order: place among the columns of its group.
+        extra: whether it shows only when asked for.
+    """
+
+    key: str
+    heading: str
+    group: str
+    value: Callable[[Row], Value]
+    show: Callable[[float], str]
+    better: int = 0
+    order: tuple[int, str] = (0, "")
+    extra: bool = False
+
+    @property
+    def is_metric(self) -> bool:
+        """Whether it holds a metric, which can have a spread and fail."""
+        return "@" in self.key
+
+    @property
+    def name(self) -> str:
+        """How a sentence names it: NDCG@20."""
+        return f"{self.heading}@{_cutoff(self)[1]}" if self.is_metric else self.heading
+
+
+def short(value: float) -> str:
+    """Return four decimals, without the zero before the point: the field prints ``.0365``."""
+    text = f"{value:.4f}"
+    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
+
+
+def long(value: float) -> str:
+    """Return three decimals, for metrics that are not bounded by one."""
+    return f"{value:.3f}"
+
+
+def available(table: Table, published: Iterable[str] = ()) -> list[Column]:
+    """Return every column that a table can show: metrics by cutoff, then the facts of the runs.
+
+    Args:
+        table: the table.
+        published: metrics of published figures to show with it.
+    """
+    keys = {key for row in table.rows for key in (*row.metrics, *row.failed_metrics)}
+    return [*metrics(keys.union(published)), *_extras(), *diagnostics(table)]
+
+
+def metrics(keys: Iterable[str]) -> list[Column]:
+    """Return the columns of metrics, by cutoff."""
+    kinds = registry().metrics()
+    found = [_metric(key, kinds.get(key.rpartition("@")[0])) for key in keys if "@" in key]
+    return sorted(found, key=lambda column: (_cutoff(column), column.order))
+
+
+def diagnostics(table: Table, published: Iterable[str] = ()) -> list[Column]:
+    """Return the columns of what prompted models' answers were like (paper Table 7).
+
+    Args:
+        table: the table.
+        published: metrics and diagnostics of published figures to show with it.
+    """
+    return diagnostics_named(
+        [*(name for row in table.rows for name in row.diagnostics), *published]
+    )
+
+
+def diagnostics_named(keys: Iterable[str]) -> list[Column]:
+    """Return the columns of metrics, then those of diagnostics in the order given."""
+    names = dict.fromkeys(keys)
+    return [*metrics(names), *(_diagnostic(name) for name in names if "@" not in name)]
+
+
+def _diagnostic(name: str) -> Column:
+    def show(number: float) -> str:
+        return f"{number:,.0f}" if number >= 10 else long(number)
+
+    return Column(
+        key=name,
+        heading=visible(name.capitalize().replace("_", " ")),
+        group="",
+        value=lambda row: row.diagnostics.get(name, ""),
+        show=show,
+        extra=True,
+    )
+
+
+def _metric(key: str, kind: type[Metric] | None) -> Column:
+    name, _, cutoff = key.rpartition("@")
+    # A stranger's metric may lack what the contract asks for; its figures are shown all the same.
+    better = getattr(kind, "higher_is_better", None)
+    bounds = getattr(kind, "bounds", (0.0, 1.0))
+    place = kind.column if kind else 100
+    return Column(
+        key=key,
+        heading=_heading(name),
+        group=f"Top@{visible(cutoff)}",
+        value=lambda row: row.metrics.get(key),
+        show=short if bounds[1] <= 1 else long,
+        better=0 if better is None else 1 if better else -1,
+        order=(place, name),
+        extra=bool(kind and kind.ours),
+    )
+
+
+def _heading(name: str) -> str:
+    """Return a metric's name as a heading: NDCG, HR, MAP, but Gini and Average popularity."""
+    abbreviated = len(name) <= 3 or not set(name) & set("aeiouy")
+    return visible(name.upper() if abbreviated else name.capitalize().replace("-", " "))
+
+
+def _cutoff(column: Column) -> tuple[int, str]:
+    text = column.key.rpartition("@")[2]
+    return (int(text) if text.isdecimal() else 0, text)
+
+
+def _extras() -> list[Column]:
+    def seconds(part: str) -> Callable[[Row], Value]:
+        return lambda row: row.seconds.get(part)
+
+    def extra(key: str, heading: str, value: Callable[[Row], Value], decimals: int = 0) -> Column:
+        def show(number: float) -> str:
+            return f"{number:.{decimals}f}"
+
+        return Column(key, heading, "", value, show, better=-1, extra=True)
+
+    return [
+        extra("fit-seconds", "Fit s", seconds("fit"), 1),
+        extra("recommend-seconds", "Recommend s", seconds("recommend"), 1),
+        Column("search-seconds", "Search s", "", _searched, _one_decimal, better=-1, extra=True),
+        trials(),
+        extra("memory", "Memory MiB", lambda row: row.peak_memory / 2**20),
+        extra("cost", "Cost US$", _cost, 2),
+        extra("version", "Version", lambda row: f"{row.distribution} {row.version}"),
+        extra("ties", "Ties", lambda row: ", ".join(map(str, row.ties))),
+        extra("seeds", "Seeds", lambda row: ", ".join(map(str, row.seeds))),
+    ]
+
+
+def _cost(row: Row) -> Value:
+    """Return US dollars; a word where the cost of what the row rests on is not known."""
+    return "unknown" if row.api.get("unknown") else row.api.get("cost", 0.0)
+
+
+def trials() -> Column:
+    """Return the column of how many configurations a search tried."""
+    return Column("trials", "Trials", "", _trials, _one_decimal, extra=True)
+
+
+def _searched(row: Row) -> Value:
+    """Return the wall time of the search; "" for what was not searched."""
+    seconds = row.search.get("seconds", "")
+    return seconds if isinstance(seconds, (int, float)) else ""
+
+
+def _trials(row: Row) -> Value:
+    """Return the search's trials: done/pruned/failed."""
+    counts = row.search.get("trials", {})
+    return "/".join(str(counts.get(kind, 0)) for kind in _COUNTED) if counts else ""
+
+
+def _one_decimal(number: float) -> str:
+    return f"{number:.1f}"
+
+
+def pick(columns: Sequence[Column], wanted: str | None) -> list[Column]:
+    """Return the columns that ``--columns`` asks for, by default the metrics of the paper.
+
+    Args:
+        columns: all there are.
+        wanted: names separated by commas; a metric without a cutoff stands for all its cutoffs,
+            ``seconds`` for both times; a leading ``+`` adds to the default.
+
+    Raises:
+        ConfigError: there is no such column.
+    """
+    usual = [column for column in columns if not column.extra]
+    if wanted is None:
+        return usual
+    names = [name.strip() for name in wanted.lstrip("+").split(",") if name.strip()]
+    chosen = [column for name in names for column in named(columns, name)]
+    start = usual if wanted.startswith("+") else []
+    return _grouped(dict.fromkeys((*start, *chosen)))
+
+
+def _grouped(columns: Iterable[Column]) -> list[Column]:
+    """Return columns with those of one group together, groups by first appearance."""
+    found = list(columns)
+    groups = list(dict.fromkeys(column.group for column in found))
+    return sorted(found, key=lambda column: (column.group == "", groups.index(column.group)))
+
+
+def named(columns: Sequence[Column], name: str) -> list[Column]:
+    """Return the columns that a name stands for.
+
+    Raises:
+        ConfigError: it stands for none; the message has the nearest names.
+    """
+    found = [c for c in columns if name in (c.key, _base(c))]
+    if found:
+        return found
+    known = dict.fromkeys((*(_base(column) for column in columns), *(c.key for c in columns)))
+    if "@" not in name:
+        known = dict.fromkeys(_base(column) for column in columns)
+    raise ConfigError(unknown_name("column", name, known))
+
+
+def _base(column: Column) -> str:
+    if column.is_metric:
+        return column.key.rpartition("@")[0]
+    return "seconds" if column.key in ("fit-seconds", "recommend-seconds") else column.key
+
+
+def default_sort(columns: Sequence[Column], rows: Sequence[Row]) -> Column | None:
+    """Return the first usual metric that a row has, at its largest cutoff; None without any."""
+    usual = [column for column in columns if column.is_metric and not column.extra]
+    metrics = [column for column in usual if any(column.value(row) is not None for row in rows)]
+    first = min(metrics, key=lambda column: column.order, default=None)
+    return next((c for c in reversed(metrics) if first and c.order == first.order), None)
+
+
+def sort_rows(rows: Sequence[Row], column: Column | None) -> list[Row]:
+    """Return rows best first; rows without a value last, equal ones by label.
+
+    Where neither direction is better the largest value comes first; words go by the alphabet.
+    """
+    if column is None:
+        return sorted(rows, key=lambda row: row.label)
+    sign = -1 if column.better >= 0 else 1
+
+    def place(row: Row) -> tuple[bool, float, str, str]:
+        value = column.value(row)
+        words = value if isinstance(value, str) else ""
+        number = sign * value if isinstance(value, (int, float)) else 0.0
+        return value is None, number, words, row.label
+
+    return sorted(rows, key=place)

@@ -1,0 +1,27 @@
+"""Tables for programs: everything, at full precision."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from benchkit.leaderboards.published import Comparison
+from benchkit.leaderboards.tables import Table
+
+
+def render(tables: Sequence[tuple[Table, Comparison | None]]) -> str:
+    """Return one table as an object, several as a list."""
+    found = [plain(table, comparison) for table, comparison in tables]
+    return json.dumps(found[0] if len(found) == 1 else found, indent=1)
+
+
+def plain(table: Table, comparison: Comparison | None = None) -> dict[str, Any]:
+    """Return a table as plain data, with published figures where they were asked for."""
+    content = table.as_dict()
+    if comparison is None:
+        return content
+    content["published"] = comparison.plain(table)
+    for entry, row in zip(content["rows"], table.rows, strict=True):
+        entry.update(comparison.as_dict(row))
+    return content
