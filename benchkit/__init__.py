@@ -1,6 +1,7 @@
 """benchkit: a plugin-based benchmark harness for sequential recommendation with language models.
 
-What a plugin author needs is importable from here; everything is loaded at first use, so that
+What notebooks call (`benchkit.api`) and what a plugin author needs is importable from here;
+everything is loaded at first use, so that
 `import benchkit` costs nothing.
 """
 
@@ -11,6 +12,14 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from benchkit.api import Data as Data
+    from benchkit.api import Experiment as Experiment
+    from benchkit.api import Leaderboard as Leaderboard
+    from benchkit.api import Results as Results
+    from benchkit.api import leaderboard as leaderboard
+    from benchkit.api import open_dataset as open_dataset
+    from benchkit.api import recommender as recommender
+    from benchkit.api import run as run
     from benchkit.contracts.catalog import Catalog as Catalog
     from benchkit.contracts.config import Choice as Choice
     from benchkit.contracts.config import Config as Config
@@ -51,6 +60,16 @@ if os.environ.get("POLARS_MAX_THREADS", "").strip() == "0":
     del os.environ["POLARS_MAX_THREADS"]
 
 _HOMES = {
+    "api": (
+        "Data",
+        "Experiment",
+        "Leaderboard",
+        "Results",
+        "leaderboard",
+        "open_dataset",
+        "recommender",
+        "run",
+    ),
     "contracts.catalog": ("Catalog",),
     "contracts.config": ("Choice", "Config", "Float", "Int", "param"),
     "contracts.dataset": ("Dataset", "DatasetConfig", "RawFile", "RawTables"),

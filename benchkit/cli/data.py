@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchkit.cli.options import names_of, protocol_option
+from benchkit.cli.options import protocol_option
 from benchkit.components.registry import registry
 from benchkit.contracts.errors import ConfigError, DataError
 from benchkit.contracts.published import Published
+from benchkit.data.open import names_of
 from benchkit.toolkit.workspace import workspace
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchkit.cli.options import raw_option, read_assignments, set_option, take_values
+from benchkit.cli.options import raw_option, read_assignments, set_option
+from benchkit.data.open import take_values
 
 if TYPE_CHECKING:
     from benchkit.contracts.dataset import PreparedDataset

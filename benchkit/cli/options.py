@@ -89,28 +89,3 @@ def read_assignments(texts: tuple[str, ...]) -> dict[str, dict[str, str]]:
             raise ConfigError(f"--set takes NAME.PARAM=VALUE, such as sknn.k=200; not {text!r}")
         values.setdefault(name, {})[parameter] = value
     return values
-
-
-def names_of(dataset: str) -> list[str]:
-    """Return what --set may call a dataset: its name, its sample's, and of a TOML file the file's.
-
-    Raises:
-        DataError: the file is missing, is no TOML, or has no name.
-    """
-    if not dataset.endswith(".toml"):
-        original = dataset.removesuffix("-sample")
-        return [original, f"{original}-sample"]
-    from benchkit.toolkit.session_log import read_name
-
-    path = Path(dataset)
-    return [path.stem, read_name(path)]
-
-
-def take_values(values: dict[str, dict[str, str]], dataset: str) -> dict[str, str]:
-    """Take the dataset's own out of the user's values.
-
-    Raises:
-        DataError: as `names_of`.
-    """
-    taken = [values.pop(name, {}) for name in names_of(dataset)]
-    return {parameter: value for given in taken for parameter, value in given.items()}

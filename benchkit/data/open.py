@@ -73,6 +73,31 @@ def open_dataset(
     )
 
 
+def names_of(dataset: str) -> list[str]:
+    """Return what parameters may call a dataset: its name, its sample's, its TOML file's.
+
+    Raises:
+        DataError: the file is missing, is no TOML, or has no name.
+    """
+    if not dataset.endswith(".toml"):
+        original = dataset.removesuffix("-sample")
+        return [original, f"{original}-sample"]
+    from benchkit.toolkit.session_log import read_name
+
+    path = Path(dataset)
+    return [path.stem, read_name(path)]
+
+
+def take_values(values: dict[str, dict[str, Any]], dataset: str) -> dict[str, Any]:
+    """Take the dataset's own out of the user's values, which are by component.
+
+    Raises:
+        DataError: as `names_of`.
+    """
+    taken = [values.pop(name, {}) for name in names_of(dataset)]
+    return {parameter: value for given in taken for parameter, value in given.items()}
+
+
 def load_prepared(
     workspace: Path, name: str, fingerprint: str, protocol: Mapping[str, Any]
 ) -> PreparedDataset:

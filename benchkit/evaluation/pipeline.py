@@ -258,11 +258,12 @@ def _evaluate(
     progress("recommend")
     lists, recommend_seconds = recommend(recommender, split.test.prompts, identity.depth, bench)
     progress("measure")
-    measured = _measure(lists, split, prepared, settings.cutoffs)
+    measured = measure_all(lists, split, prepared, settings.cutoffs)
     finished = Record(
         identity=identity,
         preset=task.preset,
         overrides=task.given,
+        experiment=settings.experiment,
         metrics=measured.summaries,
         failed_metrics=measured.failed,
         metric_sources=_metric_sources(),
@@ -414,7 +415,7 @@ def remeasure(
         raise DamagedRecordError(folder, f"{folder} holds the lists of other prompts")
     names = (*record.metrics, *record.failed_metrics)
     known = {record.identity.depth, *(int(name.rpartition("@")[2]) for name in names)}
-    measured = _measure(lists, split, prepared, sorted(known.union(cutoffs)))
+    measured = measure_all(lists, split, prepared, sorted(known.union(cutoffs)))
     renewed = replace(
         record,
         metrics=measured.summaries,
@@ -425,9 +426,10 @@ def remeasure(
     return renewed
 
 
-def _measure(
+def measure_all(
     lists: Recommendations, split: Split, prepared: PreparedDataset, cutoffs: Sequence[int]
 ) -> Measured:
+    """Return what all installed metrics say about lists for the test prompts of a split."""
     metrics: dict[str, Metric] = {name: kind() for name, kind in registry().metrics().items()}
     return measure(
         lists.items,

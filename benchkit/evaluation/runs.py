@@ -16,8 +16,10 @@ from benchkit.evaluation.pipeline import Task, now
 from benchkit.leaderboards import store
 from benchkit.leaderboards.files import ask_again, write_leaderboard
 from benchkit.leaderboards.record import RECORDS, Failure
+from benchkit.toolkit.progress import on_stderr
 
 Run = Callable[[Sequence[Task]], Generator[Event, None, None]]
+Watch = Callable[[int], "Watcher"]
 
 
 @dataclass
@@ -38,13 +40,14 @@ class Outcome:
         self.warnings += [line for line in said if line not in self.warnings]
 
 
-def run_all(dataset: str, tasks: Sequence[Task], run: Run) -> Outcome:
+def run_all(dataset: str, tasks: Sequence[Task], run: Run, show: Watch) -> Outcome:
     """Run the tasks that no earlier run has finished, and write the leaderboard after each.
 
     Args:
         dataset: name of the dataset.
         tasks: what to run.
         run: where they run, such as `jobs.run`; closing its events ends what runs.
+        show: returns who is told what is going on, from the number of tasks.
 
     Raises:
         StorageError: the output folder cannot be written; finished records stay.
@@ -56,7 +59,7 @@ def run_all(dataset: str, tasks: Sequence[Task], run: Run) -> Outcome:
     kept = [event.record for event in outcome.done if event.record is not None]
     if kept:
         ask_again(out, kept, {task.identity.key for task in tasks}, now())
-    with _watcher(len(tasks)) as watcher:
+    with show(len(tasks)) as watcher:
         for event in outcome.done:
             watcher.kept(event)
         for event in outcome.failed:
@@ -124,10 +127,10 @@ def _check_writable(out: Path) -> None:
     probe.unlink(missing_ok=True)
 
 
-class _Watcher(Interface):
+class Watcher(Interface):
     """Whoever shows what is going on."""
 
-    def __enter__(self) -> _Watcher: ...
+    def __enter__(self) -> Watcher: ...
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -138,8 +141,9 @@ class _Watcher(Interface):
     def tell(self, event: Event) -> None: ...
 
 
-def _watcher(tasks: int) -> _Watcher:
-    return _Live(tasks) if sys.stderr.isatty() else _Lines(tasks)
+def watcher(tasks: int) -> Watcher:
+    """Return who shows the tasks of a run: live on a terminal, else in plain lines."""
+    return Live(tasks) if sys.stderr.isatty() else Lines(tasks)
 
 
 def _label(task: Task) -> str:
@@ -158,13 +162,13 @@ def _result(event: Event) -> str:
     return ", ".join([*figures, times])
 
 
-class _Lines:
+class Lines:
     """Plain lines, for output that is no terminal."""
 
-    def __init__(self, tasks: int) -> None:
-        self.total, self.ended = tasks, 0
+    def __init__(self, tasks: int, say: Callable[[str], None] = on_stderr) -> None:
+        self.total, self.ended, self._say = tasks, 0, say
 
-    def __enter__(self) -> _Lines:
+    def __enter__(self) -> Lines:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -176,21 +180,18 @@ class _Lines:
     def tell(self, event: Event) -> None:
         if event.kind == "start":
             where = f" on {event.text}" if event.text else ""
-            self._print(f"{_label(event.task)}: started{where}")
+            self._say(f"{_label(event.task)}: started{where}")
         elif event.kind == "report":
-            self._print(f"{_label(event.task)}: {event.text}")
+            self._say(f"{_label(event.task)}: {event.text}")
         elif event.kind != "stage":
             self._end(event)
 
     def _end(self, event: Event, remark: str = "") -> None:
         self.ended += 1
-        self._print(f"[{self.ended}/{self.total}] {_label(event.task)}: {remark}{_result(event)}")
-
-    def _print(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+        self._say(f"[{self.ended}/{self.total}] {_label(event.task)}: {remark}{_result(event)}")
 
 
-class _Live:
+class Live:
     """A progress bar with what runs, what is left and for how long."""
 
     def __init__(self, tasks: int) -> None:
@@ -218,7 +219,7 @@ class _Live:
         )
         self.bar = self.progress.add_task("", total=tasks)
 
-    def __enter__(self) -> _Live:
+    def __enter__(self) -> Live:
         self.progress.start()
         return self
 

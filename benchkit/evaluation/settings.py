@@ -53,6 +53,7 @@ class Settings:
         frozen: what searches have found, by recommender; the user's values win over it.
         embedders: those that a search chooses among, where the user named several; it starts from
             the first.
+        experiment: what the run was told, as a record keeps it.
     """
 
     protocol: Protocol
@@ -67,6 +68,7 @@ class Settings:
     purse: Purse | None = None
     frozen: Mapping[str, Frozen] = field(default_factory=dict)
     embedders: Sequence[str] = ()
+    experiment: Mapping[str, Any] = field(default_factory=dict)
 
     def values(self, name: str) -> dict[str, dict[str, Any]]:
         """Return what components are set to where a recommender is made, by component.

@@ -27,7 +27,15 @@ _PARTS = {
     "recommender": ("name", "distribution", "version", "source"),
 }
 _FIGURES = ("metrics", "seconds", "api", "diagnostics")
-_OTHERS = ("failed_metrics", "overrides", "metric_sources", "split", "environment", "search")
+_OTHERS = (
+    "failed_metrics",
+    "overrides",
+    "metric_sources",
+    "split",
+    "environment",
+    "search",
+    "experiment",
+)
 
 
 class NewerRecordError(StorageError):
@@ -100,6 +108,8 @@ class Record:
         diagnostics: what the answers of a prompted model were like; {} for other recommenders.
         asked: when a later run asked for it again, where it was no longer the newest; "" never.
         metric_sources: digests of the metrics' sources, by name; {} where nobody noted them.
+        experiment: what the run was told, as the file of an experiment says it, less folders and
+            addresses; {} in records of earlier versions.
         lists: digest of ``lists.parquet``; "" in records of earlier versions.
     """
 
@@ -121,6 +131,7 @@ class Record:
     asked: str = ""
     metric_sources: Mapping[str, str] = field(default_factory=dict)
     lists: str = ""
+    experiment: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def latest(self) -> str:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import ModuleType
 
 from benchkit import DISTRIBUTION
 from benchkit.contracts.errors import ConfigError
@@ -39,6 +40,9 @@ _WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 def share(slot: int, slots: int) -> Iterator[None]:
     """Give what is started within its share of the cores and GPUs that this process may use.
 
+    It does not import the program of this process: a script that calls `benchkit.run` would run
+    again in each child.
+
     Args:
         slot: of the process, from 0; processes that live at the same time have different ones.
         slots: how many processes there are at a time.
@@ -48,9 +52,11 @@ def share(slot: int, slots: int) -> Iterator[None]:
         ours[_GPUS] = ",".join(gpus_of(slot, slots, gpus))
     before = {name: os.environ[name] for name in ours if name in os.environ}
     os.environ.update(ours)
+    program, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
     try:
         yield
     finally:
+        sys.modules["__main__"] = program
         for name in ours:
             with suppress(KeyError):
                 del os.environ[name]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 
 from benchkit.toolkit.times import show_time
 
 _EVERY = 60.0  # seconds
+
+
+def on_stderr(line: str) -> None:
+    """Print a line on standard error at once."""
+    print(line, file=sys.stderr, flush=True)
 
 
 class Pace:

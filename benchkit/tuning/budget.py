@@ -13,6 +13,8 @@ RANDOM_STARTS = 40
 FOLD_STEPS = 3
 PATIENCE = 100
 HOURS = 72
+# What a run that says nothing of tuning may search: a first look.
+DEFAULT_SECONDS = 45.0
 # A search in which so many trials in a row fail finds nothing.
 FAILURES = 10
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from benchkit.evaluation.settings import Frozen
+from benchkit.toolkit.progress import on_stderr
 from benchkit.toolkit.times import show_time
 from benchkit.tuning.ledger import Ledger
 from benchkit.tuning.messages import News
@@ -26,8 +27,8 @@ def watcher(searches: int) -> Lines:
 class Lines:
     """Plain lines: one when a search begins, one when it ends, and a few in between."""
 
-    def __init__(self, searches: int) -> None:
-        self.total, self.number = searches, 0
+    def __init__(self, searches: int, say: Callable[[str], None] = on_stderr) -> None:
+        self.total, self.number, self._say = searches, 0, say
         self._name, self._until, self._said = "", 0.0, 0.0
         self._warned: set[str] = set()
 
@@ -84,9 +85,6 @@ class Lines:
     def _place(self) -> str:
         return f"[search {self.number + 1}/{self.total}]"
 
-    def _say(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
-
 
 class Silent(Lines):
     """Nothing: whoever asked for the search shows it elsewhere."""
@@ -94,15 +92,12 @@ class Silent(Lines):
     def __init__(self) -> None:
         super().__init__(1)
 
-    def _say(self, line: str) -> None:
-        pass
-
 
 class Live(Lines):
     """One line that changes, and one that stays for each search that has ended."""
 
     def __init__(self, searches: int) -> None:
-        super().__init__(searches)
+        super().__init__(searches, self._print)
         from rich.console import Console
         from rich.progress import Progress, SpinnerColumn, TextColumn
 
@@ -140,7 +135,7 @@ class Live(Lines):
         text = f"estimating what a trial of {searches} recommenders takes"
         self.progress.update(self.line, description=text)
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         self.progress.console.print(line, markup=False, highlight=False)
 
 

@@ -1,0 +1,204 @@
+"""What a run has brought: outcomes, and leaderboards to look at, print or compute with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchkit.contracts.errors import BenchkitError
+from benchkit.leaderboards.collect import Collected, collect
+from benchkit.leaderboards.published import Comparison, compare
+from benchkit.leaderboards.record import Record
+from benchkit.leaderboards.render import available, pick, sort_rows
+from benchkit.leaderboards.render.columns import Column, default_sort, named
+from benchkit.leaderboards.render.columns import diagnostics as diagnostics_of
+from benchkit.leaderboards.render.layout import lay_out
+from benchkit.leaderboards.render.sheet import Sheet
+from benchkit.leaderboards.rows import Row
+from benchkit.leaderboards.selection import Wanted, select
+from benchkit.leaderboards.tables import Table, tables
+from benchkit.toolkit.workspace import leaderboards
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """One table of a dataset's results, its rows best first.
+
+    In a notebook it shows itself.
+
+    Attributes:
+        table: the table.
+        columns: those that are shown.
+        records: every result of the dataset that can be read, those of other tables too.
+        others: the dataset's other tables.
+        warnings: one sentence for each file that could not be read.
+        comparison: the published figures beside it, where they were asked for.
+        by: the column that the rows are sorted by.
+    """
+
+    table: Table
+    columns: Sequence[Column]
+    records: Sequence[Record]
+    others: Sequence[Table] = ()
+    warnings: Sequence[str] = ()
+    comparison: Comparison | None = None
+    by: Column | None = None
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """The rows, best first."""
+        return self.table.rows
+
+    def records_of(self, label: str) -> list[Record]:
+        """Return the results that a row is made of.
+
+        Raises:
+            KeyError: there is no row of that label.
+        """
+        row = {row.label: row for row in self.rows}[label]
+        return [record for record in self.records if record.identity.key in row.records]
+
+    def to_polars(self) -> pl.DataFrame:
+        """Return a frame: label, recommender and number of runs, then a column for each metric.
+
+        Values are at full precision; a metric's spread over the runs stands beside it.
+        """
+        import polars as pl
+
+        lines = []
+        for row in self.rows:
+            line: dict[str, object] = {
+                "label": row.label,
+                "recommender": row.recommender,
+                "runs": row.runs,
+            }
+            for column in self.columns:
+                line[column.key] = column.value(row)
+                if column.is_metric:
+                    line[f"{column.key} spread"] = row.spread.get(column.key)
+            lines.append(line)
+        return pl.DataFrame(lines, infer_schema_length=None)
+
+    def sheet(self) -> Sheet:
+        """Return what stands where, for renderers."""
+        return lay_out(self.table, self.columns, self.comparison, self.by)
+
+    def to_markdown(self) -> str:
+        """Return it as GitHub's Markdown."""
+        from benchkit.leaderboards.render import markdown
+
+        return markdown.render(self.sheet())
+
+    def to_latex(self) -> str:
+        """Return it as a LaTeX table."""
+        from benchkit.leaderboards.render import latex
+
+        return latex.render(self.sheet())
+
+    def to_csv(self) -> str:
+        """Return it as CSV."""
+        return to_csv([self])
+
+    def to_json(self) -> str:
+        """Return everything there is to say of it, as JSON."""
+        return to_json([self])
+
+    def __str__(self) -> str:
+        """Return it as plain text, 80 columns wide."""
+        from benchkit.leaderboards.render import terminal
+
+        return terminal.render(self.sheet(), 80, False, "utf-8").plain
+
+    def _repr_markdown_(self) -> str:
+        return self.to_markdown()
+
+
+def to_csv(shown: Sequence[Leaderboard]) -> str:
+    """Return leaderboards as one CSV document."""
+    from benchkit.leaderboards.render import csv
+
+    return csv.render(
+        [(each.table, each.columns, each.comparison or Comparison()) for each in shown]
+    )
+
+
+def to_json(shown: Sequence[Leaderboard]) -> str:
+    """Return one leaderboard as a JSON object, several as a list."""
+    from benchkit.leaderboards.render import json
+
+    return json.render([(each.table, each.comparison) for each in shown])
+
+
+def leaderboard(
+    dataset: str,
+    *,
+    out: Path | str | None = None,
+    protocol: str | None = None,
+    ties: str | None = None,
+    data: str | None = None,
+    sort: str | None = None,
+    columns: str | None = None,
+    paper: bool = False,
+    diagnostics: bool = False,
+) -> Leaderboard:
+    """Return a dataset's newest table, or the newest of those that are meant.
+
+    Args:
+        dataset: its name.
+        out: folder of the leaderboards; None for ``leaderboards`` in the workspace.
+        protocol: name, or beginning of the rules, of the table's protocol.
+        ties: the table's orders of equal times, such as ``0,1,2``.
+        data: beginning of the fingerprint of the table's data.
+        sort: column to sort by, best first; None for NDCG@20, or the first metric there is.
+        columns: as ``--columns`` takes them, such as ``+seconds``.
+        paper: set published figures beside.
+        diagnostics: what prompted models' answers were like, in place of metrics (paper Table 7).
+
+    Raises:
+        BenchkitError: there are no such results, or there is no such column.
+    """
+    folder = leaderboards(None if out is None else Path(out))
+    results = collect(folder, dataset)
+    every = _tables(results, folder, dataset)
+    if diagnostics:
+        every = [each for each in every if any(row.diagnostics for row in each.rows)]
+        if not every:
+            raise BenchkitError(
+                "there is no result of a prompted model; `benchkit list recommenders` shows them, "
+                "`benchkit run -r NAME` runs one"
+            )
+    table = select(every, Wanted(protocol, ties, data))
+    others = [each for each in every if each is not table]
+    comparison = compare(table) if paper else None
+    published = comparison.keys if comparison else ()
+    if diagnostics:
+        rows = [row for row in table.rows if row.diagnostics]
+        table, by = replace(table, rows=rows, failures=[]), None
+        comparison = comparison and replace(comparison, about="answers")
+        shown = diagnostics_of(table, published)
+    else:
+        there = available(table, published)
+        by = named(there, sort)[-1] if sort else default_sort(there, table.rows)
+        table = replace(table, rows=sort_rows(table.rows, by))
+        shown = pick(there, columns)
+    return Leaderboard(table, shown, results.records, others, results.warnings, comparison, by)
+
+
+def _tables(results: Collected, out: Path, dataset: str) -> list[Table]:
+    """Return a dataset's tables, newest first.
+
+    Raises:
+        BenchkitError: there is none.
+    """
+    every = tables(results.records, results.failures, results.elsewhere)
+    if not every:
+        raise BenchkitError(
+            f"no result for {dataset} in {out} can be used; "
+            f"`benchkit run --all --dataset {dataset}` makes new ones"
+        )
+    return every
