@@ -80,7 +80,6 @@ class Dataset(Component):
         files: the original raw files.
         advice: what to put where when the files cannot be downloaded.
         published: what others have published about it; figures that a source is known for.
-        family: whose presets and published results apply; the plugin's name by default.
     """
 
     kind: ClassVar[str] = "dataset"

@@ -103,7 +103,7 @@ class Embedder(Component):
 
         Args:
             texts: all non-empty texts of the catalog.
-            ask: vectors of another embedder for the same texts, by its name (see `asks`).
+            ask: vectors of another embedder for the same texts, by its name (see `asks_for`).
         """
         return self.embed(texts)
 
