@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from benchkit.leaderboards import lines
+from benchkit.leaderboards.render import sorted_tables
+from benchkit.leaderboards.tables import Table, tables
+
+
+def board(out: Path, dataset: str = "beauty") -> list[Table]:
+    """Return the tables of the records that a leaderboard's file holds, best rows first."""
+    content = lines.read(out / f"{dataset}.jsonl", dataset)
+    assert not content.damaged
+    return sorted_tables(tables(content.records.values()))
 
 
 class Workspace:
@@ -43,9 +53,7 @@ class Workspace:
         return out, err
 
     def rows(self, dataset: str = "steam-sample") -> list[dict[str, Any]]:
-        table = json.loads((self.out / f"{dataset}.json").read_text())
-        rows: list[dict[str, Any]] = table["rows"]
-        return rows
+        return [row.as_dict() for row in board(self.out, dataset)[0].rows]
 
     def records(self) -> Sequence[Path]:
         return sorted(self.out.glob("records/*/*/record.json"))

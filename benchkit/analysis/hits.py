@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,9 +22,8 @@ from benchkit.evaluation.measure import hits_of
 from benchkit.evaluation.remeasure import split_of
 from benchkit.evaluation.settings import Progress
 from benchkit.leaderboards import store
-from benchkit.leaderboards.failed import FailedRow
 from benchkit.leaderboards.record import Record
-from benchkit.leaderboards.rows import Row, ties_of
+from benchkit.leaderboards.rows import FailedRow
 from benchkit.leaderboards.store import DamagedRecordError
 from benchkit.leaderboards.tables import Table
 
@@ -50,7 +48,6 @@ class _Asked:
 def analyse(
     out: Path,
     table: Table,
-    records: Iterable[Record],
     k: int,
     questions: Sequence[str],
     *,
@@ -64,7 +61,6 @@ def analyse(
     Args:
         out: folder of the leaderboards.
         table: whose rows to analyse.
-        records: records, those of the rows among them.
         k: where to cut lists; rows with shorter ones are left out.
         questions: names of questions; `CUT` fits recommenders again where no weights are kept.
         models: whether that asks language models, too; never those that have to be paid.
@@ -73,10 +69,8 @@ def analyse(
     Raises:
         BenchkitError: no row is left, or the data are not in the workspace.
     """
-    kept = {record.identity.key: record for record in records}
-    runs = {row.label: [kept[key] for key in row.records] for row in table.rows}
     chosen = [GROUPINGS[name] for name in questions if name in GROUPINGS]
-    asked = _asked([run for found in runs.values() for run in found], chosen)
+    asked = _asked([run for row in table.rows for run in row.runs], chosen)
     hits: dict[str, list[Bool]] = {}
     cuts: dict[str, list[CutHits]] = {}
     lost: list[FailedRow] = []
@@ -84,23 +78,23 @@ def analyse(
     positions = positions_of([each.split for each in asked.values()], least)
     for row in table.rows:
         try:
-            found = [_hits(out, run, asked[_order(run)], k) for run in runs[row.label]]
+            found = [_hits(out, run, asked[_order(run)], k) for run in row.runs]
             if CUT.name in questions:
                 again = [
                     _asked_again(
                         out, run, asked[_order(run)], kept_hits, k, positions, models, report
                     )
-                    for run, kept_hits in zip(runs[row.label], found, strict=True)
+                    for run, kept_hits in zip(row.runs, found, strict=True)
                 ]
                 cuts[row.label] = again
             hits[row.label] = found
         except BenchkitError as error:
-            lost.append(_failed(row, str(error)))
+            lost.append(FailedRow(row.label, row.runs, str(error)))
     if not hits:
         reason = lost[0].reason if lost else "there are no lists; `benchkit run` makes some"
         raise BenchkitError(f"nothing of {table.dataset} can be analysed: {reason}")
     rows = [row for row in table.rows if row.label in hits]
-    orders = {label: [_order(run) for run in found] for label, found in runs.items()}
+    orders = {row.label: [_order(run) for run in row.runs] for row in rows}
     return Analysis(
         replace(table, rows=rows, failures=[*table.failures, *lost]),
         k,
@@ -129,7 +123,7 @@ def _asked_again(
         raise BenchkitError(f"language models are asked again only by name: -r {name}")
 
     def tell(line: str) -> None:
-        report(f"{name}, ties {ties_of(run)}, seed {run.identity.seed}: {line}")
+        report(f"{name}, ties {run.identity.ties}, seed {run.identity.seed}: {line}")
 
     answers = ask_again(out, run, asked.prepared, asked.split, k, positions, tell)
     if changed := int((answers[0][0] != before).sum()):
@@ -149,7 +143,7 @@ def _asked(runs: Sequence[Record], questions: Sequence[Grouping]) -> dict[str, _
 
 
 def _order(run: Record) -> str:
-    return str(ties_of(run))
+    return str(run.identity.ties)
 
 
 def _hits(out: Path, run: Record, asked: _Asked, k: int) -> Bool:
@@ -166,13 +160,6 @@ def _hits(out: Path, run: Record, asked: _Asked, k: int) -> Bool:
     if not np.array_equal(truth, asked.split.test.truth):
         raise DamagedRecordError(folder, f"{folder} holds the lists of other prompts")
     return hits_of(lists.items, truth, asked.prepared, k)
-
-
-def _failed(row: Row, reason: str) -> FailedRow:
-    about: dict[str, Any] = {
-        field.name: getattr(row, field.name, None) for field in fields(FailedRow)
-    }
-    return FailedRow(**{**about, "reason": reason})
 
 
 def _break_down(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from benchkit.analysis.questions import QUESTIONS
@@ -36,15 +35,13 @@ def sheets(analysis: Analysis) -> Iterator[Sheet]:
 
 
 def _averaged(analysis: Analysis) -> list[str]:
-    several = any(row.runs > 1 for row in analysis.table.rows)
+    several = any(len(row.runs) > 1 for row in analysis.table.rows)
     return ["Means over the runs of each row, prompts too."] if several else []
 
 
 def _sheet(analysis: Analysis, breakdown: Breakdown) -> Sheet:
-    # Spreads are over runs; the last lines have what so few prompts allow.
-    rows = [replace(row, spread={}) for row in analysis.table.rows]
-    columns = _columns(breakdown)
-    sheet = lay_out(replace(analysis.table, rows=rows), columns)
+    # No spreads, which are over runs; the last lines have what so few prompts allow.
+    sheet = lay_out(analysis.table, _columns(breakdown))
     sheet.title = f"{sheet.title}: {_title(breakdown)}"
     _add_uncut(sheet, breakdown)
     parts = [list(breakdown.overall.values())]
@@ -107,7 +104,7 @@ def _lines(analysis: Analysis) -> Iterator[dict[str, object]]:
                     "ties": " ".join(map(str, table.ties)),
                     "recommender": row.recommender,
                     "label": row.label,
-                    "runs": row.runs,
+                    "runs": len(row.runs),
                     "k": breakdown.k,
                     "by": breakdown.question,
                     # A word, else spreadsheets take 6-7 for the 6th of July.
@@ -155,7 +152,7 @@ def _plain(analysis: Analysis, breakdown: Breakdown) -> dict[str, Any]:
             {
                 "recommender": row.recommender,
                 "label": row.label,
-                "runs": row.runs,
+                "runs": len(row.runs),
                 "ties": list(row.ties),
                 "seeds": list(row.seeds),
                 "all": _rate(breakdown.overall[row.label]),

@@ -25,7 +25,7 @@ from typing import Any
 
 from benchkit.api.experiment import Experiment
 from benchkit.api.planning import plan_run
-from benchkit.api.results import Leaderboard, leaderboard
+from benchkit.api.results import Leaderboard, leaderboard, table_of
 from benchkit.api.running import Display, run_plan
 from benchkit.components.configure import configure
 from benchkit.contracts.dataset import PreparedDataset
@@ -35,9 +35,8 @@ from benchkit.data.open import open_dataset as open_prepared
 from benchkit.data.split import Split, split_sessions
 from benchkit.evaluation.bench import Workbench
 from benchkit.evaluation.pipeline import measure_all
-from benchkit.evaluation.runs import Outcome
 from benchkit.leaderboards.record import Record
-from benchkit.toolkit.workspace import leaderboards, workspace
+from benchkit.toolkit.workspace import workspace
 
 __all__ = [
     "Data",
@@ -110,14 +109,8 @@ def run(
         {event.task.recommender: event.text for event in outcome.failed},
         plan.left_out,
         outcome.warnings,
-        table_of(outcome, plan.prepared.name, leaderboards(experiment.out)),
+        table_of(plan, outcome),
     )
-
-
-def table_of(outcome: Outcome, dataset: str, out: Path) -> Leaderboard | None:
-    """Return the newest table of what a run has evaluated; None where nothing was."""
-    rules = [event.task.settings.protocol.rules() for event in outcome.done]
-    return leaderboard(dataset, out=out, protocol=rules[0]) if rules else None
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchkit.api.planning import Plan
 from benchkit.contracts.errors import BenchkitError
-from benchkit.leaderboards.collect import Collected, collect
+from benchkit.evaluation.runs import Outcome
+from benchkit.leaderboards import ranks
+from benchkit.leaderboards.files import collect
 from benchkit.leaderboards.published import Comparison, compare
 from benchkit.leaderboards.record import Record
 from benchkit.leaderboards.render import available, pick, sort_rows
@@ -17,7 +20,7 @@ from benchkit.leaderboards.render.columns import diagnostics as diagnostics_of
 from benchkit.leaderboards.render.layout import lay_out
 from benchkit.leaderboards.render.sheet import Sheet
 from benchkit.leaderboards.rows import Row
-from benchkit.leaderboards.selection import Wanted, select
+from benchkit.leaderboards.selection import Wanted, others, select
 from benchkit.leaderboards.tables import Table, tables
 from benchkit.toolkit.workspace import leaderboards
 
@@ -34,8 +37,8 @@ class Leaderboard:
     Attributes:
         table: the table.
         columns: those that are shown.
-        records: every result of the dataset that can be read, those of other tables too.
-        others: the dataset's other tables.
+        out: folder of the leaderboards.
+        others: the dataset's other tables, and what each can be had by.
         warnings: one sentence for each file that could not be read.
         comparison: the published figures beside it, where they were asked for.
         by: the column that the rows are sorted by.
@@ -43,8 +46,8 @@ class Leaderboard:
 
     table: Table
     columns: Sequence[Column]
-    records: Sequence[Record]
-    others: Sequence[Table] = ()
+    out: Path
+    others: Sequence[tuple[Table, Wanted]] = ()
     warnings: Sequence[str] = ()
     comparison: Comparison | None = None
     by: Column | None = None
@@ -60,8 +63,30 @@ class Leaderboard:
         Raises:
             KeyError: there is no row of that label.
         """
-        row = {row.label: row for row in self.rows}[label]
-        return [record for record in self.records if record.identity.key in row.records]
+        return list({row.label: row for row in self.rows}[label].runs)
+
+    def ranks_of(self, label: str) -> pl.DataFrame:
+        """Return where the truths stood in a row's lists: columns record, session and rank.
+
+        A rank counts from 1 and is 0 where the list lacks the truth; sessions are codes of the
+        prepared data. Records whose ranks nobody kept are left out.
+
+        Raises:
+            KeyError: there is no row of that label.
+            StorageError: the file of the ranks cannot be used.
+        """
+        import polars as pl
+
+        kept = ranks.read(self.out / f"{self.table.dataset}.ranks.parquet")
+        parts = [
+            pl.DataFrame({"session": found.sessions, "rank": found.ranks}).select(
+                pl.lit(record.identity.key).alias("record"), "session", "rank"
+            )
+            for record in self.records_of(label)
+            if (found := kept.get(record.identity.key)) is not None
+        ]
+        schema = {"record": pl.String, "session": pl.Int32, "rank": pl.Int32}
+        return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
 
     def to_polars(self) -> pl.DataFrame:
         """Return a frame: label, recommender and number of runs, then a column for each metric.
@@ -75,7 +100,7 @@ class Leaderboard:
             line: dict[str, object] = {
                 "label": row.label,
                 "recommender": row.recommender,
-                "runs": row.runs,
+                "runs": len(row.runs),
             }
             for column in self.columns:
                 line[column.key] = column.value(row)
@@ -164,16 +189,22 @@ def leaderboard(
     """
     folder = leaderboards(None if out is None else Path(out))
     results = collect(folder, dataset)
-    every = _tables(results, folder, dataset)
+    every = present = tables(results.records, results.failures)
+    if not every:
+        problems = f" ({'; '.join(results.warnings)})" if results.warnings else ""
+        raise BenchkitError(
+            f"no result for {dataset} in {folder} can be used{problems}; "
+            f"`benchkit run --all --dataset {dataset}` makes new ones"
+        )
     if diagnostics:
-        every = [each for each in every if any(row.diagnostics for row in each.rows)]
-        if not every:
+        present = [each for each in every if any(row.diagnostics for row in each.rows)]
+        if not present:
             raise BenchkitError(
                 "there is no result of a prompted model; `benchkit list recommenders` shows them, "
                 "`benchkit run -r NAME` runs one"
             )
-    table = select(every, Wanted(protocol, ties, data))
-    others = [each for each in every if each is not table]
+    table = select(present, Wanted(protocol, ties, data))
+    beside = others(every, table)
     comparison = compare(table) if paper else None
     published = comparison.keys if comparison else ()
     if diagnostics:
@@ -186,19 +217,18 @@ def leaderboard(
         by = named(there, sort)[-1] if sort else default_sort(there, table.rows)
         table = replace(table, rows=sort_rows(table.rows, by))
         shown = pick(there, columns)
-    return Leaderboard(table, shown, results.records, others, results.warnings, comparison, by)
+    return Leaderboard(table, shown, folder, beside, results.warnings, comparison, by)
 
 
-def _tables(results: Collected, out: Path, dataset: str) -> list[Table]:
-    """Return a dataset's tables, newest first.
+def table_of(plan: Plan, outcome: Outcome) -> Leaderboard | None:
+    """Return the newest table of what a run has evaluated; None where nothing was.
 
-    Raises:
-        BenchkitError: there is none.
+    A recommender with a protocol of its own stands in another table than the rest.
     """
-    every = tables(results.records, results.failures, results.elsewhere)
-    if not every:
-        raise BenchkitError(
-            f"no result for {dataset} in {out} can be used; "
-            f"`benchkit run --all --dataset {dataset}` makes new ones"
-        )
-    return every
+    rules = [event.task.settings.protocol.rules() for event in outcome.done]
+    if not rules:
+        return None
+    settings = plan.settings[0]
+    own = settings.protocol.rules()
+    chosen = own if own in rules else rules[0]
+    return leaderboard(plan.prepared.name, out=settings.out, protocol=chosen)

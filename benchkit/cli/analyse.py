@@ -14,7 +14,6 @@ from benchkit.cli.results import (
     collected,
     of_each,
     only,
-    others,
     print_sheets,
     results_of,
     say_others,
@@ -22,10 +21,11 @@ from benchkit.cli.results import (
     wanted_options,
     write,
 )
-from benchkit.leaderboards.selection import Wanted, select
+from benchkit.leaderboards.selection import Wanted, others, select
 
 if TYPE_CHECKING:
     from benchkit.analysis.rates import Analysis
+    from benchkit.leaderboards.tables import Table
 
 FORMATS = ("rich", "markdown", "csv", "json")
 BY = ("popularity", "position", "length")  # what kept lists answer, and so what is shown unasked
@@ -99,31 +99,30 @@ def analyse(
         altair()  # a missing extra is said before the work, not after
     found = of_each(results_of(out, dataset), lambda name: _analyse(asked, name))
     _print([analysis for analysis, _ in found], style)
-    for analysis, lines in found:
-        say_others(analysis.table.dataset, lines)
+    for analysis, tables in found:
+        say_others("analyse", analysis.table.dataset, tables)
         if pictures:
             _draw(analysis, pictures)
 
 
-def _analyse(asked: _Asked, dataset: str) -> tuple[Analysis, list[str]]:
-    """Return a dataset's analysis, and how to see its other tables."""
+def _analyse(asked: _Asked, dataset: str) -> tuple[Analysis, list[tuple[Table, Wanted]]]:
+    """Return a dataset's analysis, and its other tables with what each can be had by."""
     from benchkit.analysis.hits import analyse as run
     from benchkit.leaderboards.render import sorted_tables
 
-    found = only(collected(asked.out, dataset), asked.names)
-    every = tables_of(found, asked.out, dataset)
+    results = only(collected(asked.out, dataset, here=True), asked.names)
+    every = tables_of(results, asked.out, dataset)
     table = select(every, asked.wanted)
     (ranked,) = sorted_tables([table])
     analysis = run(
         asked.out,
         ranked,
-        found.records,
         asked.k,
         asked.by,
         models=bool(asked.names),
         report=lambda line: click.echo(line, err=True),
     )
-    return analysis, others("analyse", every, table)
+    return analysis, others(every, table)
 
 
 def _print(analyses: Sequence[Analysis], style: str) -> None:

@@ -34,11 +34,12 @@ def evaluate(
     from benchkit.evaluation.remeasure import evaluate_kept
     from benchkit.leaderboards.files import write_leaderboard
 
-    found = of_each(results_of(out, dataset), lambda name: only(collected(out, name), names))
-    failed = any(each.warnings for each in found)
-    said = {warning for each in found for warning in each.warnings}
-    changed = set()
-    kept = (record for each in found for record in each.records)
+    results = of_each(
+        results_of(out, dataset), lambda name: only(collected(out, name, here=True), names)
+    )
+    said = {warning for part in results for warning in part.warnings}
+    failed, changed = bool(said), set()
+    kept = (record for part in results for record in part.records)
     for record, problem in evaluate_kept(out, kept, cutoffs):
         label = f"{record.identity.recommender['name']} on {record.identity.dataset['name']}"
         click.echo(f"{label}: {problem or 'measured anew'}", err=bool(problem))

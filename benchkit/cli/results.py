@@ -11,10 +11,9 @@ from typing import TypeVar
 import click
 
 from benchkit.contracts.errors import BenchkitError, ConfigError, unknown_name
-from benchkit.leaderboards.collect import Collected, collect, datasets
-from benchkit.leaderboards.elsewhere import files
+from benchkit.leaderboards.files import Collected, collect, datasets
 from benchkit.leaderboards.render.sheet import Sheet
-from benchkit.leaderboards.selection import shortest
+from benchkit.leaderboards.selection import Wanted
 from benchkit.leaderboards.tables import Table, tables
 from benchkit.toolkit.texts import visible
 
@@ -43,26 +42,26 @@ def results_of(out: Path, dataset: str | None, *, here: bool = True) -> list[str
     Args:
         out: folder of the leaderboards.
         dataset: the one that is wanted; None for all.
-        here: only those with records; else those with a leaderboard's file, too.
+        here: only those with records of this machine.
 
     Raises:
         BenchkitError: there are no results, or none of that dataset.
     """
-    known = datasets(out) if here else sorted({*datasets(out), *files(out)})
-    if not known:
+    names = datasets(out, here=here)
+    if not names:
         lacking = "kept lists" if here else "results"
         raise BenchkitError(
             f"there are no {lacking} in {out} yet; `benchkit run --all --dataset "
             f"{dataset or 'NAME'}` makes some, `benchkit list datasets` shows the names"
         )
     if dataset is None:
-        return known
-    if dataset in known:
+        return names
+    if dataset in names:
         return [dataset]
     # A generated sample is called after its original: steam-sample.
-    longer = [name for name in known if name.startswith(f"{dataset}-")]
+    longer = [name for name in names if name.startswith(f"{dataset}-")]
     hint = f"did you mean {' or '.join(longer)}?" if longer else ""
-    unknown = unknown_name("dataset", dataset, known).partition("; ")[2]
+    unknown = unknown_name("dataset", dataset, names).partition("; ")[2]
     raise BenchkitError(f"there are no results for dataset {dataset!r} in {out}; {hint or unknown}")
 
 
@@ -72,56 +71,61 @@ def of_each(datasets: Sequence[str], show: Callable[[str], _Shown]) -> list[_Sho
     Raises:
         BenchkitError: all are.
     """
-    found, problems = [], {}
+    shown, problems = [], {}
     for dataset in datasets:
         try:
-            found.append(show(dataset))
+            shown.append(show(dataset))
         except BenchkitError as error:
             problems[dataset] = error
-    if not found:
+    if not shown:
         raise next(iter(problems.values()))
     for dataset, problem in problems.items():
         click.echo(f"Left out: {visible(f'{dataset}: {problem}')}", err=True)
-    return found
+    return shown
 
 
-def collected(out: Path, dataset: str) -> Collected:
-    """Return a dataset's records and failures; what cannot be read is said on standard error."""
-    found = collect(out, dataset)
-    for warning in found.warnings:
+def collected(out: Path, dataset: str, *, here: bool = False) -> Collected:
+    """Return a dataset's records and failures; what cannot be read is said on standard error.
+
+    Args:
+        out: folder of the leaderboards.
+        dataset: its name.
+        here: only those of this machine, which have lists.
+    """
+    results = collect(out, dataset, here=here)
+    for warning in results.warnings:
         click.echo(f"Warning: {visible(warning)}", err=True)
-    return found
+    return results
 
 
-def only(found: Collected, names: Sequence[str]) -> Collected:
-    """Return the results whose lists are here, of some recommenders; of all without names.
+def only(results: Collected, names: Sequence[str]) -> Collected:
+    """Return the results of some recommenders; of all without names.
 
     Raises:
         ConfigError: one of them has none.
     """
-    found = replace(found, elsewhere=[])
     if not names:
-        return found
-    known = {record.identity.recommender["name"] for record in found.records}
+        return results
+    present = {record.identity.recommender["name"] for record in results.records}
     for name in names:
-        if name not in known:
+        if name not in present:
             raise ConfigError(
-                f"there are no lists of it: {unknown_name('recommender', name, known)}"
+                f"there are no lists of it: {unknown_name('recommender', name, present)}"
             )
     return replace(
-        found,
-        records=[run for run in found.records if run.identity.recommender["name"] in names],
-        failures=[run for run in found.failures if run.identity.recommender["name"] in names],
+        results,
+        records=[run for run in results.records if run.identity.recommender["name"] in names],
+        failures=[run for run in results.failures if run.identity.recommender["name"] in names],
     )
 
 
-def tables_of(found: Collected, out: Path, dataset: str) -> list[Table]:
+def tables_of(results: Collected, out: Path, dataset: str) -> list[Table]:
     """Return a dataset's tables, newest first.
 
     Raises:
         BenchkitError: there is none.
     """
-    every = tables(found.records, found.failures, found.elsewhere)
+    every = tables(results.records, results.failures)
     if not every:
         raise BenchkitError(
             f"no result for {dataset} in {out} can be used; "
@@ -130,22 +134,14 @@ def tables_of(found: Collected, out: Path, dataset: str) -> list[Table]:
     return every
 
 
-def others(command: str, every: Sequence[Table], chosen: Table) -> list[str]:
-    """Return how to see each of the other tables."""
-    return [
-        f"  benchkit {command} {table.dataset} {shortest(every, table)}".rstrip()
-        + f"  ({len(table.rows)} row{'' if len(table.rows) == 1 else 's'}, {table.created[:10]})"
-        for table in every
-        if table is not chosen
-    ]
-
-
-def say_others(dataset: str, lines: Sequence[str]) -> None:
-    """Print on standard error how to see other tables."""
-    if lines:
+def say_others(command: str, dataset: str, tables: Sequence[tuple[Table, Wanted]]) -> None:
+    """Print on standard error how to see a dataset's other tables."""
+    if tables:
         click.echo(f"Other tables of {visible(dataset)}:", err=True)
-    for line in lines:
-        click.echo(visible(line), err=True)
+    for table, options in tables:
+        rows = f"{len(table.rows)} row{'' if len(table.rows) == 1 else 's'}"
+        line = f"  benchkit {command} {dataset} {options}".rstrip()
+        click.echo(visible(f"{line}  ({rows}, {table.created[:10]})"), err=True)
 
 
 def print_sheets(sheets: Iterable[Sheet]) -> None:

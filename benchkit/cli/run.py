@@ -252,16 +252,14 @@ def _is_finished(task: Task) -> bool:
 
 def _finish(plan: Plan, outcome: Outcome) -> None:
     """Print the leaderboard, then what went wrong and where things are."""
-    dataset, settings = plan.prepared.name, plan.settings[0]
-    out = settings.out
-    if outcome.done:
-        from benchkit.cli.leaderboard import print_leaderboard
+    from benchkit.api.results import table_of
+    from benchkit.cli.leaderboard import print_leaderboards
 
-        rules = {event.task.settings.protocol.rules() for event in outcome.done}
-        own = settings.protocol.rules()
+    dataset, out = plan.prepared.name, plan.settings[0].out
+    if (table := table_of(plan, outcome)) is not None:
         click.echo()
-        print_leaderboard(out, dataset, own if own in rules else rules.pop())
-        click.echo(f"\nWritten: {out / f'{dataset}.md'} and {out / f'{dataset}.json'}")
+        print_leaderboards([table])
+        click.echo(f"\nWritten: {out / f'{dataset}.md'} and {out / f'{dataset}.jsonl'}")
     for warning in outcome.warnings:
         click.echo(f"Warning: {warning}", err=True)
     for name, reason in plan.left_out.items():

@@ -17,6 +17,27 @@ from benchkit.contracts.component import Component
 Places = npt.NDArray[np.unsignedinteger[Any]]
 
 
+def truth_ranks(items: Int32, truth: Int32) -> Int32:
+    """Return the rank of the truth in each list, from 1; 0 where it is missing.
+
+    Args:
+        items: item codes best first, ``int32[prompts, depth]``, -1 behind the end.
+        truth: the withheld item of each prompt, ``int32[prompts]``; -1 is in no list.
+
+    Returns:
+        ``int32[prompts]``.
+    """
+    wanted: Int32 = np.where(truth >= 0, truth, -2)  # -1 would equal the empty places
+    passed = np.zeros(len(wanted), dtype=np.min_scalar_type(items.shape[1]))
+    missing = np.ones(len(wanted), dtype=bool)
+    for codes in items.T:
+        missing &= codes != wanted
+        passed += missing.view(np.uint8)
+    ranks = passed.astype(np.int32) + 1
+    ranks[missing] = 0
+    return ranks
+
+
 @dataclass(frozen=True, eq=False)
 class RankedLists:
     """What metrics measure: lists without duplicates beside the ground truth.
@@ -42,16 +63,7 @@ class RankedLists:
     @cached_property
     def ranks(self) -> Int32:
         """Rank of the truth in each list, from 1; 0 where it is missing, ``int32[prompts]``."""
-        depth = self.items.shape[1]
-        wanted: Int32 = np.where(self.truth >= 0, self.truth, -2)  # -1 would equal the empty places
-        passed = np.zeros(len(wanted), dtype=np.min_scalar_type(depth))
-        missing = np.ones(len(wanted), dtype=bool)
-        for codes in self.items.T:
-            missing &= codes != wanted
-            passed += missing.view(np.uint8)
-        ranks = passed.astype(np.int32) + 1
-        ranks[missing] = 0
-        return ranks
+        return truth_ranks(self.items, self.truth)
 
     @cached_property
     def lengths(self) -> Int32:

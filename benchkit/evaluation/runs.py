@@ -14,7 +14,7 @@ from benchkit.contracts.errors import StorageError
 from benchkit.evaluation.jobs import Event
 from benchkit.evaluation.pipeline import Task, now
 from benchkit.leaderboards import store
-from benchkit.leaderboards.files import ask_again, write_leaderboard
+from benchkit.leaderboards.files import touch, write_leaderboard
 from benchkit.leaderboards.record import RECORDS, Failure
 from benchkit.toolkit.progress import on_stderr
 
@@ -58,7 +58,7 @@ def run_all(dataset: str, tasks: Sequence[Task], run: Run, show: Watch) -> Outco
     todo = [task for task in tasks if _is_to_run(task, outcome)]
     kept = [event.record for event in outcome.done if event.record is not None]
     if kept:
-        ask_again(out, kept, {task.identity.key for task in tasks}, now())
+        touch(out, kept, {task.identity.key for task in tasks}, now())
     with show(len(tasks)) as watcher:
         for event in outcome.done:
             watcher.kept(event)

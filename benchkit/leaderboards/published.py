@@ -86,9 +86,9 @@ class Comparison:
 
     def beside(self, row: Row) -> PublishedRow | None:
         """Return the published row that a row of ours may be compared with."""
-        known = self.results.get(row.recommender)
-        comparable = known and known.protocol == self.protocol and self.applies(row)
-        return known if comparable else None
+        published = self.results.get(row.recommender)
+        comparable = published and published.protocol == self.protocol and self.applies(row)
+        return published if comparable else None
 
     def alone(self, table: Table) -> dict[str, PublishedRow]:
         """Return the published rows that stand beside none of the table's, by label."""
@@ -104,8 +104,8 @@ class Comparison:
 
     def as_dict(self, row: Row) -> dict[str, Any]:
         """Return a row's published figures and ours less theirs, as plain data."""
-        known = self.beside(row)
-        figures = known.figures if known else {}
+        published = self.beside(row)
+        figures = published.figures if published else {}
         return {
             "published": dict(figures),
             "difference": {
@@ -139,7 +139,7 @@ def compare(table: Table) -> Comparison:
         return Comparison(f"the dataset plugin {family} is not installed")
     if not published.results:
         return Comparison(f"none are known for {family}")
-    counts = {name: table.split[name] for name in _COUNTS if name in table.split}
+    counts = {name: n for name in _COUNTS if isinstance(n := table.split.get(name), int)}
     reason = other_data(
         table.dataset, family, published, counts, generated=table.data["synthetic"]
     ) or _rules_differ(table, published)
@@ -172,14 +172,14 @@ def other_data(
         return f"{name} is generated, not the data of the paper"
     statistics = published.statistics
     both = {key: (counts[key], statistics.get(key)) for key in _COUNTS if key in counts}
-    known = {key: (ours, theirs) for key, (ours, theirs) in both.items() if theirs is not None}
-    if not known:
+    comparable = [(k, ours, paper) for k, (ours, paper) in both.items() if paper is not None]
+    if not comparable:
         return f"the counts of {family} as published are not known, so data cannot be checked"
-    for key, (ours, theirs) in known.items():
-        if abs(ours - theirs) > TOLERANCE * theirs:
+    for key, ours, paper in comparable:
+        if abs(ours - paper) > TOLERANCE * paper:
             return (
                 f"{name} here has {ours:,.0f} {key}, the paper's {family} has "
-                f"{theirs:,.0f}: these are other data"
+                f"{paper:,.0f}: these are other data"
             )
     return ""
 

@@ -1,11 +1,10 @@
-"""Records: everything known about one evaluated model, and whether it can be."""
+"""Records: one evaluated model each, and whether what a file says of it can be true."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +12,8 @@ from typing import Any, cast
 from benchkit.components.registry import registry
 from benchkit.contracts.errors import StorageError
 from benchkit.contracts.metric import Metric, outside
+from benchkit.contracts.protocol import Ties
+from benchkit.toolkit.digests import digest_of
 
 RECORDS = "records"
 FORMAT = 1
@@ -21,9 +22,9 @@ TUNED = "tuned"
 # What reading JSON of any content may raise.
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
-_PARTS = {
-    "dataset": ("name", "family", "synthetic", "config", "fingerprint"),
-    "protocol": ("name", "ties", "test_share", "fingerprint", "rules"),
+_TEXTS = {
+    "dataset": ("name", "family", "fingerprint"),
+    "protocol": ("name", "fingerprint", "rules"),
     "recommender": ("name", "distribution", "version", "source"),
 }
 _FIGURES = ("metrics", "seconds", "api", "diagnostics")
@@ -71,16 +72,35 @@ class Identity:
     @property
     def key(self) -> str:
         """Digest of the identity, 16 hex digits."""
-        known = asdict(self)
+        content = asdict(self)
         if not self.search:  # as keys were before there were searches
-            del known["search"]
-        content = json.dumps(known, sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()[:16]
+            del content["search"]
+        return digest_of(content)
+
+    @property
+    def ties(self) -> Ties:
+        """Order of equal timestamps."""
+        ties: Ties = self.protocol["ties"]
+        return ties
 
     def folder(self, out: Path) -> Path:
         """Return where the record lies under the output folder."""
         name = f"{self.recommender['name']}-{self.key}"
         return out / RECORDS / str(self.dataset["name"]) / name
+
+    @classmethod
+    def from_plain(cls, content: Mapping[str, Any]) -> Identity:
+        """Read what JSON held; what is missing or wrong raises one of `UNREADABLE`.
+
+        Raises:
+            NewerRecordError: a later version tells runs apart that are one to this one.
+        """
+        if unknown := content.keys() - cls.__dataclass_fields__.keys():
+            raise NewerRecordError(f"its identity has the unknown field {min(unknown)!r}")
+        identity = cls(**content)
+        if problem := _problem_of_identity(identity):
+            raise ValueError(problem)
+        return identity
 
 
 @dataclass(frozen=True)
@@ -111,6 +131,9 @@ class Record:
         experiment: what the run was told, as the file of an experiment says it, less folders and
             addresses; {} in records of earlier versions.
         lists: digest of ``lists.parquet``; "" in records of earlier versions.
+        code: digest of what decides the result besides data, protocol and seed; runs of one row
+            share it. Computed where it is "", as in records of earlier versions.
+        later: fields that a later version has added, written back as they were.
     """
 
     identity: Identity
@@ -132,6 +155,13 @@ class Record:
     metric_sources: Mapping[str, str] = field(default_factory=dict)
     lists: str = ""
     experiment: Mapping[str, Any] = field(default_factory=dict)
+    code: str = ""
+    later: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Fill in the code."""
+        if not self.code:
+            object.__setattr__(self, "code", _code(self.identity, self.preset, self.search))
 
     @property
     def latest(self) -> str:
@@ -140,30 +170,36 @@ class Record:
 
     def to_json(self) -> str:
         """Return the record as a JSON document."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1) + "\n"
+        return json.dumps(self._plain(), indent=1) + "\n"
+
+    def to_line(self) -> str:
+        """Return the record as JSON in one line; fields keep their order, which tables show."""
+        return json.dumps(self._plain(), separators=(",", ":"))
+
+    def _plain(self) -> dict[str, Any]:
+        content = asdict(self)
+        return {"format": FORMAT, **content.pop("later"), **content}
 
     @classmethod
     def from_json(cls, text: str) -> Record:
         """Read a JSON document; what is missing or wrong raises one of `UNREADABLE`.
 
-        Unknown fields are passed over: a later version may have added them.
-
         Raises:
-            NewerRecordError: a later version has changed the meaning of the others.
+            NewerRecordError: a later version has changed the meaning of what this one knows.
         """
         content = json.loads(text)
         if not isinstance(content, dict):
             raise TypeError("it is not a JSON object")
-        version = content["format"]
+        version = content.pop("format")
         if isinstance(version, int) and version > FORMAT:
             raise NewerRecordError(f"format {version}, while this version reads {FORMAT}")
         if version != FORMAT:
             raise ValueError(f"its format is {version!r}")
-        if unknown := content["identity"].keys() - Identity.__dataclass_fields__.keys():
-            raise NewerRecordError(f"its identity has the unknown field {min(unknown)!r}")
-        identity = Identity(**content["identity"])
-        record = cls(**{**known_fields(cls, content), "identity": identity})
-        if problem := problem_of_identity(asdict(identity)) or _problem_of(record):
+        content["identity"] = Identity.from_plain(content["identity"])
+        names = {field.name for field in fields(cls)} - {"later"}
+        later = {name: content.pop(name) for name in content.keys() - names}
+        record = cls(**content, later=later)
+        if problem := _problem_of(record):
             raise ValueError(problem)
         return record
 
@@ -193,54 +229,100 @@ class Failure:
         """When a run last asked for it."""
         return self.created
 
+    @property
+    def code(self) -> str:
+        """Digest of what decides a result, as a record's."""
+        return _code(self.identity, self.preset, {})
 
-def known_fields(kind: type, content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a JSON object that a dataclass has fields for."""
-    return {name: content[name] for name in (f.name for f in fields(kind)) if name in content}
+    @classmethod
+    def from_json(cls, text: str) -> Failure:
+        """Read a JSON document; what is missing or wrong raises one of `UNREADABLE`."""
+        content = json.loads(text)
+        identity = Identity.from_plain(content["identity"])
+        values = {field.name: content[field.name] for field in fields(cls)}
+        failure = cls(**{**values, "identity": identity})
+        if not isinstance(failure.reason, str) or not isinstance(failure.created, str):
+            raise TypeError("no reason or time")
+        if not isinstance(failure.overrides, Mapping) or not isinstance(failure.preset, str):
+            raise TypeError("no preset or overrides")
+        return failure
 
 
-def problem_of_identity(identity: Mapping[str, Any]) -> str:
-    """Return what is wrong with an identity's content, "" if nothing."""
-    for part, names in _PARTS.items():
-        content = identity[part]
-        if not isinstance(content, Mapping) or any(name not in content for name in names):
+def _code(identity: Identity, preset: str, search: Mapping[str, Any]) -> str:
+    """Return a digest of version, source and values of a recommender and all that it builds on.
+
+    The values that a search has found do not count, nor what they name: two searches of one
+    recommender are two runs of one row.
+    """
+    config, below = identity.config, identity.builds_on
+    if preset == TUNED:
+        tuned = {f"recommender:{k}": v["values"] for k, v in search.get("parts", {}).items()}
+        named = [config.get(parameter) for parameter in search.get("space", ())]
+        named += [value for values in tuned.values() for value in values.values()]
+        below = {
+            part: _without(tuned[part], about) if part in tuned else about
+            for part, about in below.items()
+            # a hybrid's search says whether there is a reducer
+            if not part.startswith("reducer:") and part.partition(":")[2] not in named
+        }
+        config = {}
+    own = identity.recommender["version"], identity.recommender["source"], config
+    return digest_of([*own, below])
+
+
+def _without(names: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:
+    config = {name: value for name, value in about["config"].items() if name not in names}
+    return {**about, "config": config}
+
+
+def _problem_of_identity(identity: Identity) -> str:
+    for part, names in _TEXTS.items():
+        content = getattr(identity, part)
+        if not isinstance(content, Mapping) or not _all(str, map(content.get, names)):
             return f"its {part} is incomplete"
-    whole = isinstance(identity["seed"], int) and isinstance(identity["depth"], int)
-    if not isinstance(identity["config"], Mapping) or not whole:
-        return "config must be an object, seed and depth integers"
-    if not isinstance(identity["builds_on"], Mapping) or not isinstance(identity["search"], str):
-        return "builds_on must be an object, search a text"
-    if not isinstance(identity["protocol"]["ties"], (int, str)):
-        return "its ties are neither a seed nor a word"
+    dataset, protocol = identity.dataset, identity.protocol
+    if not _all(Mapping, (identity.config, identity.builds_on, dataset.get("config"))):
+        return "config and builds_on must be objects"
+    counts = (protocol.get("revision", 1), protocol.get("max_prompts") or 0)
+    if not _all(int, (identity.seed, identity.depth, *counts, dataset.get("synthetic"))):
+        return "seed, depth and what the protocol counts must be integers"
+    if not _is_finite(protocol.get("test_share")):
+        return "its test share is not a number"
+    if not isinstance(identity.ties, (int, str)) or not isinstance(identity.search, str):
+        return "its ties are neither a seed nor a word, or its search is no text"
     return ""
 
 
+def _all(kind: type, values: Iterable[object]) -> bool:
+    return all(isinstance(value, kind) for value in values)
+
+
 def _problem_of(record: Record) -> str:
-    """Return what is wrong with a record's content, "" if nothing."""
     for name in (*_FIGURES, *_OTHERS):
         if not isinstance(getattr(record, name), Mapping):
             return f"{name} must be an object"
+    trials, seconds = record.search.get("trials", {}), record.search.get("seconds", 0)
+    if not isinstance(trials, Mapping) or not _is_finite(seconds):
+        return "its search is not as searches are"
     numbers = [value for part in _FIGURES for value in getattr(record, part).values()]
-    if not all(is_finite(value) for value in (record.prompts, record.peak_memory, *numbers)):
+    if not {"fit", "recommend"} <= record.seconds.keys():
+        return "it lacks seconds"
+    if not all(map(_is_finite, (record.prompts, record.peak_memory, *numbers))):
         return "a figure is not a finite number"
-    texts = (record.preset, record.created, record.asked, record.lists, *record.weights)
-    if not all(isinstance(text, str) for text in texts):
-        return "preset, times and names of files must be texts"
-    return impossible(record.metrics)
+    texts = (record.preset, record.created, record.asked, record.lists, record.code)
+    if not _all(str, (*texts, *record.weights)):
+        return "preset, times, digests and names of files must be texts"
+    return _impossible(record.metrics)
 
 
-def is_finite(value: object) -> bool:
-    """Return whether a value is a number, and a finite one."""
+def _is_finite(value: object) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value)
 
 
-def impossible(metrics: Mapping[str, float]) -> str:
+def _impossible(metrics: Mapping[str, float]) -> str:
     """Return which figure lies outside the bounds of its metric, "" if none does.
 
     Only benchkit's own metrics are looked at: a stranger's may have been another one then.
-
-    Args:
-        metrics: figures by metric and cutoff, ``{"ndcg@20": 0.04}``.
     """
     installed = registry().components["metric"]
     for key, value in metrics.items():

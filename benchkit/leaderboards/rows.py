@@ -1,11 +1,11 @@
-"""One row of a leaderboard: the runs of one recommender and configuration, averaged."""
+"""Rows of a table: views of the records that they average, and of runs without one."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from hashlib import sha256
+from dataclasses import dataclass
+from functools import cached_property
 from statistics import fmean, stdev
 from typing import Any
 
@@ -16,102 +16,173 @@ from benchkit.leaderboards.record import TUNED, Failure, Record
 # Recommender, distribution, preset, overrides: what a reader takes for one thing.
 Key = tuple[str, str, str, str]
 USUAL_PRESET = "paper"
+_INCOMPLETE = (
+    "measured in {} of {} runs; `benchkit evaluate` or, where lists are too short, `benchkit run`, "
+    "with the same --k for all, adds the others"
+)
 
 
 @dataclass(frozen=True)
-class Run:
-    """What a row keeps of one of its runs: enough to average it with others, wherever they ran.
+class _Runs:
+    """What rows of results and of failures say alike.
 
     Attributes:
-        record: key of its record.
-        ties: order of equal timestamps.
-        seed: of the recommender.
-        code: as `code_of` gives it.
-        created: when it ended.
-        prompts: how many there were.
-        metrics: figure of each metric.
-        failed_metrics: metrics that it lacks, with the reason.
-        seconds: wall time of ``fit`` and ``recommend``.
-        peak_memory: bytes.
-        api: ``tokens`` and ``cost`` (US dollars), ``unknown`` as a record has it.
-        diagnostics: what a prompted model's answers were like, {} for other recommenders.
-        environment: where it ran, as `environment` says; {} in files of earlier versions.
+        label: name of the recommender, with what tells the row from others in its table.
+        runs: the runs, one at least.
     """
 
-    record: str
-    ties: Ties
-    seed: int
-    code: str
-    created: str
-    prompts: int
-    metrics: Mapping[str, float]
-    failed_metrics: Mapping[str, str]
-    seconds: Mapping[str, float]
-    peak_memory: int
-    api: Mapping[str, float]
-    diagnostics: Mapping[str, float]
-    environment: Mapping[str, object] = field(default_factory=dict)
+    label: str
+    runs: Sequence[Record | Failure]
+
+    @cached_property
+    def newest(self) -> Record | Failure:
+        """The run that says what all share."""
+        return max(self.runs, key=lambda run: run.created)
 
     @property
-    def place(self) -> tuple[str, int]:
-        """Which run of its row it is: the order of equal timestamps, and the seed."""
-        return str(self.ties), self.seed
+    def recommender(self) -> str:
+        """Name of the recommender."""
+        return self.newest.identity.recommender["name"]
+
+    @property
+    def preset(self) -> str:
+        """Where values came from that nobody set."""
+        return self.newest.preset
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """The values that the user set."""
+        return overrides_of(self.newest)
+
+    @property
+    def ties(self) -> list[Ties]:
+        """Orders of equal timestamps among the runs."""
+        return sorted({run.identity.ties for run in self.runs}, key=ties_order)
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds among the runs."""
+        return sorted({run.identity.seed for run in self.runs})
 
 
 @dataclass(frozen=True)
-class Row:
-    """The mean over one recommender's runs.
+class FailedRow(_Runs):
+    """Runs of a recommender that cannot be shown, all of its row or some.
 
     Attributes:
-        recommender: its name.
-        label: the name, with what tells the row from others in its table.
-        metrics: mean of each metric, those that every run has.
-        spread: sample standard deviation of each; None over a single run.
-        failed_metrics: metrics that a run lacks, with the reason.
-        runs: how many were averaged.
-        ties: orders of equal timestamps among them.
-        seeds: seeds among them.
-        seconds: mean wall time of ``fit`` and ``recommend``.
-        peak_memory: bytes, the largest of them.
-        api: mean ``tokens`` and ``cost`` (US dollars), and ``unknown`` ones, a run.
-        prompts: numbers of prompts among them, ascending.
-        records: keys of their records.
-        created: when the newest of them ended.
-        search: how the configuration was found, {} without a search.
-        diagnostics: means of what prompted models' answers were like, {} for other recommenders.
-        each: the runs, one by one; none in a file of a version that kept means alone.
+        reason: one line.
     """
 
-    recommender: str
-    label: str
-    metrics: Mapping[str, float]
-    spread: Mapping[str, float | None]
-    failed_metrics: Mapping[str, str]
-    runs: int
-    ties: Sequence[Ties]
-    seeds: Sequence[int]
-    distribution: str
-    version: str
-    source: str
-    config: Mapping[str, Any]
-    preset: str
-    overrides: Mapping[str, Any]
-    seconds: Mapping[str, float]
-    peak_memory: int
-    api: Mapping[str, float]
-    prompts: Sequence[int]
-    records: Sequence[str]
-    created: str
-    search: Mapping[str, Any] = field(default_factory=dict)
-    diagnostics: Mapping[str, float] = field(default_factory=dict)
-    each: Sequence[Run] = ()
+    reason: str
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data."""
-        return asdict(self)
+        identity = self.newest.identity
+        return {
+            "recommender": self.recommender,
+            "label": self.label,
+            "distribution": identity.recommender["distribution"],
+            "version": identity.recommender["version"],
+            "config": identity.config,
+            "preset": self.preset,
+            "overrides": self.overrides,
+            "ties": self.ties,
+            "seeds": self.seeds,
+            "reason": self.reason,
+            "created": self.newest.created,
+        }
 
 
-def key_of(run: Record | Failure) -> Key:
+@dataclass(frozen=True)
+class Row(_Runs):
+    """The mean over one recommender's records, which share `row_key` and code."""
+
+    runs: Sequence[Record]
+
+    @cached_property
+    def newest(self) -> Record:
+        """The record that says what all share."""
+        return max(self.runs, key=lambda run: run.created)
+
+    @cached_property
+    def metrics(self) -> dict[str, float]:
+        """Mean of each metric, those that every run has."""
+        names = (name for name in self._metric_names if all(name in r.metrics for r in self.runs))
+        return {name: fmean(run.metrics[name] for run in self.runs) for name in names}
+
+    @cached_property
+    def spread(self) -> dict[str, float | None]:
+        """Sample standard deviation of each metric; None over a single run."""
+        return {
+            name: stdev(run.metrics[name] for run in self.runs) if len(self.runs) > 1 else None
+            for name in self.metrics
+        }
+
+    @cached_property
+    def failed_metrics(self) -> dict[str, str]:
+        """Why a metric that only some runs have, or none, is missing."""
+        return {name: self._reason(name) for name in self._metric_names if name not in self.metrics}
+
+    @property
+    def _metric_names(self) -> dict[str, None]:
+        return dict.fromkeys(name for r in self.runs for name in (*r.metrics, *r.failed_metrics))
+
+    def _reason(self, metric: str) -> str:
+        reasons = (r.failed_metrics[metric] for r in self.runs if metric in r.failed_metrics)
+        measured = sum(metric in run.metrics for run in self.runs)
+        return next(reasons, _INCOMPLETE.format(measured, len(self.runs)))
+
+    @cached_property
+    def diagnostics(self) -> dict[str, float]:
+        """Means over the runs that have a value: without hallucinations, none is similar."""
+        return _means([run.diagnostics for run in self.runs])
+
+    @property
+    def search(self) -> Mapping[str, Any]:
+        """How the configuration was found, {} without a search."""
+        return self.newest.search
+
+    @property
+    def search_failed(self) -> bool:
+        """Whether no trial of the search has finished, and the preset was evaluated."""
+        alone = bool(self.search) and "parts" not in self.search
+        return alone and self.search.get("best") is None
+
+    @property
+    def prompts(self) -> list[int]:
+        """Numbers of prompts among the runs, ascending."""
+        return sorted({run.prompts for run in self.runs})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data: means over the runs, of memory the largest."""
+        identity = self.newest.identity
+        return {
+            "recommender": self.recommender,
+            "label": self.label,
+            "metrics": self.metrics,
+            "spread": self.spread,
+            "failed_metrics": self.failed_metrics,
+            "runs": len(self.runs),
+            "ties": self.ties,
+            "seeds": self.seeds,
+            "distribution": identity.recommender["distribution"],
+            "version": identity.recommender["version"],
+            "source": identity.recommender["source"],
+            "config": identity.config,
+            "preset": self.preset,
+            "overrides": self.overrides,
+            "seconds": _means([run.seconds for run in self.runs], absent=0.0),
+            "peak_memory": max(run.peak_memory for run in self.runs),
+            "api": _means([run.api for run in self.runs], absent=0.0),
+            "prompts": self.prompts,
+            "records": [run.identity.key for run in self.runs],
+            "created": self.newest.created,
+            "search": self.search,
+            "diagnostics": self.diagnostics,
+        }
+
+
+def row_key(run: Record | Failure) -> Key:
     """Return the identity of the row that a run belongs to.
 
     A failure keeps overrides as the user typed them, a record as values; the configuration has
@@ -122,71 +193,14 @@ def key_of(run: Record | Failure) -> Key:
     return recommender["name"], recommender["distribution"], run.preset, overrides
 
 
-def key_of_row(row: Row) -> Key:
-    """Return the identity of a row."""
-    overrides = json.dumps(row.overrides, sort_keys=True)
-    return row.recommender, row.distribution, row.preset, overrides
-
-
 def overrides_of(run: Record | Failure) -> dict[str, Any]:
     """Return the values that the user set, as values."""
     return {name: run.identity.config.get(name, value) for name, value in run.overrides.items()}
 
 
-def code_of(run: Record | Failure) -> str:
-    """Return a digest of what decides a result besides data, protocol and seed.
-
-    That is version, source and values, of the recommender and of all that it builds on. The values
-    that a search has found do not count, nor what they name: two searches of one recommender are
-    two runs of one row.
-    """
-    about = run.identity
-    config, below = about.config, about.builds_on
-    if run.preset == TUNED:
-        below = {
-            part: _without_found(part, known, run)
-            for part, known in below.items()
-            if not _was_found(part, run)
-        }
-        config = {}
-    own = about.recommender["version"], about.recommender["source"], config
-    text = json.dumps([*own, below], sort_keys=True)
-    return sha256(text.encode()).hexdigest()[:16]
-
-
-def _was_found(part: str, run: Record | Failure) -> bool:
-    """Return whether a search decided that something is built on, as ``kind:name``."""
-    kind, _, name = part.partition(":")
-    searched = run.search.get("space", ()) if isinstance(run, Record) else ()
-    named = [run.identity.config.get(parameter) for parameter in searched]
-    named += [value for values in _found_of_parts(run).values() for value in values.values()]
-    return kind == "reducer" or name in named  # a hybrid's search says whether there is a reducer
-
-
-def _found_of_parts(run: Record | Failure) -> dict[str, Mapping[str, Any]]:
-    """Return the values that searches have found for recommenders that a run builds on."""
-    parts = run.search.get("parts", {}) if isinstance(run, Record) else {}
-    return {f"recommender:{name}": about["values"] for name, about in parts.items()}
-
-
-def _without_found(part: str, about: Any, run: Record | Failure) -> Any:
-    """Return what is known of a part without the values that its own search has found."""
-    found = _found_of_parts(run).get(part)
-    if found is None:
-        return about
-    config = {name: value for name, value in about["config"].items() if name not in found}
-    return {**about, "config": config}
-
-
-def ties_of(run: Record | Failure) -> Ties:
-    """Return the order of equal timestamps that a run was made with."""
-    ties: Ties = run.identity.protocol["ties"]
-    return ties
-
-
-def place_of(run: Record | Failure) -> tuple[str, int]:
+def run_key(run: Record | Failure) -> tuple[str, int]:
     """Return which run of its row it is: the order of equal timestamps, and the seed."""
-    return str(ties_of(run)), run.identity.seed
+    return str(run.identity.ties), run.identity.seed
 
 
 def ties_order(ties: Ties) -> tuple[bool, int, str]:
@@ -197,139 +211,68 @@ def ties_order(ties: Ties) -> tuple[bool, int, str]:
 def current(records: Iterable[Record]) -> dict[Key, list[Record]]:
     """Return the runs that count, by row: of the newest code, one for each ties and seed.
 
-    Runs of older versions are superseded as soon as one of a newer is there: a mean over two
+    Runs of older versions are superseded as soon as there is one of a newer: a mean over two
     versions is a figure of neither. Among runs of the same code the newest wins, unless an older
     one only keeps longer lists and so has more cutoffs.
     """
     rows: dict[Key, list[Record]] = {}
     for record in sorted(records, key=lambda record: record.latest):
-        rows.setdefault(key_of(record), []).append(record)
-    return {key: _of_newest_code(found) for key, found in rows.items()}
+        rows.setdefault(row_key(record), []).append(record)
+    return {key: _of_newest_code(runs) for key, runs in rows.items()}
 
 
 def _of_newest_code(records: Sequence[Record]) -> list[Record]:
-    code = code_of(records[-1])
     kept: dict[tuple[str, int], Record] = {}
     for record in records:
-        if code_of(record) != code:
-            continue
-        known = kept.get(place_of(record))
-        if known is None or record.identity.depth >= known.identity.depth:
-            kept[place_of(record)] = record
+        if record.code == records[-1].code:
+            before = kept.get(run_key(record), record)
+            if record.identity.depth >= before.identity.depth:
+                kept[run_key(record)] = record
     return list(kept.values())
 
 
-def run_of(record: Record) -> Run:
-    """Return what a row keeps of a record."""
-    return Run(
-        record=record.identity.key,
-        ties=ties_of(record),
-        seed=record.identity.seed,
-        code=code_of(record),
-        created=record.created,
-        prompts=record.prompts,
-        metrics=record.metrics,
-        failed_metrics=record.failed_metrics,
-        seconds=record.seconds,
-        peak_memory=record.peak_memory,
-        api=record.api,
-        diagnostics=record.diagnostics,
-        environment=record.environment,
-    )
-
-
-def average(records: Sequence[Record], elsewhere: Iterable[Run] = ()) -> Row:
+def average(records: Collection[Record]) -> Row:
     """Return the row of runs that share key and code; its label is the recommender's name.
-
-    Args:
-        records: the runs here, one at least.
-        elsewhere: runs of the same row on other machines. Those of the same code are averaged
-            with the others, but for those that were repeated here.
 
     Where there are several orders of equal timestamps, seeds that some of them lack are left out:
     each order counts alike.
     """
-    newest = max(records, key=lambda record: record.created)
-    about, code = newest.identity.recommender, code_of(newest)
-    here = {run.place: run for run in map(run_of, records)}
-    joined = {run.place: run for run in elsewhere if run.code == code} | here
-    runs = sorted(_balanced(joined.values()), key=lambda run: (ties_order(run.ties), run.created))
-    metrics, failed = _metrics(runs)
-    return Row(
-        recommender=about["name"],
-        label=about["name"],
-        metrics={name: fmean(values) for name, values in metrics.items()},
-        spread={name: _spread(values) for name, values in metrics.items()},
-        failed_metrics=failed,
-        runs=len(runs),
-        ties=list(dict.fromkeys(run.ties for run in runs)),
-        seeds=sorted({run.seed for run in runs}),
-        distribution=about["distribution"],
-        version=about["version"],
-        source=about["source"],
-        config=newest.identity.config,
-        preset=newest.preset,
-        overrides=overrides_of(newest),
-        seconds=_means([run.seconds for run in runs]),
-        peak_memory=max(run.peak_memory for run in runs),
-        api=_means([run.api for run in runs]),
-        prompts=sorted({run.prompts for run in runs}),
-        records=[run.record for run in runs],
-        created=max(run.created for run in runs),
-        search=newest.search,
-        diagnostics=_means_of_some([run.diagnostics for run in runs]),
-        each=runs,
-    )
-
-
-def _balanced(runs: Collection[Run]) -> list[Run]:
-    """Return the runs of the seeds that every order has, or all if there is no such seed."""
     seeds: dict[Ties, set[int]] = {}
-    for run in runs:
-        seeds.setdefault(run.ties, set()).add(run.seed)
+    for record in records:
+        seeds.setdefault(record.identity.ties, set()).add(record.identity.seed)
     common = set.intersection(*seeds.values())
-    return [run for run in runs if not common or run.seed in common]
+    runs = [run for run in records if not common or run.identity.seed in common]
+    runs.sort(key=lambda run: (ties_order(run.identity.ties), run.created))
+    return Row(runs[0].identity.recommender["name"], runs)
 
 
-def _metrics(runs: Sequence[Run]) -> tuple[dict[str, list[float]], dict[str, str]]:
-    """Return the values of each metric that every run has, and why the others are missing."""
-    values, failed = {}, {}
-    for name in dict.fromkeys(n for run in runs for n in (*run.metrics, *run.failed_metrics)):
-        found = [run.metrics[name] for run in runs if name in run.metrics]
-        if len(found) == len(runs):
-            values[name] = found
-        else:
-            reasons = (run.failed_metrics[name] for run in runs if name in run.failed_metrics)
-            failed[name] = next(
-                reasons,
-                f"measured in {len(found)} of {len(runs)} runs; `benchkit evaluate` or, where "
-                "lists are too short, `benchkit run`, with the same --k for all, adds the others",
-            )
-    return values, failed
+def missing(
+    rows: Mapping[Key, Sequence[Record]], failures: Iterable[Failure]
+) -> dict[Key, list[Failure]]:
+    """Return the failures to list, by row."""
+    listed: dict[Key, list[Failure]] = {}
+    for failure in failures:
+        if _is_missing(failure, rows.get(row_key(failure), ())):
+            listed.setdefault(row_key(failure), []).append(failure)
+    return listed
 
 
-def _spread(values: Sequence[float]) -> float | None:
-    return stdev(values) if len(values) > 1 else None
+def _is_missing(failure: Failure, runs: Sequence[Record]) -> bool:
+    """Tell whether a row lacks what failed: of its code and not run since, or of newer code."""
+    if not runs:
+        return True
+    if failure.code == runs[0].code:
+        return run_key(failure) not in map(run_key, runs)
+    return failure.latest > max(run.latest for run in runs)
 
 
-def _means(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    names = dict.fromkeys(name for part in parts for name in part)
-    return {name: fmean(part.get(name, 0.0) for part in parts) for name in names}
+def _means(parts: Sequence[Mapping[str, float]], absent: float | None = None) -> dict[str, float]:
+    """Return the mean of each value; what a part lacks counts as `absent`, or not at all."""
+    columns = {name: [part.get(name, absent) for part in parts] for part in parts for name in part}
+    return {name: fmean(v for v in values if v is not None) for name, values in columns.items()}
 
 
-def _means_of_some(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Return means over those that have a value: without hallucinations, none is similar."""
-    names = dict.fromkeys(name for part in parts for name in part)
-    return {name: fmean(part[name] for part in parts if name in part) for name in names}
-
-
-def in_vain(row: Row) -> bool:
-    """Tell whether no trial of a search has finished, and the preset was evaluated."""
-    alone = bool(row.search) and "parts" not in row.search
-    return alone and row.search.get("best") is None
-
-
-def labels(known: Mapping[Key, Mapping[str, Any]]) -> dict[Key, str]:
+def labels(rows: Mapping[Key, Mapping[str, Any]]) -> dict[Key, str]:
     """Return a label a row: the name, and what tells it from the other rows of its table.
 
     The user's values always show, and that a search found the others; a preset other than the usual
@@ -337,18 +280,18 @@ def labels(known: Mapping[Key, Mapping[str, Any]]) -> dict[Key, str]:
     alike.
 
     Args:
-        known: overrides of each row, by key.
+        rows: overrides of each row, by key.
     """
-    named = {key: _label(key, overrides, known) for key, overrides in known.items()}
+    named = {key: _label(key, overrides, rows) for key, overrides in rows.items()}
     twice = [label for label in named.values() if list(named.values()).count(label) > 1]
     return {k: f"{v} from {k[1]}" if v in twice else v for k, v in named.items()}
 
 
-def _label(key: Key, overrides: Mapping[str, Any], known: Iterable[Key]) -> str:
+def _label(key: Key, overrides: Mapping[str, Any], keys: Iterable[Key]) -> str:
     name, distribution, preset, values = key
     shown = ", ".join(f"{k}={show_value(v)}" for k, v in sorted(overrides.items()))
     label = f"{name} ({shown})" if shown else name
-    presets = {key[2] for key in known if key == (name, distribution, key[2], values)}
+    presets = {other[2] for other in keys if other == (name, distribution, other[2], values)}
     if preset == TUNED:
         return f"{label} [{TUNED}]"
     return f"{label} [{preset}]" if preset != USUAL_PRESET and len(presets) > 1 else label

@@ -27,7 +27,7 @@ class Wanted:
     data: str | None = None
 
     def fits(self, table: Table) -> bool:
-        """Whether a table is one of those asked for."""
+        """Return whether a table is one of those that are wanted."""
         protocol = table.protocol
         return (
             (self.data is None or str(table.data["fingerprint"]).startswith(self.data))
@@ -41,8 +41,8 @@ class Wanted:
 
     def __str__(self) -> str:
         """Return the options."""
-        given = {"protocol": self.protocol, "ties": self.ties, "data": self.data}
-        return " ".join(f"--{name} {value}" for name, value in given.items() if value is not None)
+        values = {"protocol": self.protocol, "ties": self.ties, "data": self.data}
+        return " ".join(f"--{name} {value}" for name, value in values.items() if value is not None)
 
 
 def select(tables: Sequence[Table], wanted: Wanted) -> Table:
@@ -54,12 +54,12 @@ def select(tables: Sequence[Table], wanted: Wanted) -> Table:
     for table in tables:
         if wanted.fits(table):
             return table
-    there = "; ".join(dict.fromkeys(str(exactly(table)) for table in tables))
-    raise ConfigError(f"no table of {tables[0].dataset} fits {wanted}; there are: {there}")
+    present = "; ".join(dict.fromkeys(str(exactly(table)) for table in tables))
+    raise ConfigError(f"no table of {tables[0].dataset} fits {wanted}; there are: {present}")
 
 
 def exactly(table: Table) -> Wanted:
-    """Return options that say all that a table can be told by."""
+    """Return the options that a table can be chosen by, all of them."""
     ties = ",".join(map(str, sorted(table.ties, key=ties_order)))
     return Wanted(str(table.protocol["name"]), ties, str(table.data["fingerprint"])[:8])
 
@@ -76,3 +76,8 @@ def shortest(tables: Sequence[Table], table: Table) -> Wanted:
                 if select(tables, wanted) is table:
                     return wanted
     return by_rules
+
+
+def others(tables: Sequence[Table], table: Table) -> list[tuple[Table, Wanted]]:
+    """Return the other tables, each with the fewest options that `select` finds it by."""
+    return [(other, shortest(tables, other)) for other in tables if other is not table]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from io import BytesIO
 from pathlib import Path
@@ -127,6 +127,21 @@ def write_failure(out: Path, failure: Failure) -> None:
     write_atomically(path, json.dumps(asdict(failure), indent=1) + "\n")
 
 
+def read_failure(path: Path) -> Failure:
+    """Read what `write_failure` has written.
+
+    Raises:
+        FileNotFoundError: there is none.
+        StorageError: it cannot be used.
+    """
+    try:
+        return Failure.from_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise
+    except (NewerRecordError, *UNREADABLE) as error:
+        raise StorageError(f"cannot read {path} ({error}); remove it and run again") from error
+
+
 def forget_failure(out: Path, identity: Identity) -> None:
     """Remove what `write_failure` has written: there is a record now."""
     _failure_path(out, identity).unlink(missing_ok=True)
@@ -139,12 +154,8 @@ def rewrite_metrics(folder: Path, record: Record, values: Mapping[str, Float64])
 
 
 def rewrite(folder: Path, record: Record) -> None:
-    """Replace a record, and leave what lies beside it and what only a later version can read."""
-    path = folder / "record.json"
-    content = json.loads(record.to_json())
-    with suppress(*UNREADABLE):
-        content = {**json.loads(path.read_text(encoding="utf-8")), **content}
-    write_atomically(path, json.dumps(content, indent=1) + "\n")
+    """Replace a record, and leave what lies beside it."""
+    write_atomically(folder / "record.json", record.to_json())
 
 
 def find(out: Path, identity: Identity) -> Record | None:

@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from benchkit.contracts.errors import DataError, StorageError
@@ -68,7 +67,7 @@ def _remembered(path: Path) -> dict[str, object]:
     return memory if isinstance(memory, dict) else {}
 
 
-def digest_of(content: Mapping[str, object]) -> str:
+def digest_of(content: object) -> str:
     """Return a digest of plain values, 16 hex digits."""
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

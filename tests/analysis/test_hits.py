@@ -168,7 +168,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def analysed(out: Path, runs: Sequence[Record], *questions: str, k: int = 2) -> Analysis:
     (table,) = tables(runs)
-    return analysis.analyse(out, table, runs, k, questions or tuple(GROUPINGS))
+    return analysis.analyse(out, table, k, questions or tuple(GROUPINGS))
 
 
 def test_hit_rates_by_hand(tmp_path: Path) -> None:
@@ -308,7 +308,7 @@ def ask_cut(monkeypatch: pytest.MonkeyPatch, out: Path, *hits: bool) -> tuple[An
     monkeypatch.setattr(analysis, "registry", lambda: Kinds(LastIsTwo))
     run = keep(out, found, "a", 0, lists(*hits))
     (table,) = tables([run])
-    return analysis.analyse(out, table, [run], 2, ["cut", "length"], report=told.append), told
+    return analysis.analyse(out, table, 2, ["cut", "length"], report=told.append), told
 
 
 @dataclass

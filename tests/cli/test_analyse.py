@@ -16,6 +16,7 @@ from benchkit.cli import cli
 from benchkit.cli.analyse import BY, CUT, FORMATS
 from benchkit.components.registry import registry
 from benchkit.contracts.errors import BenchkitError
+from tests.workspace import board
 
 
 @pytest.fixture(scope="module")
@@ -70,12 +71,12 @@ def test_every_format_answers_every_question(home: Path, style: str) -> None:
 
 def test_the_weighted_groups_give_the_hit_rate_of_the_leaderboard(home: Path) -> None:
     content = json.loads(call(home, "analyse", "--format", "json").stdout)
-    table = json.loads((home / "leaderboards" / "steam-sample.json").read_text())
-    known = {row["label"]: row["metrics"]["hr@20"] for row in table["rows"]}
+    table, *_ = board(home / "leaderboards", "steam-sample")
+    known = {row.label: row.metrics["hr@20"] for row in table.rows}
     assert [row["label"] for row in content["questions"][0]["rows"]] == ["v-sknn", "most-popular"]
     for question in content["questions"]:
         counts = [group["prompts"] for group in question["groups"]]
-        assert sum(counts) == table["prompts"]
+        assert sum(counts) == table.prompts
         for row in question["rows"]:
             hits = sum(
                 count * rate["value"] for count, rate in zip(counts, row["hit_rates"], strict=True)

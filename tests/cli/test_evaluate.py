@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from benchkit.leaderboards import store
 from benchkit.leaderboards.record import Record
 from tests.leaderboards.samples import record
 from tests.making import prepared
+from tests.workspace import board
 
 DATA = prepared([[0, 1], [1, 2], [0, 2], [2, 1], [0, 1]])
 SPLIT = temporal_split(DATA, Protocol(test_share=0.4))
@@ -89,8 +89,7 @@ def test_a_damaged_record_stops_no_other(tmp_path: Path) -> None:
     assert (result.exception, result.return_value) == (None, 1)
     assert "Warning: cannot read the record" in result.stderr
     assert metrics(folder)["hr@10"] == 1.0
-    table = json.loads((tmp_path / "made.json").read_text())
-    assert table["rows"][0]["metrics"]["hr@10"] == 1.0
+    assert board(tmp_path, "made")[0].rows[0].metrics["hr@10"] == 1.0
 
 
 def test_names_that_have_no_record_are_told_which_have(tmp_path: Path) -> None:

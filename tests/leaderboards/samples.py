@@ -82,11 +82,13 @@ def record(
     prompts: int = 200,
     created: str | None = None,
     diagnostics: Mapping[str, float] | None = None,
+    search: Mapping[str, Any] | None = None,
+    split: Mapping[str, Any] = COUNTS,
     **about: Any,
 ) -> Record:
     """Return a record; a single figure is its ``ndcg@20``."""
     return Record(
-        identity=identity(name, config=overrides, **about),
+        identity=identity(name, **{"config": overrides, **about}),
         preset=preset,
         overrides=overrides or {},
         metrics=metrics if isinstance(metrics, Mapping) else {"ndcg@20": metrics},
@@ -94,10 +96,11 @@ def record(
         prompts=prompts,
         seconds={"fit": 1.0, "recommend": 2.0},
         peak_memory=512 * 2**20,
-        split=COUNTS,
+        split=split,
         environment={"commit": "c0ffee"},
         created=created or now(),
         diagnostics=diagnostics or {},
+        search=search or {},
     )
 
 

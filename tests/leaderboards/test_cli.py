@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from benchkit.cli.leaderboard import FORMATS, leaderboard, print_leaderboard
+from benchkit.api import leaderboard as table_of
+from benchkit.cli.leaderboard import FORMATS, leaderboard
 from benchkit.contracts.errors import BenchkitError
 from benchkit.contracts.protocol import Protocol, ProtocolName
 from tests.leaderboards.samples import failure, full, keep, record
@@ -156,14 +157,12 @@ def test_published_figures_beside_ours(out: Path) -> None:
     assert content["published"]["source"] == "Table 4 of the paper"
 
 
-def test_run_prints_the_newest_table_of_its_protocol(
-    out: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_table_can_be_had_by_the_rules_of_its_protocol(out: Path) -> None:
     keep(out, [record("sknn", full(1.0), protocol="leave-one-out")])
     protocols: tuple[ProtocolName, ...] = ("paper", "leave-one-out")
     for name in protocols:
-        print_leaderboard(out, "beauty", Protocol(name=name).rules())
-        assert f"beauty, {name} protocol" in capsys.readouterr().out
+        shown = table_of("beauty", out=out, protocol=Protocol(name=name).rules())
+        assert f"beauty, {name} protocol" in str(shown)
 
 
 def test_the_workspace_is_where_the_environment_says(

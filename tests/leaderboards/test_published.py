@@ -24,7 +24,7 @@ from benchkit.leaderboards.render.sheet import Sheet
 from benchkit.leaderboards.tables import Table, tables
 from benchkit_plugins.datasets.published import published_in_paper
 from tests.conftest import find_real_data
-from tests.leaderboards.samples import Beauty, record
+from tests.leaderboards.samples import COUNTS, Beauty, record
 
 DATASETS = ("beauty", "delivery-hero", "steam")
 METRICS = ("ndcg", "hr", "mrr", "coverage", "serendipity", "novelty")
@@ -127,9 +127,9 @@ def test_one_order_of_ties_calls_for_several() -> None:
 
 
 def test_rows_of_an_earlier_revision_are_compared() -> None:
-    table = one(record(ties=0))
-    older = {**table.protocol, "revision": 1, "rules": Protocol().rules(1)}
-    shown = sheet(replace(table, protocol=older))
+    run = record(ties=0)
+    older = {**run.identity.protocol, "revision": 1, "rules": Protocol().rules(1)}
+    shown = sheet(one(replace(run, identity=replace(run.identity, protocol=older))))
     assert "published" in [line.kind for line in shown.lines]
     assert any("revision 1 of the protocol" in sentence for sentence in shown.caption)
 
@@ -141,16 +141,18 @@ def test_trials_of_a_published_search() -> None:
 
 
 def test_it_says_why_published_figures_are_not_shown() -> None:
-    real = one(record())
-    other = replace(real, split={**real.split, "sessions": 300})
+    run = record()
+    rules = {**run.identity.protocol, "rules": "0" * 16}
     reasons = {
         "is generated": one(record(dataset="beauty-sample")),
         "the strict protocol": one(record(protocol="strict")),
-        "has 300 sessions, the paper's beauty has 1,001": other,
+        "has 300 sessions, the paper's beauty has 1,001": one(
+            record(split={**COUNTS, "sessions": 300})
+        ),
         "none are known for plain": one(record(dataset="plain")),
         "gone is not installed": one(record(dataset="gone")),
-        "test share": replace(real, protocol={**real.protocol, "rules": "0" * 16}),
-        "cannot be checked": replace(real, split={}),
+        "test share": one(replace(run, identity=replace(run.identity, protocol=rules))),
+        "cannot be checked": one(record(split={})),
     }
     for reason, table in reasons.items():
         shown = sheet(table)

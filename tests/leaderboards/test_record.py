@@ -16,7 +16,7 @@ import pytest
 
 from benchkit.contracts.recommender import Recommendations
 from benchkit.leaderboards import store
-from benchkit.leaderboards.collect import Collected, collect
+from benchkit.leaderboards.files import Collected, collect
 from benchkit.leaderboards.record import Failure, Identity, NewerRecordError, Record
 from benchkit.leaderboards.store import DamagedRecordError
 
@@ -120,6 +120,10 @@ ODD = [
     RECORD.to_json().replace('"ndcg@3": 0.12', '"ndcg@3": 7.12'),
     RECORD.to_json().replace('"seed": 0', '"seed": 1'),
     RECORD.to_json().replace('"split": {', '"split": 3, "tilps": {'),
+    RECORD.to_json().replace('"ndcg@3": 0.12', '"ndcg@3": NaN, "hr@3": 0.12'),
+    RECORD.to_json().replace('"code": "', '"code": 3, "edoc": "'),
+    RECORD.to_json().replace('"search": {', '"search": {"trials": 3'),
+    RECORD.to_json().replace('"rules": "r"', '"rules": 7'),
 ]
 
 
@@ -145,8 +149,8 @@ def test_what_a_later_version_wrote_is_told_and_stays(tmp_path: Path) -> None:
         with pytest.raises(NewerRecordError, match="a later version of benchkit has written it"):
             store.find(tmp_path, IDENTITY)
     path.write_text(json.dumps({**json.loads(RECORD.to_json()), "new": [1]}))
-    assert found(tmp_path) == RECORD
-    store.rewrite(path.parent, replace(RECORD, asked="2027"))
+    assert found(tmp_path) == replace(RECORD, later={"new": [1]})
+    store.rewrite(path.parent, replace(found(tmp_path), asked="2027"))
     assert (found(tmp_path).asked, json.loads(path.read_text())["new"]) == ("2027", [1])
 
 
@@ -202,7 +206,7 @@ def test_kill_9_while_writing_leaves_only_whole_records(tmp_path: Path) -> None:
 
 def test_records_of_before_there_were_searches_read_and_keep_their_keys(tmp_path: Path) -> None:
     content = json.loads(RECORD.to_json())
-    del content["search"], content["identity"]["search"]
+    del content["search"], content["identity"]["search"], content["code"]
     old = Record.from_json(json.dumps(content))
     assert (old, old.search, old.identity.search) == (RECORD, {}, "")
     plain = json.dumps(content["identity"], sort_keys=True).encode()

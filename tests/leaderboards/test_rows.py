@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from benchkit.leaderboards.record import TUNED, Record
@@ -24,14 +22,14 @@ def test_a_row_is_mean_and_sample_standard_deviation_over_its_runs() -> None:
     assert row.metrics == {"ndcg@20": pytest.approx(0.3)}
     # Deviations -0.2, -0.1, 0.3: squares sum to 0.14, over two that is 0.07.
     assert row.spread == {"ndcg@20": pytest.approx(0.07**0.5)}
-    assert (row.runs, row.ties, row.seeds) == (3, [0, 1, 2], [0])
+    assert (len(row.runs), row.ties, row.seeds) == (3, [0, 1, 2], [0])
 
 
 def test_seeds_are_runs_too() -> None:
     runs = [record(metrics=0.1, seed=1), record(metrics=0.3, seed=0)]
     row = average(runs)
     assert row.metrics["ndcg@20"] == pytest.approx(0.2)
-    assert (row.runs, row.ties, row.seeds) == (2, [0], [0, 1])
+    assert (len(row.runs), row.ties, row.seeds) == (2, [0], [0, 1])
 
 
 def test_each_order_counts_alike_however_many_seeds_it_has() -> None:
@@ -41,13 +39,13 @@ def test_each_order_counts_alike_however_many_seeds_it_has() -> None:
     assert (row.ties, row.seeds) == ([0, 1], [1])
     # without a common seed all there is
     row = average([*runs, record(metrics=0.5, ties=1, seed=7)])
-    assert (row.runs, row.seeds) == (4, [0, 1, 2, 7])
+    assert (len(row.runs), row.seeds) == (4, [0, 1, 2, 7])
 
 
 def test_what_two_searches_found_are_two_runs() -> None:
     runs = [
-        replace(found, identity=replace(found.identity, config={"k": k}), preset=TUNED)
-        for k, found in enumerate([record(metrics=0.1, ties=0), record(metrics=0.3, ties=1)])
+        record(metrics=figure, ties=ties, config={"k": ties}, preset=TUNED)
+        for ties, figure in enumerate((0.1, 0.3))
     ]
     by_ties = {tuple(table.ties): table.rows[0] for table in tables(runs)}
     assert {ties: row.metrics["ndcg@20"] for ties, row in by_ties.items()} == {
@@ -61,10 +59,13 @@ def test_two_searches_that_chose_other_components_are_two_runs_of_one_row() -> N
             f"reducer:{reducer}": {"version": "1"},
             "embedder:minilm": {"version": embedder},
         }
-        run = record(metrics=figure, seed=seed, preset=TUNED, builds_on=below)
-        config = {"reducer": reducer, "embedder": "minilm"}
-        return replace(
-            run, identity=replace(run.identity, config=config), search={"space": {"reducer": ""}}
+        return record(
+            metrics=figure,
+            seed=seed,
+            preset=TUNED,
+            builds_on=below,
+            config={"reducer": reducer, "embedder": "minilm"},
+            search={"space": {"reducer": ""}},
         )
 
     runs = [found(0.1, 0, "pca"), found(0.3, 1, "lda")]
@@ -100,7 +101,8 @@ def test_newer_code_supersedes_every_run_of_the_older() -> None:
     old = [record(metrics=0.1, ties=ties) for ties in (0, 1)]
     new = record(metrics=0.4, ties=0, version="0.2.0")
     row = only(tables([*old, new])).rows[0]
-    assert (row.metrics["ndcg@20"], row.ties, row.version) == (0.4, [0], "0.2.0")
+    assert (row.metrics["ndcg@20"], row.ties) == (0.4, [0])
+    assert row.as_dict()["version"] == "0.2.0"
 
 
 @pytest.mark.parametrize("changed", [{"version": "2"}, {"source": "b"}, {"config": {"dims": 8}}])
@@ -109,7 +111,7 @@ def test_another_embedder_supersedes_as_other_code_does(changed: dict[str, objec
     old = [record(metrics=0.1, ties=ties, builds_on={"embedder:lsa": embedder}) for ties in (0, 1)]
     new = record(metrics=0.4, ties=1, builds_on={"embedder:lsa": {**embedder, **changed}})
     row = only(tables([*old, new])).rows[0]
-    assert (row.metrics["ndcg@20"], row.ties, row.runs) == (0.4, [1], 1)
+    assert (row.metrics["ndcg@20"], row.ties, len(row.runs)) == (0.4, [1], 1)
 
 
 def test_longer_lists_of_the_same_run_keep_their_cutoffs() -> None:
@@ -160,8 +162,8 @@ def test_searched_rows_are_marked_and_stand_beside_their_preset() -> None:
     found = {"seconds": 61.25, "trials": {"done": 9, "pruned": 2, "failed": 1, "out_of_time": 3}}
     runs = [
         record("sknn"),
-        replace(record("sknn", preset="tuned"), search={**found, "best": {"value": 0.5}}),
-        replace(record("v-sknn", preset="tuned"), search={**found, "best": None}),
+        record("sknn", preset="tuned", search={**found, "best": {"value": 0.5}}),
+        record("v-sknn", preset="tuned", search={**found, "best": None}),
     ]
     (table,) = tables(runs)
     assert [row.label for row in table.rows] == ["sknn", "sknn [tuned]", "v-sknn [preset]"]
@@ -169,10 +171,10 @@ def test_searched_rows_are_marked_and_stand_beside_their_preset() -> None:
     shown = {key: [columns[key].value(row) for row in table.rows] for key in columns}
     assert shown["trials"] == ["", "9/2/1", "9/2/1"]
     assert shown["search-seconds"] == ["", 61.25, 61.25]
-    said = " ".join(caption(table))
+    said = " ".join(caption(table, []))
     assert "[tuned]: the best configuration of a search on the training data." in said
     assert "[preset]: no trial of the search finished" in said
-    assert "tuned" not in " ".join(caption(tables([record("sknn")])[0]))
+    assert "tuned" not in " ".join(caption(tables([record("sknn")])[0], []))
 
 
 def test_seconds_are_those_of_the_evaluation() -> None:

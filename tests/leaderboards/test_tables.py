@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -33,7 +32,7 @@ def test_there_is_a_table_for_each_set_of_ties_with_all_rows_that_have_them() ->
         (0, 1): ["a", "c"],
         (0,): ["a", "b", "c"],
     }
-    assert {row.runs for row in found[0, 1].rows} == {2}
+    assert {len(row.runs) for row in found[0, 1].rows} == {2}
 
 
 def test_only_the_tables_ties_are_averaged() -> None:
@@ -50,10 +49,8 @@ def test_another_order_in_the_file_is_another_table() -> None:
         record("a", ties=3),
         record("b", ties=3, file_order="g"),  # seeds shuffle whatever order there was
     ]
-    made = tables(runs)
-    for found in (made, tables([], elsewhere=made)):
-        shown = sorted((str(table.ties), [r.recommender for r in table.rows]) for table in found)
-        assert shown == [("['file']", ["a"]), ("['file']", ["b"]), ("[3]", ["a", "b"])]
+    shown = sorted((str(table.ties), [r.recommender for r in table.rows]) for table in tables(runs))
+    assert shown == [("['file']", ["a"]), ("['file']", ["b"]), ("[3]", ["a", "b"])]
 
 
 def test_the_newest_table_comes_first() -> None:
@@ -83,7 +80,7 @@ def test_failures_of_some_runs_of_a_row_are_listed_until_they_succeed() -> None:
 
 
 def test_a_row_that_was_not_tuned_lacks_runs_under_its_own_label() -> None:
-    there = replace(record("a", preset="tuned"), search={"best": None, "trials": {}})
+    there = record("a", preset="tuned", search={"best": None, "trials": {}})
     (table,) = tables([there], [failure("a", "no key", preset="tuned", seed=1)])
     assert failures_of(table) == ["a [preset] with seed 1: no key"]
 

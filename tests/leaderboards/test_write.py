@@ -10,19 +10,22 @@ from pathlib import Path
 import pytest
 
 from benchkit.contracts.errors import StorageError
-from benchkit.leaderboards.files import ask_again, write_leaderboard
+from benchkit.leaderboards.files import touch, write_leaderboard
 from tests.leaderboards.samples import failure, full, keep, keep_whole, now, record
+from tests.workspace import board
 
 
-def rows(out: Path, dataset: str = "beauty") -> list[str]:
-    content = json.loads((out / f"{dataset}.json").read_text())
-    return [row["recommender"] for row in content["rows"]]
+def rows(out: Path) -> list[str]:
+    return [row.recommender for row in board(out)[0].rows]
 
 
-def test_json_and_markdown_are_written_best_first(tmp_path: Path) -> None:
+def test_records_and_tables_are_written(tmp_path: Path) -> None:
     keep(tmp_path, [record("worse", full(0.9)), record("better", full(1.1))])
     assert write_leaderboard(tmp_path, "beauty") == []
     assert rows(tmp_path) == ["better", "worse"]
+    worse, better = (tmp_path / "beauty.jsonl").read_text().splitlines()
+    assert json.loads(worse)["identity"]["recommender"]["name"] == "worse", "the oldest comes first"
+    assert json.loads(better)["environment"] == {"commit": "c0ffee"}
     page = (tmp_path / "beauty.md").read_text()
     assert page.index("| better") < page.index("| worse")
     assert "**Top@10**" in page
@@ -31,9 +34,7 @@ def test_json_and_markdown_are_written_best_first(tmp_path: Path) -> None:
 def test_other_tables_follow_the_newest(tmp_path: Path) -> None:
     keep(tmp_path, [record("a", 0.5), record("b", 0.25, protocol="strict")])
     write_leaderboard(tmp_path, "beauty")
-    content = json.loads((tmp_path / "beauty.json").read_text())
-    assert content["protocol"]["name"] == "strict"
-    assert [table["protocol"]["name"] for table in content["other_tables"]] == ["paper"]
+    assert [table.protocol["name"] for table in board(tmp_path)] == ["strict", "paper"]
     page = (tmp_path / "beauty.md").read_text()
     assert page.index("## Strict protocol") < page.index("## Paper protocol")
 
@@ -42,12 +43,13 @@ def test_what_is_asked_for_again_counts_as_newest(tmp_path: Path) -> None:
     first = record("a", 0.1)
     newer = [record("b"), record("a", 0.2, version="2"), record("a", data="e" * 16)]
     keep(tmp_path, [first, *newer, failure("a", version="3")])
-    ask_again(tmp_path, [first], {first.identity.key}, now())
+    touch(tmp_path, [first], {first.identity.key}, now())
     write_leaderboard(tmp_path, "beauty")
-    content = json.loads((tmp_path / "beauty.json").read_text())
-    assert content["data"]["fingerprint"] == first.identity.dataset["fingerprint"]
-    assert {row["label"]: row["version"] for row in content["rows"]} == {"a": "0.1.0", "b": "0.1.0"}
-    assert content["failures"] == []
+    table = board(tmp_path)[0]
+    assert table.data["fingerprint"] == first.identity.dataset["fingerprint"]
+    versions = {row.label: row.newest.identity.recommender["version"] for row in table.rows}
+    assert versions == {"a": "0.1.0", "b": "0.1.0"}
+    assert "Not in the table" not in (tmp_path / "beauty.md").read_text()
 
 
 def test_what_is_the_newest_stays_as_it_is(tmp_path: Path) -> None:
@@ -57,7 +59,7 @@ def test_what_is_the_newest_stays_as_it_is(tmp_path: Path) -> None:
     keep(tmp_path, [lost])
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
     asked = {lost.identity.key, *(each.identity.key for each in kept)}
-    ask_again(tmp_path, kept, asked, now())
+    touch(tmp_path, kept, asked, now())
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
 
 
@@ -95,13 +97,12 @@ def test_what_is_not_finished_is_no_record(tmp_path: Path) -> None:
 
 def test_nothing_is_written_of_nothing(tmp_path: Path) -> None:
     assert write_leaderboard(tmp_path / "new", "beauty") == []
-    assert not (tmp_path / "new" / "beauty.json").exists()
+    assert not (tmp_path / "new" / "beauty.jsonl").exists()
 
 
 def test_failures_alone_make_a_page(tmp_path: Path) -> None:
     keep(tmp_path, [failure("a", "no key | <b>")])
     write_leaderboard(tmp_path, "beauty")
-    assert rows(tmp_path) == []
     assert "- a: no key \\| &lt;b&gt;" in (tmp_path / "beauty.md").read_text()
 
 
@@ -138,7 +139,7 @@ def test_two_runs_at_once_lose_nothing(tmp_path: Path) -> None:
     for writer in writers:
         writer.join()
     assert [writer.exitcode for writer in writers] == [0, 0]
-    content = json.loads((tmp_path / "beauty.json").read_text())
-    assert {row["recommender"]: row["runs"] for row in content["rows"]} == {"left": 8, "right": 8}
+    runs = {row.recommender: len(row.runs) for row in board(tmp_path)[0].rows}
+    assert runs == {"left": 8, "right": 8}
     visible = {path.name for path in tmp_path.iterdir() if not path.name.startswith(".")}
-    assert visible == {"records", "beauty.json", "beauty.md"}
+    assert visible == {"records", "beauty.jsonl", "beauty.md"}

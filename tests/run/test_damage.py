@@ -15,6 +15,7 @@ from benchkit.evaluation.pipeline import Task, execute, plan
 from benchkit.evaluation.runs import Outcome, run_all, watcher
 from benchkit.evaluation.settings import Settings
 from tests.making import prepared
+from tests.workspace import board
 
 DATA = prepared([[0, 1, 2], [1, 2], [0, 2], [2, 1], [0, 1], [2, 0]])
 
@@ -38,8 +39,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcom
 
 
 def rows(out: Path) -> dict[str, float]:
-    content = json.loads((out / f"{DATA.name}.json").read_text())
-    return {row["recommender"]: row["metrics"]["ndcg@2"] for row in content["rows"]}
+    return {row.recommender: row.metrics["ndcg@2"] for row in board(out, DATA.name)[0].rows}
 
 
 @pytest.mark.parametrize("name", ["record.json", "lists.parquet"])

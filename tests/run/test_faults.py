@@ -131,7 +131,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(workspace: Workspace) -
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a small file system")
 def test_a_full_disk_is_one_sentence_and_loses_nothing(workspace: Workspace) -> None:
     workspace.run("run", "-r", "most-popular", "--dataset", "steam")
-    before = (workspace.out / "steam-sample.json").read_bytes()
+    before = (workspace.out / "steam-sample.jsonl").read_bytes()
     # A file-size limit makes every larger write fail, as a full disk does.
     script = (
         'ulimit -f 8; trap "" XFSZ; exec "$0" -m benchkit run --trials 0 -r v-sknn --dataset steam'
@@ -147,6 +147,6 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(workspace: Workspace) -> 
     )
     assert done.returncode in (1, 2), done.stderr
     assert "Traceback" not in done.stderr
-    assert (workspace.out / "steam-sample.json").read_bytes() == before or workspace.rows()
+    assert (workspace.out / "steam-sample.jsonl").read_bytes() == before or workspace.rows()
     workspace.run("run", "-r", "v-sknn", "--dataset", "steam")
     assert {row["recommender"] for row in workspace.rows()} == {"most-popular", "v-sknn"}

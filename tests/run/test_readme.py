@@ -9,7 +9,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from tests.workspace import Workspace
+from tests.workspace import Workspace, board
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -65,10 +65,7 @@ def test_a_recommender_of_another_protocol_has_a_table_of_its_own(workspace: Wor
     )
     (site / "newest_own.py").write_text(code)
     workspace.run("run", "-r", "most-popular", "-r", "newest", "--dataset", "steam")
-    table = json.loads((workspace.out / "steam-sample.json").read_text())
-    found = {
-        each["protocol"]["name"]: [row["recommender"] for row in each["rows"]]
-        for each in (table, *table["other_tables"])
-    }
-    assert found == {"paper": ["most-popular"], "leave-one-out": ["newest"]}
-    assert table["protocol"]["name"] == "paper"
+    assert [
+        (table.protocol["name"], [row.recommender for row in table.rows])
+        for table in board(workspace.out, "steam-sample")
+    ] == [("paper", ["most-popular"]), ("leave-one-out", ["newest"])]

@@ -14,7 +14,7 @@ from benchkit.contracts.protocol import Protocol
 from benchkit.evaluation.pipeline import Task
 from benchkit.evaluation.settings import Settings
 from benchkit.leaderboards import store
-from tests.workspace import Workspace
+from tests.workspace import Workspace, board
 
 QUICK = ("-r", "most-popular", "-r", "v-sknn")
 
@@ -138,9 +138,8 @@ def test_strict_keeps_prompts_out_and_has_a_table_of_its_own(
     command = ("run", "-r", "most-popular", "-r", "slow", "--dataset", "steam")
     workspace.run(*command)
     workspace.run(*command, "--protocol", "strict")
-    table = json.loads((workspace.out / "steam-sample.json").read_text())
-    assert table["protocol"]["name"] == "strict"
-    assert [other["protocol"]["name"] for other in table["other_tables"]] == ["paper"]
+    names = [table.protocol["name"] for table in board(workspace.out, "steam-sample")]
+    assert names == ["strict", "paper"]
     for path in workspace.records():
         if json.loads(path.read_text())["identity"]["protocol"]["name"] == "strict":
             assert _prompts_kept_out(workspace, path.parent)

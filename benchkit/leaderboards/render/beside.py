@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from benchkit.contracts.published import Figures, Published, PublishedRow
 from benchkit.leaderboards.published import Comparison
-from benchkit.leaderboards.render.columns import Column, diagnostics_named, metrics, trials
+from benchkit.leaderboards.render.columns import TRIALS, Column, diagnostics_named, metrics
 from benchkit.leaderboards.render.sheet import DASH, NOTHING, Cell, Line, Sheet
 from benchkit.leaderboards.rows import Row
 
@@ -20,16 +20,16 @@ ONLY = "published only: nothing comparable was run here"
 
 def set_beside(sheet: Sheet, row: Row, comparison: Comparison) -> None:
     """Add the lines of published figures and differences below a row, the last of the sheet."""
-    known = comparison.beside(row)
-    if known is None or not _measured(known.figures):
-        published = row.recommender in comparison.results and not comparison.applies(row)
-        note = sheet.note(OTHER if published else NO_ROW)
+    published = comparison.beside(row)
+    if published is None or not _measured(published.figures):
+        other = row.recommender in comparison.results and not comparison.applies(row)
+        note = sheet.note(OTHER if other else NO_ROW)
         sheet.lines[-1] = replace(sheet.lines[-1], note=note)
-    if known is None or not _shown(sheet, known.figures):
+    if published is None or not _shown(sheet, published.figures):
         return
-    note = sheet.note("; ".join(facts(known, comparison)))
-    sheet.lines.append(Line("published", _cells(sheet, known), "published", note))
-    cells = [_difference(column, row, known.figures) for column in sheet.columns]
+    note = sheet.note("; ".join(facts(published, comparison)))
+    sheet.lines.append(Line("published", _cells(sheet, published), "published", note))
+    cells = [_difference(column, row, published.figures) for column in sheet.columns]
     if any(cell.text for cell in cells):
         sheet.lines.append(Line("difference", cells, "difference"))
 
@@ -56,7 +56,7 @@ def sheets(name: str, published: Published) -> Iterator[Sheet]:
     results = Comparison(published=published)
     answers = replace(results, about="answers")
     for title, part, columns in (
-        ("results", results, [*metrics(results.keys), trials()]),
+        ("results", results, [*metrics(results.keys), TRIALS]),
         ("answers of language models", answers, diagnostics_named(answers.keys)),
     ):
         sheet = Sheet(f"{name}: published {title}", "", part.sentences(), columns)
@@ -103,8 +103,8 @@ def _printed(value: float, column: Column) -> str:
 
 
 def _difference(column: Column, row: Row, figures: Figures) -> Cell:
-    value, known = row.metrics.get(column.key), figures.get(column.key)
-    if value is None or known is None:
+    value, published = row.metrics.get(column.key), figures.get(column.key)
+    if value is None or published is None:
         return Cell("")
-    text = column.show(value - known)
+    text = column.show(value - published)
     return Cell(text if text.startswith("-") else f"+{text}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from benchkit.contracts.protocol import REVISION
-from benchkit.leaderboards.failed import FailedRow
 from benchkit.leaderboards.published import Comparison
-from benchkit.leaderboards.rows import in_vain
+from benchkit.leaderboards.render.columns import Column
+from benchkit.leaderboards.rows import FailedRow
 from benchkit.leaderboards.tables import Table
 
 MARKS = "Best figure bold, second underlined, decided on full precision."
@@ -30,7 +30,9 @@ def alarm(table: Table) -> str:
     return GENERATED.format(name=table.dataset, family=table.data["family"])
 
 
-def caption(table: Table, comparison: Comparison | None = None) -> list[str]:
+def caption(
+    table: Table, columns: Sequence[Column], comparison: Comparison | None = None
+) -> list[str]:
     """Return the sentences below a table; the marks are for each format to explain."""
     sentences = [
         f"Protocol {table.protocol['name']}, revision {table.revision} "
@@ -40,7 +42,7 @@ def caption(table: Table, comparison: Comparison | None = None) -> list[str]:
     ]
     if table.revision < REVISION:
         sentences.append(OUTDATED.format(table.revision, REVISION))
-    if any(value is not None for row in table.rows for value in row.spread.values()):
+    if any(column.spread(row) is not None for row in table.rows for column in columns):
         sentences.append("Mean ± sample standard deviation over the runs of each row.")
     sentences += _tuned(table)
     if comparison is not None:
@@ -51,7 +53,7 @@ def caption(table: Table, comparison: Comparison | None = None) -> list[str]:
 def _tuned(table: Table) -> list[str]:
     """Say what marks the rows whose configuration was searched."""
     searched = [row for row in table.rows if row.search]
-    without = [row for row in searched if in_vain(row)]
+    without = [row for row in searched if row.search_failed]
     sentences = []
     if len(without) < len(searched):
         sentences.append("[tuned]: the best configuration of a search on the training data.")
@@ -84,7 +86,7 @@ def _heading(table: Table, differing: Iterable[str]) -> str:
 
 
 def _ties(table: Table) -> str:
-    if table.ties == ["file"]:
+    if list(table.ties) == ["file"]:
         return "in the file's order"
     return _listed(map(str, table.ties))
 
@@ -127,9 +129,9 @@ def _listed(parts: Iterable[str]) -> str:
 
 def failures(table: Table) -> list[str]:
     """Return a line for each recommender that failed, with the runs that its row lacks."""
-    there = {row.label for row in table.rows}
+    shown = {row.label for row in table.rows}
     return [
-        f"{row.label}{_runs(row, table) if row.label in there else ''}: {row.reason}"
+        f"{row.label}{_runs(row, table) if row.label in shown else ''}: {row.reason}"
         for row in table.failures
     ]
 

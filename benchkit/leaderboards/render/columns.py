@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from benchkit.components.registry import registry
 from benchkit.contracts.errors import ConfigError, unknown_name
 from benchkit.contracts.metric import Metric
+from benchkit.leaderboards.record import Record
 from benchkit.leaderboards.rows import Row
 from benchkit.leaderboards.tables import Table
 from benchkit.toolkit.texts import visible
@@ -29,6 +31,7 @@ class Column:
         better: 1 where more is better, -1 where less is, 0 where neither.
         order: place among the columns of its group.
         extra: whether it shows only when asked for.
+        spread: standard deviation of what a row has there; None where there is none.
     """
 
     key: str
@@ -39,6 +42,7 @@ class Column:
     better: int = 0
     order: tuple[int, str] = (0, "")
     extra: bool = False
+    spread: Callable[[Row], float | None] = lambda _row: None
 
     @property
     def is_metric(self) -> bool:
@@ -49,6 +53,79 @@ class Column:
     def name(self) -> str:
         """How a sentence names it: NDCG@20."""
         return f"{self.heading}@{_cutoff(self)[1]}" if self.is_metric else self.heading
+
+
+def fact(
+    key: str,
+    heading: str,
+    of: Callable[[Record], Value],
+    over: Callable[[Sequence[Value]], Value],
+    decimals: int = 0,
+    better: int = -1,
+) -> Column:
+    """Return the column of a fact about records, shown only when asked for.
+
+    Args:
+        key: its name.
+        heading: as printed.
+        of: what a record says.
+        over: what a row says of several records, from what they say, the newest last.
+        decimals: of a number.
+        better: 1 where more is better, -1 where less is, 0 where neither.
+    """
+
+    def value(row: Row) -> Value:
+        return over([of(run) for run in sorted(row.runs, key=lambda run: run.created)])
+
+    return Column(key, heading, "", value, f"{{:.{decimals}f}}".format, better, extra=True)
+
+
+def _mean(values: Sequence[Value]) -> Value:
+    """Return the mean of numbers; the first value that is none, if any, stands for all."""
+    numbers = [value for value in values if isinstance(value, (int, float))]
+    others = (value for value in values if not isinstance(value, (int, float)))
+    return fmean(numbers) if len(numbers) == len(values) else next(others)
+
+
+def _largest(values: Sequence[Value]) -> Value:
+    return max(value for value in values if isinstance(value, (int, float)))
+
+
+def _newest(values: Sequence[Value]) -> Value:
+    return values[-1]
+
+
+def _distinct(values: Sequence[Value]) -> Value:
+    return ", ".join(sorted({str(v) for v in values}, key=lambda v: (len(v), v)))
+
+
+def _cost(run: Record) -> Value:
+    """Return US dollars; a word where the cost of what the result rests on is not known."""
+    return "unknown" if run.api.get("unknown") else run.api.get("cost", 0.0)
+
+
+def _version(run: Record) -> Value:
+    return f"{run.identity.recommender['distribution']} {run.identity.recommender['version']}"
+
+
+def _trials(run: Record) -> Value:
+    """Return the search's trials: done/pruned/failed."""
+    counts = run.search.get("trials", {})
+    return "/".join(str(counts.get(kind, 0)) for kind in _COUNTED) if counts else ""
+
+
+TRIALS = fact("trials", "Trials", _trials, _newest, 1, better=0)
+FACTS = (
+    fact("fit-seconds", "Fit s", lambda run: run.seconds["fit"], _mean, 1),
+    fact("recommend-seconds", "Recommend s", lambda run: run.seconds["recommend"], _mean, 1),
+    fact("search-seconds", "Search s", lambda run: run.search.get("seconds", ""), _newest, 1),
+    TRIALS,
+    fact("memory", "Memory MiB", lambda run: run.peak_memory / 2**20, _largest),
+    fact("cost", "Cost US$", _cost, _mean, 2),
+    fact("version", "Version", _version, _newest),
+    fact("ties", "Ties", lambda run: str(run.identity.ties), _distinct),
+    fact("seeds", "Seeds", lambda run: str(run.identity.seed), _distinct),
+)
 
 
 def short(value: float) -> str:
@@ -70,14 +147,14 @@ def available(table: Table, published: Iterable[str] = ()) -> list[Column]:
         published: metrics of published figures to show with it.
     """
     keys = {key for row in table.rows for key in (*row.metrics, *row.failed_metrics)}
-    return [*metrics(keys.union(published)), *_extras(), *diagnostics(table)]
+    return [*metrics(keys.union(published)), *FACTS, *diagnostics(table)]
 
 
 def metrics(keys: Iterable[str]) -> list[Column]:
     """Return the columns of metrics, by cutoff."""
     kinds = registry().metrics()
-    found = [_metric(key, kinds.get(key.rpartition("@")[0])) for key in keys if "@" in key]
-    return sorted(found, key=lambda column: (_cutoff(column), column.order))
+    columns = [_metric(key, kinds.get(key.rpartition("@")[0])) for key in keys if "@" in key]
+    return sorted(columns, key=lambda column: (_cutoff(column), column.order))
 
 
 def diagnostics(table: Table, published: Iterable[str] = ()) -> list[Column]:
@@ -127,6 +204,7 @@ def _metric(key: str, kind: type[Metric] | None) -> Column:
         better=0 if better is None else 1 if better else -1,
         order=(place, name),
         extra=bool(kind and kind.ours),
+        spread=lambda row: row.spread.get(key),
     )
 
 
@@ -139,55 +217,6 @@ def _heading(name: str) -> str:
 def _cutoff(column: Column) -> tuple[int, str]:
     text = column.key.rpartition("@")[2]
     return (int(text) if text.isdecimal() else 0, text)
-
-
-def _extras() -> list[Column]:
-    def seconds(part: str) -> Callable[[Row], Value]:
-        return lambda row: row.seconds.get(part)
-
-    def extra(key: str, heading: str, value: Callable[[Row], Value], decimals: int = 0) -> Column:
-        def show(number: float) -> str:
-            return f"{number:.{decimals}f}"
-
-        return Column(key, heading, "", value, show, better=-1, extra=True)
-
-    return [
-        extra("fit-seconds", "Fit s", seconds("fit"), 1),
-        extra("recommend-seconds", "Recommend s", seconds("recommend"), 1),
-        Column("search-seconds", "Search s", "", _searched, _one_decimal, better=-1, extra=True),
-        trials(),
-        extra("memory", "Memory MiB", lambda row: row.peak_memory / 2**20),
-        extra("cost", "Cost US$", _cost, 2),
-        extra("version", "Version", lambda row: f"{row.distribution} {row.version}"),
-        extra("ties", "Ties", lambda row: ", ".join(map(str, row.ties))),
-        extra("seeds", "Seeds", lambda row: ", ".join(map(str, row.seeds))),
-    ]
-
-
-def _cost(row: Row) -> Value:
-    """Return US dollars; a word where the cost of what the row rests on is not known."""
-    return "unknown" if row.api.get("unknown") else row.api.get("cost", 0.0)
-
-
-def trials() -> Column:
-    """Return the column of how many configurations a search tried."""
-    return Column("trials", "Trials", "", _trials, _one_decimal, extra=True)
-
-
-def _searched(row: Row) -> Value:
-    """Return the wall time of the search; "" for what was not searched."""
-    seconds = row.search.get("seconds", "")
-    return seconds if isinstance(seconds, (int, float)) else ""
-
-
-def _trials(row: Row) -> Value:
-    """Return the search's trials: done/pruned/failed."""
-    counts = row.search.get("trials", {})
-    return "/".join(str(counts.get(kind, 0)) for kind in _COUNTED) if counts else ""
-
-
-def _one_decimal(number: float) -> str:
-    return f"{number:.1f}"
 
 
 def pick(columns: Sequence[Column], wanted: str | None) -> list[Column]:
@@ -212,9 +241,9 @@ def pick(columns: Sequence[Column], wanted: str | None) -> list[Column]:
 
 def _grouped(columns: Iterable[Column]) -> list[Column]:
     """Return columns with those of one group together, groups by first appearance."""
-    found = list(columns)
-    groups = list(dict.fromkeys(column.group for column in found))
-    return sorted(found, key=lambda column: (column.group == "", groups.index(column.group)))
+    ungrouped = list(columns)
+    groups = list(dict.fromkeys(column.group for column in ungrouped))
+    return sorted(ungrouped, key=lambda column: (column.group == "", groups.index(column.group)))
 
 
 def named(columns: Sequence[Column], name: str) -> list[Column]:
@@ -223,16 +252,16 @@ def named(columns: Sequence[Column], name: str) -> list[Column]:
     Raises:
         ConfigError: it stands for none; the message has the nearest names.
     """
-    found = [c for c in columns if name in (c.key, _base(c))]
-    if found:
-        return found
-    known = dict.fromkeys((*(_base(column) for column in columns), *(c.key for c in columns)))
-    if "@" not in name:
-        known = dict.fromkeys(_base(column) for column in columns)
-    raise ConfigError(unknown_name("column", name, known))
+    if chosen := [column for column in columns if name in (column.key, base(column))]:
+        return chosen
+    names = dict.fromkeys(base(column) for column in columns)
+    if "@" in name:
+        names |= dict.fromkeys(column.key for column in columns)
+    raise ConfigError(unknown_name("column", name, names))
 
 
-def _base(column: Column) -> str:
+def base(column: Column) -> str:
+    """Return what stands for a column without its cutoff, and for both times."""
     if column.is_metric:
         return column.key.rpartition("@")[0]
     return "seconds" if column.key in ("fit-seconds", "recommend-seconds") else column.key

@@ -8,12 +8,11 @@ from io import StringIO
 from typing import Any
 
 from benchkit.contracts.published import Figures, PublishedRow
-from benchkit.leaderboards.failed import FailedRow
 from benchkit.leaderboards.published import Comparison
 from benchkit.leaderboards.render.beside import ONLY, facts
 from benchkit.leaderboards.render.columns import Column
 from benchkit.leaderboards.render.sheet import DASH
-from benchkit.leaderboards.rows import Row
+from benchkit.leaderboards.rows import FailedRow, Row
 from benchkit.leaderboards.tables import Table
 from benchkit.toolkit.texts import visible
 
@@ -51,13 +50,13 @@ def document(lines: Sequence[Mapping[str, object]]) -> str:
 def _line(
     row: Row, table: Table, columns: Sequence[Column], comparison: Comparison
 ) -> dict[str, object]:
-    line = {**about(table), **_who(row), "runs": row.runs}
+    line = {**about(table), **_who(row), "runs": len(row.runs)}
     reasons = (f"{name}: {row.failed_metrics[name]}" for name in row.failed_metrics)
     line["problem"] = "; ".join(reasons)
     for column in columns:
         line.setdefault(column.key, column.value(row))
         if column.is_metric:
-            line[f"{column.key} spread"] = row.spread.get(column.key)
+            line[f"{column.key} spread"] = column.spread(row)
             if not comparison.reason and comparison.results:
                 _add_published(line, column.key, comparison.as_dict(row))
     return line

@@ -12,8 +12,8 @@ from benchkit.leaderboards.tables import Table
 
 def render(tables: Sequence[tuple[Table, Comparison | None]]) -> str:
     """Return one table as an object, several as a list."""
-    found = [plain(table, comparison) for table, comparison in tables]
-    return json.dumps(found[0] if len(found) == 1 else found, indent=1)
+    content = [plain(table, comparison) for table, comparison in tables]
+    return json.dumps(content[0] if len(content) == 1 else content, indent=1)
 
 
 def plain(table: Table, comparison: Comparison | None = None) -> dict[str, Any]:

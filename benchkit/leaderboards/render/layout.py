@@ -34,7 +34,7 @@ def lay_out(
     sheet = Sheet(
         title=f"{table.dataset}, {table.protocol['name']} protocol",
         alarm=alarm(table),
-        caption=[*sorted_by, *caption(table, comparison)],
+        caption=[*sorted_by, *caption(table, columns, comparison)],
         columns=columns,
         failures=failures(table),
     )
@@ -75,5 +75,5 @@ def _cell(sheet: Sheet, row: Row, column: Column, mark: Mark) -> Cell:
         return Cell(NOTHING, note=sheet.note(note))
     if isinstance(value, str):
         return Cell(value)
-    spread = row.spread.get(column.key)
+    spread = column.spread(row)
     return Cell(column.show(value), "" if spread is None else f"±{column.show(spread)}", mark)

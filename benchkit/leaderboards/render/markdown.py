@@ -27,8 +27,8 @@ def document(dataset: str, tables: Sequence[Table]) -> str:
     """Return a page with all tables of a dataset in the order given, as `sorted_tables` sorts."""
     parts = [f"# Leaderboard: {escape(dataset)}"]
     for table, heading in zip(tables, headings(tables), strict=True):
-        there = available(table)
-        sheet = lay_out(table, pick(there, None), by=default_sort(there, table.rows))
+        columns = available(table)
+        sheet = lay_out(table, pick(columns, None), by=default_sort(columns, table.rows))
         sheet.title = heading
         parts.append(render(sheet, level=2))
     return "\n\n".join(parts) + "\n"
@@ -62,8 +62,8 @@ def _paragraph(text: str) -> str:
     return re.sub(r"^([#+=-]|\d+[.)])", _unmarked, escape(text).lstrip())
 
 
-def _unmarked(found: re.Match[str]) -> str:
-    mark = found.group()
+def _unmarked(match: re.Match[str]) -> str:
+    mark = match.group()
     return f"{mark[:-1]}\\{mark[-1]}"
 
 

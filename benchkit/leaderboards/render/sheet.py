@@ -71,7 +71,7 @@ class Sheet:
     failures: list[str] = field(default_factory=list)
 
     def note(self, text: str) -> int:
-        """Return the number of a footnote, new or known; 0 for none."""
+        """Return the number of a footnote, new or there already; 0 for none."""
         if not text:
             return 0
         if text not in self.notes:
@@ -80,7 +80,7 @@ class Sheet:
 
     def groups(self) -> list[tuple[str, list[int]]]:
         """Return each group's heading and the places of its columns."""
-        found: dict[str, list[int]] = {}
+        groups: dict[str, list[int]] = {}
         for place, column in enumerate(self.columns):
-            found.setdefault(column.group, []).append(place)
-        return list(found.items())
+            groups.setdefault(column.group, []).append(place)
+        return list(groups.items())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -10,9 +9,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from tests.recommenders.prompted.server import Service
+from tests.workspace import board
 
 NAME = "llm-seq-prompt-gen-item"
 
@@ -36,10 +35,6 @@ def run_of(service: Service) -> list[str]:
 def environment(home: Path, **more: str) -> dict[str, str]:
     known = {k: v for k, v in os.environ.items() if k != "OPENAI_API_KEY"}
     return {**known, "BENCHKIT_HOME": str(home), "COLUMNS": "80", **more}
-
-
-def rows(home: Path) -> Any:
-    return json.loads((home / "leaderboards" / "steam-sample.json").read_text("utf-8"))
 
 
 def test_a_killed_run_goes_on_and_a_copy_replays_without_a_key(
@@ -83,8 +78,6 @@ def test_a_killed_run_goes_on_and_a_copy_replays_without_a_key(
     )
     assert again.returncode == 0, again.stderr
     assert len(service.log) == requests
-    (table,), (replayed,) = (
-        parts if isinstance(parts := rows(home), list) else [parts] for home in (here, there)
-    )
-    assert replayed["rows"][0]["metrics"] == table["rows"][0]["metrics"]
-    assert replayed["rows"][0]["diagnostics"] == table["rows"][0]["diagnostics"]
+    (table,), (replayed,) = (board(home / "leaderboards", "steam-sample") for home in (here, there))
+    assert replayed.rows[0].metrics == table.rows[0].metrics
+    assert replayed.rows[0].diagnostics == table.rows[0].diagnostics
