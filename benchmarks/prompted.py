@@ -43,8 +43,8 @@ def main() -> None:
 
     import torch
 
-    from benchkit_plugins.recommenders.prompted.providers.causal import loading
-    from benchkit_plugins.recommenders.prompted.providers.causal.source import Source
+    from benchkit_plugins.recommenders.prompted.providers.local import loading
+    from benchkit_plugins.recommenders.prompted.providers.local.source import Source
 
     torch.set_num_threads(args.threads)
     examples = made(titles(args.raw), args.prompts)
@@ -56,8 +56,8 @@ def main() -> None:
 
 
 def compare(loaded: Any, asked: list[Conversation], temperature: float, args: Any) -> None:
-    from benchkit_plugins.recommenders.prompted.providers.causal.sampling import Sampler, generated
     from benchkit_plugins.recommenders.prompted.providers.contract import Sampling
+    from benchkit_plugins.recommenders.prompted.providers.local.sampling import Sampler, generated
 
     sampling = Sampling(args.samples, temperature, 1.0, MAX_TOKENS, seed=0)
     prompts = loaded.chat.prompts(asked)
@@ -81,9 +81,9 @@ def train(loaded: Any, examples: list[Example]) -> None:
     import torch
 
     from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
-    from benchkit_plugins.recommenders.prompted.providers.causal import lessons, lora
+    from benchkit_plugins.recommenders.prompted.providers.local import lora, tokenizing
 
-    given = lessons.lessons_of(examples, loaded.chat, loaded.context, print)
+    given = tokenizing.tokenize(examples, loaded.chat, loaded.context, print)
     recipe = lora.Recipe("all-linear", 8, 32, 0.05, 1e-4, epochs=1, batch_size=16, prompt_weight=0)
     for dtype in dict.fromkeys((loaded.model.dtype, torch.float32)):
         model = lora.adapted(loaded.model.to(dtype), recipe, seed=0)

@@ -40,7 +40,11 @@ def install(
 
 
 def declare(
-    folder: Path, distribution: str, entries: Mapping[str, str], version: str = "1.0"
+    folder: Path,
+    distribution: str,
+    entries: Mapping[str, str],
+    version: str = "1.0",
+    group: str = "benchkit",
 ) -> None:
     """Write the metadata of a distribution with the given entry points."""
     info = folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
@@ -49,7 +53,7 @@ def declare(
         f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n", encoding="utf-8"
     )
     lines = [f"{name} = {module}" for name, module in entries.items()]
-    (info / "entry_points.txt").write_text("\n".join(["[benchkit]", *lines, ""]), encoding="utf-8")
+    (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines, ""]), encoding="utf-8")
 
 
 def entry_points_in(folder: Path) -> list[EntryPoint]:

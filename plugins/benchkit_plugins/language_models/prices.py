@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -87,11 +88,12 @@ _GIVE = (
 )
 
 
-def rates(service: str, model: str, tuned: bool, given: str | None) -> Rates:
+def rates(prices: Mapping[str, Any], model: str, tuned: bool, given: str | None) -> Rates:
     """Return what a model's completions cost, the user's prices where they are given.
 
     Args:
-        service: openai or vertex.
+        prices: of a service's models, by name: fields of `Rates`, and under ``tuned`` those that
+            differ for a fine-tuned model.
         model: the base model's name.
         tuned: whether a fine-tuned model of it is asked.
         given: INPUT/OUTPUT/TRAINING of the user.
@@ -100,14 +102,13 @@ def rates(service: str, model: str, tuned: bool, given: str | None) -> Rates:
         ConfigError: the user's prices cannot be read.
         UnavailableError: nobody knows them.
     """
-    known = _prices()["completions"][service]
     if given is not None:
-        return replace(parsed(given), batch=known.get(model, {}).get("batch", 1.0))
-    if model not in known:
+        return replace(parsed(given), batch=prices.get(model, {}).get("batch", 1.0))
+    if model not in prices:
         raise UnavailableError(
-            f"the price of {model!r} is not known, only of {', '.join(sorted(known))}; {_GIVE}"
+            f"the price of {model!r} is not known, only of {', '.join(sorted(prices))}; {_GIVE}"
         )
-    entry = dict(known[model])
+    entry = dict(prices[model])
     own = entry.pop("tuned", {})
     return Rates(**(entry | own if tuned else entry))
 

@@ -11,7 +11,7 @@ from benchkit.contracts.prompted import Conversation, Message, Pairs, Work
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.contract import (
     Completions,
-    Course,
+    FineTune,
     Provider,
     Sampling,
     Status,
@@ -30,7 +30,7 @@ class Echo(Provider):
 
     Attributes:
         asked: the user's words of every prompt that was sent.
-        courses: keys of the fine-tunings that were begun.
+        fine_tunes: keys of the fine-tunings that were begun.
         answers: how many prompts are answered before it breaks off.
         reason: why it cannot be asked; None where it can.
         gone: whether what was trained is no longer there.
@@ -43,7 +43,7 @@ class Echo(Provider):
     def __init__(self, config: PromptedConfig, workspace: Path) -> None:
         super().__init__(config, workspace)
         self.asked: list[str] = []
-        self.courses: list[str] = []
+        self.fine_tunes: list[str] = []
         self.answers = 10**9
         self.reason: str | None = None
         self.gone = False
@@ -63,18 +63,18 @@ class Echo(Provider):
     def asking(self, prompts: Sequence[Conversation], sampling: Sampling) -> Work:
         return Work(len(prompts), 7 * len(prompts), 0.01 * len(prompts))
 
-    def status(self, course: Course) -> Status:
-        return Status("succeeded" if course.key in self.courses else "none")
+    def status(self, fine_tune: FineTune) -> Status:
+        return Status("succeeded" if fine_tune.key in self.fine_tunes else "none")
 
-    def has(self, course: Course) -> bool:
+    def has(self, fine_tune: FineTune) -> bool:
         return not self.gone
 
     def train(
-        self, course: Course, allow: Callable[[float], None], report: Callable[[str], None]
+        self, fine_tune: FineTune, allow: Callable[[float], None], report: Callable[[str], None]
     ) -> Trained:
         allow(5.0)
-        self.courses.append(course.key)
-        return Trained(f"tuned-{len(course.pairs.train)}", 100, 4.0, 60.0, promised=5.0)
+        self.fine_tunes.append(fine_tune.key)
+        return Trained(f"tuned-{len(fine_tune.pairs.train)}", 100, 4.0, 60.0, promised=5.0)
 
     def sample(
         self,

@@ -1,4 +1,4 @@
-"""Providers, courses and prompts for tests."""
+"""Providers, fine-tunings and prompts for tests."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from benchkit.contracts.prompted import Conversation, Example, Message, Pairs
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.contract import (
     Completions,
-    Course,
+    FineTune,
     Sampling,
 )
-from benchkit_plugins.recommenders.prompted.providers.hosted.service import Hosted, seed_of
-from benchkit_plugins.recommenders.prompted.providers.openai import OpenAI
-from benchkit_plugins.recommenders.prompted.providers.vertex import Vertex
+from benchkit_plugins.recommenders.prompted.providers.hosted.answers import seed_of
+from benchkit_plugins.recommenders.prompted.providers.hosted.provider import Hosted
+from benchkit_plugins.recommenders.prompted.providers.openai.provider import OpenAI
+from benchkit_plugins.recommenders.prompted.providers.vertex.provider import Vertex
 from tests.recommenders.prompted import openai_side
 
 
@@ -44,9 +45,9 @@ def pairs(train: int = 12, validation: int = 3) -> Pairs:
     return Pairs(made[:train], made[train:])
 
 
-def course(of: Hosted, seed: int = 7) -> Course:
-    """Return a course with the provider's own recipe."""
-    return Course(of.identity(), of.recipe(), pairs(), seed)
+def fine_tune(of: Hosted, seed: int = 7) -> FineTune:
+    """Return a fine-tuning with the provider's own recipe."""
+    return FineTune(of.identity(), of.recipe(), pairs(), seed)
 
 
 def sampling(samples: int = 3, temperature: float = 0.5) -> Sampling:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from benchkit_plugins.recommenders.prompted.providers.hosted import jobs
-from tests.recommenders.prompted.asking import Purse, course, provider, sampled
+from tests.recommenders.prompted.asking import Purse, fine_tune, provider, sampled
 
 TEXTS = [f"prompt {number}" for number in range(10)]
 
@@ -19,7 +19,7 @@ def main() -> None:
     jobs.POLL = 0.02
     if what == "train":
         asked, purse = provider(name, url), Purse()
-        asked.train(course(asked), purse.allow, purse.report)
+        asked.train(fine_tune(asked), purse.allow, purse.report)
     else:
         sampled(provider(name, url, batch=True), TEXTS)
 

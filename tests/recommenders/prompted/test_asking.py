@@ -13,7 +13,7 @@ from benchkit.toolkit import progress as pace
 from benchkit.toolkit.spending import Account
 from benchkit_plugins.recommenders.prompted.asking import Asking
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
-from benchkit_plugins.recommenders.prompted.providers.contract import Course, Trained
+from benchkit_plugins.recommenders.prompted.providers.contract import FineTune, Trained
 from benchkit_plugins.recommenders.prompted.store import CompletionStore
 from tests.recommenders.prompted.answering import SAMPLING, Echo, conversation
 
@@ -27,11 +27,11 @@ def silent(_line: str) -> None:
 def asking(folder: Path, pairs: int = 0) -> tuple[Asking, Echo]:
     """Return a model behind its store: the base model without pairs."""
     provider = Echo(PromptedConfig(model="m"), folder)
-    course = None
+    fine_tune = None
     if pairs:
         examples = [Example(conversation(str(n)), "x") for n in range(pairs)]
-        course = Course(provider.identity(), provider.recipe(), Pairs(examples, []), 0)
-    made = Asking(provider, CompletionStore(folder, "echo", provider.identity()), course)
+        fine_tune = FineTune(provider.identity(), provider.recipe(), Pairs(examples, []), 0)
+    made = Asking(provider, CompletionStore(folder, "echo", provider.identity()), fine_tune)
     made.store.refresh()
     return made, provider
 
@@ -89,16 +89,16 @@ def test_a_model_is_fine_tuned_once_and_the_cost_replaces_the_promise(tmp_path: 
     spending = Account(cap=5.0)
     model.train(spending, silent)
     model.train(spending, silent)
-    assert len(provider.courses) == 1
+    assert len(provider.fine_tunes) == 1
     assert spending.dollars == 4.0
     spending.allow(1.0)
     again, other = asking(tmp_path, pairs=3)
     again.train(spending, silent)
-    assert not other.courses
+    assert not other.fine_tunes
     later = Account()
     assert again.ask(PROMPTS[:1], SAMPLING, later, silent)[0].texts[0] == "tuned-3: a"
     assert later.used() == {"tokens": 107, "cost": pytest.approx(4.01)}, "the model's too"
-    # another course is another model, and its answers are others
+    # another fine-tuning is another model, and its answers are others
     assert asking(tmp_path, pairs=4)[0].missing(PROMPTS, SAMPLING) == [0, 1, 3]
 
 
@@ -110,11 +110,11 @@ def test_a_model_that_is_gone_is_trained_again_where_answers_are_missing(tmp_pat
     provider.gone = True
     again.train(Account(), silent)
     again.ask(PROMPTS, SAMPLING, Account(), silent)
-    assert not provider.courses, "all answers are kept"
+    assert not provider.fine_tunes, "all answers are kept"
     more = [conversation("new")]
     assert again.work(more, SAMPLING) == Work(2, 37, 5.01)
     again.ask(more, SAMPLING, Account(), silent)
-    assert len(provider.courses) == 1
+    assert len(provider.fine_tunes) == 1
 
 
 @pytest.mark.parametrize(("earlier", "counted"), [(0.0, 4.0), (4.0, 0.0)])

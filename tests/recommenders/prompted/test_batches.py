@@ -11,9 +11,9 @@ import pytest
 
 from benchkit.contracts.errors import BenchkitError, UnavailableError
 from benchkit_plugins.language_models import openai
-from benchkit_plugins.recommenders.prompted.providers.hosted import batches
-from benchkit_plugins.recommenders.prompted.providers.hosted.service import Hosted
-from benchkit_plugins.recommenders.prompted.providers.openai import OpenAI
+from benchkit_plugins.recommenders.prompted.providers.hosted.provider import Hosted
+from benchkit_plugins.recommenders.prompted.providers.openai import batches
+from benchkit_plugins.recommenders.prompted.providers.openai.provider import OpenAI
 from tests.recommenders.prompted.asking import Purse, answers, prompt, provider, sampled, sampling
 from tests.recommenders.prompted.killed import TEXTS
 from tests.recommenders.prompted.killing import kill_in_the_middle
@@ -203,7 +203,7 @@ def test_files_that_are_no_answers_are_survived(service: Service) -> None:
     prompts = [prompt(text) for text in TEXTS]
     asked = batching(service)
     assert isinstance(asked, OpenAI)
-    run = batches._Run(asked, None, sampling(), prompts, print)
+    run = batches._Run(asked.service, None, sampling(), prompts, print)
     hostile: list[dict[str, object]] = [
         {"response": {"body": 1}},
         {"response": []},

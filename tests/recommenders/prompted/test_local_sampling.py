@@ -27,7 +27,7 @@ PROMPTS = [tiny.ask(*words) for words in ("a", "b c d e f a", "c c", "d e f", "f
 
 
 def causal(made: Any, words: list[str] = tiny.WORDS) -> Any:
-    from benchkit_plugins.recommenders.prompted.providers.causal.loading import assembled
+    from benchkit_plugins.recommenders.prompted.providers.local.loading import assembled
 
     return assembled(made, tiny.tokenizer(words=words))
 
@@ -39,7 +39,7 @@ def drawn(
     words: list[str] = tiny.WORDS,
     report: Callable[[str], None] = print,
 ) -> list[Completions]:
-    from benchkit_plugins.recommenders.prompted.providers.causal.sampling import Sampler
+    from benchkit_plugins.recommenders.prompted.providers.local.sampling import Sampler
 
     sampler = Sampler(causal(made, words))
     found = dict(sampler(sampler.causal.chat.prompts(prompts), sampling, report))
@@ -48,7 +48,7 @@ def drawn(
 
 def generated(made: Any, prompts: list[Any], sampling: Sampling) -> list[list[str]]:
     """Return what transformers' own `generate` gives, a prompt at a time."""
-    from benchkit_plugins.recommenders.prompted.providers.causal.sampling import generated as draw
+    from benchkit_plugins.recommenders.prompted.providers.local.sampling import generated as draw
 
     loaded = causal(made)
     trees = [draw(loaded, prompt, sampling) for prompt in loaded.chat.prompts(prompts)]
@@ -80,7 +80,7 @@ def test_a_token_is_drawn_where_its_share_of_the_mass_lies(
 ) -> None:
     import torch
 
-    from benchkit_plugins.recommenders.prompted.providers.causal.decoding import inverse
+    from benchkit_plugins.recommenders.prompted.providers.local.decoding import inverse
 
     rng = np.random.default_rng(seed)
     mass = rng.exponential(size=(3, size)) ** 9 * (rng.random((3, size)) >= empty)
@@ -107,7 +107,7 @@ def alike(some: Sequence[str], others: Sequence[str]) -> bool:
 
 @pytest.mark.parametrize("rows", [1, 16])
 def test_neighbours_have_no_say(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    from benchkit_plugins.recommenders.prompted.providers.causal import decoding
+    from benchkit_plugins.recommenders.prompted.providers.local import decoding
 
     monkeypatch.setitem(decoding._SAMPLES, "cpu", 20 * rows)
     monkeypatch.setitem(decoding._PREFILL, "cpu", 30)
@@ -124,7 +124,7 @@ def test_neighbours_have_no_say(rows: int, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many tokens each reading had."""
-    from benchkit_plugins.recommenders.prompted.providers.causal import branching, decoding
+    from benchkit_plugins.recommenders.prompted.providers.local import branching, decoding
 
     read: list[int] = []
     inner = branching.read_tree
@@ -147,8 +147,8 @@ def test_samples_that_agree_are_read_once(read: list[int]) -> None:
 def test_likeliest_answers_come_before_all_prompts_are_read(
     read: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from benchkit_plugins.recommenders.prompted.providers.causal import decoding
-    from benchkit_plugins.recommenders.prompted.providers.causal.sampling import Sampler
+    from benchkit_plugins.recommenders.prompted.providers.local import decoding
+    from benchkit_plugins.recommenders.prompted.providers.local.sampling import Sampler
 
     monkeypatch.setitem(decoding._PROMPTS, "cpu", 1)
     sampler = Sampler(causal(tiny.model()))
@@ -173,8 +173,8 @@ def test_a_completion_ends_after_the_titles_that_are_looked_at(kind: str) -> Non
 
 
 def test_what_all_prompts_begin_with_takes_memory_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from benchkit_plugins.recommenders.prompted.providers.causal import branching, decoding
-    from benchkit_plugins.recommenders.prompted.providers.causal.sampling import Sampler
+    from benchkit_plugins.recommenders.prompted.providers.local import branching, decoding
+    from benchkit_plugins.recommenders.prompted.providers.local.sampling import Sampler
 
     prompts = [tiny.ask(*["a b c"] * 60, *last) for last in ("d", "e f", "f", "c c", "b d")]
     sampling = Sampling(1, temperature=0.0, top_p=1.0, max_tokens=4, seed=0)
@@ -206,7 +206,7 @@ def test_half_precision_is_multiplied_in_float32_on_a_cpu(
     """Otherwise torch keeps memory for each new number of columns: gigabytes over a long answer."""
     import torch
 
-    from benchkit_plugins.recommenders.prompted.providers.causal import branching
+    from benchkit_plugins.recommenders.prompted.providers.local import branching
 
     found: set[torch.dtype] = set()
     inner = branching.attend
@@ -228,7 +228,7 @@ def test_half_precision_is_multiplied_in_float32_on_a_cpu(
 def test_memory_that_runs_out_makes_batches_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from benchkit_plugins.recommenders.prompted.providers.causal import branching, decoding
+    from benchkit_plugins.recommenders.prompted.providers.local import branching, decoding
 
     sampling = Sampling(5, temperature=1.0, top_p=1.0, max_tokens=6, seed=5)
     expected = drawn(tiny.model(), PROMPTS, sampling)
@@ -264,10 +264,10 @@ def test_models_that_read_no_trees_are_asked_by_generate(kind: str, values: Any)
 def test_a_model_is_proved_on_tokens_that_it_has_learnt(size: int) -> None:
     from types import SimpleNamespace
 
-    from benchkit_plugins.recommenders.prompted.providers.causal.proof import texts_of
+    from benchkit_plugins.recommenders.prompted.providers.local.probe import probe_texts
 
     model = SimpleNamespace(config=SimpleNamespace(vocab_size=size), device="cpu")
-    for text in texts_of(model):
+    for text in probe_texts(model):
         assert size < 100 or len(set(text.tolist())) == 5
         assert size / 6 <= min(text) <= max(text) <= size * 5 / 6
 
@@ -278,7 +278,7 @@ def test_transformers_has_nothing_to_warn_of() -> None:
 
 
 def test_what_does_not_fit_is_answered_by_nothing() -> None:
-    from benchkit_plugins.recommenders.prompted.providers.causal.sampling import Sampler
+    from benchkit_plugins.recommenders.prompted.providers.local.sampling import Sampler
 
     sampler, told = Sampler(causal(tiny.model())), list[str]()
     long = tiny.ask(*["a"] * 600)

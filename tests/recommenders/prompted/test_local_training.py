@@ -18,9 +18,9 @@ from benchkit.contracts.errors import DivergedError
 from benchkit.contracts.prompted import Example, Pairs
 from benchkit.toolkit import progress as pace
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
-from benchkit_plugins.recommenders.prompted.providers.causal import lora
-from benchkit_plugins.recommenders.prompted.providers.contract import Course, Sampling
-from benchkit_plugins.recommenders.prompted.providers.local import Local
+from benchkit_plugins.recommenders.prompted.providers.contract import FineTune, Sampling
+from benchkit_plugins.recommenders.prompted.providers.local import lora
+from benchkit_plugins.recommenders.prompted.providers.local.provider import Local
 from tests.recommenders.prompted import tiny
 
 pytestmark = [tiny.local, pytest.mark.usefixtures("one_thread")]
@@ -40,13 +40,13 @@ def provider(model: str, workspace: Path, **values: Any) -> Local:
     return Local(PromptedConfig(model=model, **given), workspace)
 
 
-def course_of(local: Local, pairs: Pairs = PAIRS) -> Course:
-    return Course(local.identity(), local.recipe(), pairs, seed=1)
+def course_of(local: Local, pairs: Pairs = PAIRS) -> FineTune:
+    return FineTune(local.identity(), local.recipe(), pairs, seed=1)
 
 
-def trained(local: Local, course: Course, told: list[str] | None = None) -> bytes:
-    done = local.train(course, lambda _: None, (told if told is not None else []).append)
-    assert local.status(course).trained == done
+def trained(local: Local, fine_tune: FineTune, told: list[str] | None = None) -> bytes:
+    done = local.train(fine_tune, lambda _: None, (told if told is not None else []).append)
+    assert local.status(fine_tune).trained == done
     return (local.workspace / "adapters" / done.model / "adapter_model.safetensors").read_bytes()
 
 
@@ -54,9 +54,9 @@ def test_long_lessons_are_computed_twice_and_learn_the_same(
     model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[tuple[bytes, int]] = []
-    for tokens in (1024, 4):  # more and fewer than a lesson has
+    for tokens in (1024, 4):  # more and fewer than an example has
         monkeypatch.setitem(lora._TOKENS, "cpu", tokens)
-        # a lesson at a time either way
+        # an example at a time either way
         local = provider(model, tmp_path / str(tokens), batch_size=1, epochs=1, dropout=0.1)
         kept = 0
 
@@ -76,21 +76,21 @@ def test_long_lessons_are_computed_twice_and_learn_the_same(
 def test_it_learns_and_says_how_it_goes(model: str, tmp_path: Path) -> None:
     told: list[str] = []
     local = provider(model, tmp_path)
-    course = course_of(local)
-    assert local.status(course).state == "none"
-    first = trained(local, course, told)
+    fine_tune = course_of(local)
+    assert local.status(fine_tune).state == "none"
+    first = trained(local, fine_tune, told)
     assert [line.partition(":")[0] for line in told] == ["epoch 1", "epoch 2", "epoch 3"]
     losses = [float(line.split("loss ")[1].split(",")[0]) for line in told]
     assert losses[2] < losses[0] - 0.2
     assert "validation loss" in told[0]
     assert told[0].endswith("left")
-    assert trained(local, course, told) == first
+    assert trained(local, fine_tune, told) == first
     assert len(told) == 3, "it is not trained again"
-    assert sorted(file.name for file in (tmp_path / "adapters").glob(f"{course.key}*")) == [
-        course.key,
-        f"{course.key}.lock",
+    assert sorted(file.name for file in (tmp_path / "adapters").glob(f"{fine_tune.key}*")) == [
+        fine_tune.key,
+        f"{fine_tune.key}.lock",
     ]
-    done = local.status(course).trained
+    done = local.status(fine_tune).trained
     assert done is not None
     assert done.tokens > 3 * 48
     assert done.seconds > 0
@@ -132,8 +132,8 @@ def test_other_architectures_learn_too_and_are_asked(
     kind: str, targets: str, tmp_path: Path
 ) -> None:
     local = provider(str(tiny.folder(tmp_path / kind, kind)), tmp_path, targets=targets)
-    course, told = course_of(local), list[str]()
-    trained(local, course, told)
+    fine_tune, told = course_of(local), list[str]()
+    trained(local, fine_tune, told)
     losses = [float(line.split("loss ")[1].split(",")[0]) for line in told]
     assert losses[2] < losses[0] - 0.2
     sampling = Sampling(20, temperature=1.0, top_p=1.0, max_tokens=4, seed=0)
@@ -142,7 +142,7 @@ def test_other_architectures_learn_too_and_are_asked(
         sum(text.split()[:1] == ["a"] for text in dict(drawn)[0].texts)
         for drawn in (
             local.sample(name, asked, sampling, lambda _: None, told.append)
-            for name in (None, course.key)
+            for name in (None, fine_tune.key)
         )
     )
     assert tuned > base, "answers begin rightly more often"
@@ -163,11 +163,11 @@ def test_an_epoch_that_takes_long_says_how_far_it_is(
 def test_training_that_was_stopped_gives_the_same(
     model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from benchkit_plugins.recommenders.prompted.providers.causal import lora
+    from benchkit_plugins.recommenders.prompted.providers.local import lora
 
     whole = provider(model, tmp_path / "whole")
-    course = course_of(whole)
-    expected = trained(whole, course)
+    fine_tune = course_of(whole)
+    expected = trained(whole, fine_tune)
     monkeypatch.setattr(lora, "_KEEP_EVERY", 0.0)
     inner, calls = lora.Trainer._step, 0
 
@@ -182,9 +182,9 @@ def test_training_that_was_stopped_gives_the_same(
     halting = provider(model, tmp_path / "halting")
     for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
-            trained(halting, course)
-        assert "goes on" in halting.status(course).detail
-    assert trained(halting, course) == expected
+            trained(halting, fine_tune)
+        assert "goes on" in halting.status(fine_tune).detail
+    assert trained(halting, fine_tune) == expected
     assert calls == 36 + 3, "no step twice"
 
 
@@ -210,8 +210,8 @@ def test_of_two_processes_one_trains_and_the_other_goes_on_where_it_is_killed(
     assert not more
     assert ready.readline().startswith("epoch 1:")
     local = provider(model, tmp_path, epochs=20)
-    course = course_of(local)
-    assert local.status(course).state == "running"
+    fine_tune = course_of(local)
+    assert local.status(fine_tune).state == "running"
     killed.kill()
     said, _ = waiting.communicate(timeout=120)
     killed.communicate()
@@ -220,7 +220,7 @@ def test_of_two_processes_one_trains_and_the_other_goes_on_where_it_is_killed(
     assert "epoch 20:" in said
     assert "epoch 1:" not in said
     whole = provider(model, tmp_path / "whole", epochs=20)
-    assert trained(whole, course) == trained(local, course)
+    assert trained(whole, fine_tune) == trained(local, fine_tune)
 
 
 def test_what_memory_there_is_changes_only_rounding(
@@ -229,7 +229,7 @@ def test_what_memory_there_is_changes_only_rounding(
     import torch
     from safetensors.torch import load
 
-    from benchkit_plugins.recommenders.prompted.providers.causal import lora
+    from benchkit_plugins.recommenders.prompted.providers.local import lora
 
     one, other = (
         provider(model, tmp_path / name, dropout=0.0, epochs=1) for name in ("one", "other")
@@ -253,27 +253,29 @@ def test_what_memory_there_is_changes_only_rounding(
 def test_answers_are_learnt_and_prompts_as_much_as_they_weigh(model: str) -> None:
     import torch
 
-    from benchkit_plugins.recommenders.prompted.providers.causal import lessons, loading, lora
-    from benchkit_plugins.recommenders.prompted.providers.causal.source import Source
+    from benchkit_plugins.recommenders.prompted.providers.local import loading, lora, tokenizing
+    from benchkit_plugins.recommenders.prompted.providers.local.source import Source
 
     base = loading.load(Source(model), "cpu")
     base.model.float()
-    given = lessons.lessons_of(EXAMPLES, base.chat, base.context, pytest.fail)
-    assert [lesson.answer for lesson in given] == [2, 3, 2, 3, 2, 3], "with the token that ends it"
+    given = tokenizing.tokenize(EXAMPLES, base.chat, base.context, pytest.fail)
+    assert [example.answer for example in given] == [2, 3, 2, 3, 2, 3], (
+        "with the token that ends it"
+    )
     recipe = lora.Recipe("usual", 8, 32, 0.0, 0.01, 1, 4, 0.0)
     trainer = lora.Trainer(lora.adapted(base.model, recipe, 0), recipe, 0, print)
     answers, everything = 0.0, 0.0
-    for lesson in given:
-        tokens = torch.tensor([lesson.tokens])
+    for example in given:
+        tokens = torch.tensor([example.tokens])
         labels = tokens.clone()
-        everything += base.model(tokens, labels=labels).loss.item() * (len(lesson.tokens) - 1)
-        labels[:, : -lesson.answer] = -100
-        answers += base.model(tokens, labels=labels).loss.item() * lesson.answer
+        everything += base.model(tokens, labels=labels).loss.item() * (len(example.tokens) - 1)
+        labels[:, : -example.answer] = -100
+        answers += base.model(tokens, labels=labels).loss.item() * example.answer
     assert trainer._loss(given, None).item() == pytest.approx(answers, rel=1e-4)
     expected = answers + 0.25 * (everything - answers)
     assert trainer._loss(given, None, 0.25).item() == pytest.approx(expected, rel=1e-4)
-    predicted = sum(len(lesson.tokens) - 1 for lesson in given)
-    assert lessons.weight_of(given, 0, 0.25) == 15 + 0.25 * (predicted - 15)
+    predicted = sum(len(example.tokens) - 1 for example in given)
+    assert tokenizing.weight_of(given, 0, 0.25) == 15 + 0.25 * (predicted - 15)
 
 
 def gradients(
@@ -282,11 +284,11 @@ def gradients(
     """Return training loss, validation loss and gradients of adapters that change something."""
     import torch
 
-    from benchkit_plugins.recommenders.prompted.providers.causal import lessons, loading, lora
+    from benchkit_plugins.recommenders.prompted.providers.local import loading, lora, tokenizing
 
     base = loading.assembled(tiny.model(kind, **values), tiny.tokenizer())
-    given = lessons.lessons_of(EXAMPLES, base.chat, base.context, pytest.fail)
-    assert lessons.known_length(given) > 3
+    given = tokenizing.tokenize(EXAMPLES, base.chat, base.context, pytest.fail)
+    assert tokenizing.known_length(given) > 3
     recipe = lora.Recipe("usual", 8, 32, 0.0, 0.01, 1, 4, prompt_weight)
     trainer = lora.Trainer(lora.adapted(base.model, recipe, 0), recipe, 0, print)
     generator = torch.Generator().manual_seed(1)
@@ -301,7 +303,7 @@ def gradients(
 
 # of prompts that are learnt, a shorter prefix leaves more to learn
 @pytest.mark.parametrize(("shared", "prompt_weight"), [(False, 0.0), (True, 0.0), (False, 1.0)])
-def test_lessons_of_few_lengths_teach_the_same(shared: bool, prompt_weight: float) -> None:
+def test_tokenized_few_lengths_teach_the_same(shared: bool, prompt_weight: float) -> None:
     import torch
 
     loss, validation, expected = gradients("llama", shared, False, prompt_weight)
@@ -312,7 +314,7 @@ def test_lessons_of_few_lengths_teach_the_same(shared: bool, prompt_weight: floa
 
 
 def test_of_an_octave_eight_lengths_are_left_none_an_eighth_longer() -> None:
-    from benchkit_plugins.recommenders.prompted.providers.causal.lessons import unit
+    from benchkit_plugins.recommenders.prompted.providers.local.tokenizing import unit
 
     assert [unit(length) for length in (0, 1, 15, 16, 31, 32, 72, 4000)] == [
         1, 1, 1, 2, 2, 4, 8, 256,
@@ -329,7 +331,7 @@ def test_of_an_octave_eight_lengths_are_left_none_an_eighth_longer() -> None:
 def test_what_lessons_begin_with_is_read_once_and_learnt_from_as_often(
     kind: str, values: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from benchkit_plugins.recommenders.prompted.providers.causal import lora, prefix
+    from benchkit_plugins.recommenders.prompted.providers.local import lora, prefix
 
     expected = gradients(kind, shared=False, **values)
     read: list[int] = []
@@ -356,26 +358,29 @@ def test_a_model_that_looks_back_only_so_far_reads_each_lesson_whole() -> None:
 
 
 def test_what_is_too_long_loses_its_beginning_and_is_told(model: str) -> None:
-    from benchkit_plugins.recommenders.prompted.providers.causal import lessons, loading
-    from benchkit_plugins.recommenders.prompted.providers.causal.source import Source
+    from benchkit_plugins.recommenders.prompted.providers.local import loading, tokenizing
+    from benchkit_plugins.recommenders.prompted.providers.local.source import Source
 
     base = loading.load(Source(model), "cpu")
-    whole = lessons.lessons_of(EXAMPLES, base.chat, base.context, pytest.fail)
-    room = sorted(len(lesson.tokens) for lesson in whole)[3]
+    whole = tokenizing.tokenize(EXAMPLES, base.chat, base.context, pytest.fail)
+    room = sorted(len(example.tokens) for example in whole)[3]
     told: list[str] = []
-    cut = lessons.lessons_of(EXAMPLES, base.chat, room, told.append)
-    assert [lesson.tokens for lesson in cut] == [lesson.tokens[-room:] for lesson in whole]
-    long = sum(len(lesson.tokens) > room for lesson in whole)
+    cut = tokenizing.tokenize(EXAMPLES, base.chat, room, told.append)
+    assert [example.tokens for example in cut] == [example.tokens[-room:] for example in whole]
+    long = sum(len(example.tokens) > room for example in whole)
     assert 0 < long < len(whole)
     assert f"{long} of 6 examples are longer than the {room} tokens" in told[0]
     assert len(told) == 1
 
 
 def test_batches_hold_each_lesson_once_and_are_of_like_length() -> None:
-    from benchkit_plugins.recommenders.prompted.providers.causal.lessons import Lesson, batches
+    from benchkit_plugins.recommenders.prompted.providers.local.tokenizing import (
+        TokenizedExample,
+        batches,
+    )
 
     rng = np.random.default_rng(0)
-    given = [Lesson([0] * int(length), 1) for length in rng.integers(10, 100, 400)]
+    given = [TokenizedExample([0] * int(length), 1) for length in rng.integers(10, 100, 400)]
     rows = batches(given, 16, rng)
     assert sorted(np.concatenate(rows).tolist()) == list(range(400))
     sizes = [[len(given[row].tokens) for row in part] for part in rows]

@@ -10,7 +10,7 @@ import pytest
 from benchkit.contracts.errors import BenchkitError, UnavailableError
 from benchkit_plugins.language_models import vertex
 from benchkit_plugins.recommenders.prompted.providers.hosted import one_by_one
-from benchkit_plugins.recommenders.prompted.providers.hosted.service import seed_of
+from benchkit_plugins.recommenders.prompted.providers.hosted.answers import seed_of
 from tests.recommenders.prompted.asking import Purse, answers, prompt, provider, sampled, sampling
 from tests.recommenders.prompted.server import Refused, Service
 
@@ -32,7 +32,7 @@ def test_a_prompt_that_is_too_long_has_empty_texts(service: Service, error: Refu
     assert found["LONG"].dollars == 0 < found["LONG"].promised
     assert all(found["x"].texts + found["y"].texts)
     assert [body["n"] for body in service.sent("POST /v1/chat")] == [3, 3, 3]
-    said = f"1 of 3 prompts are too long for {asked.model}: they count as unanswered"
+    said = f"1 of 3 prompts are too long for {asked.service.model}: they count as unanswered"
     assert purse.lines == [said]
 
 

@@ -21,7 +21,7 @@ from benchkit_plugins.recommenders.prompted.store import CompletionStore
 from tests.recommenders.prompted.asking import (
     Purse,
     answers,
-    course,
+    fine_tune,
     pairs,
     prompt,
     provider,
@@ -38,7 +38,7 @@ JOBS = "POST /v1/fine_tuning/jobs"
 def trained(service: Service, purse: Purse | None = None, **values: Any) -> Any:
     """Fine-tune with the service."""
     asked, purse = provider("openai", service.url, **values), purse or Purse()
-    return asked.train(course(asked), purse.allow, purse.report)
+    return asked.train(fine_tune(asked), purse.allow, purse.report)
 
 
 def test_another_model_behind_the_name_has_answers_of_its_own(
@@ -90,12 +90,12 @@ def test_a_job_is_found_again_on_any_page(service: Service) -> None:
     first = trained(service)
     asked, purse = provider("openai", service.url), Purse()
     for seed in range(5):
-        asked.train(course(asked, seed), purse.allow, purse.report)
+        asked.train(fine_tune(asked, seed), purse.allow, purse.report)
     assert trained(service, purse) == first
     assert len(purse.allowed) == 5, "what is found costs nothing"
     assert len(service.jobs) == 6
-    assert asked.status(course(asked)).trained == first
-    assert asked.status(course(asked, 99)).state == "none"
+    assert asked.status(fine_tune(asked)).trained == first
+    assert asked.status(fine_tune(asked, 99)).state == "none"
 
 
 def test_a_killed_run_finds_its_job_again(service: Service) -> None:
@@ -104,7 +104,7 @@ def test_a_killed_run_finds_its_job_again(service: Service) -> None:
         service, "train", "openai", lambda: service.count("GET /v1/fine_tuning/jobs/") > 5
     )
     asked = provider("openai", service.url)
-    assert asked.status(course(asked)).state == "running"
+    assert asked.status(fine_tune(asked)).state == "running"
     with service.lock:
         service.jobs[0]["life"] = ["running", "succeeded"]
     purse = Purse()
@@ -147,7 +147,7 @@ def test_what_comes_to_nothing_can_be_begun_again(service: Service, end: str, wo
     assert service.count("POST /v1/files") == 2, "the files are there"
     assert len(purse.allowed) == 1
     asked = provider("openai", service.url)
-    assert asked.status(course(asked)).state == "succeeded"
+    assert asked.status(fine_tune(asked)).state == "succeeded"
 
 
 def test_closed_fine_tuning_is_said_in_words(service: Service) -> None:
@@ -155,9 +155,9 @@ def test_closed_fine_tuning_is_said_in_words(service: Service) -> None:
     with pytest.raises(UnavailableError, match=r"403: .*2027-01-06 on\), set provider=local"):
         trained(service)
     asked = provider("openai", service.url, base_url=service.url)
-    assert asked.status(course(asked)).state == "none", "a server that does not fine-tune"
+    assert asked.status(fine_tune(asked)).state == "none", "a server that does not fine-tune"
     with pytest.raises(UnavailableError, match=r"404: .*does not fine-tune"):
-        asked.train(course(asked), Purse().allow, print)
+        asked.train(fine_tune(asked), Purse().allow, print)
 
 
 def test_the_cap_is_asked_before_anything_is_uploaded(service: Service) -> None:
@@ -168,7 +168,7 @@ def test_the_cap_is_asked_before_anything_is_uploaded(service: Service) -> None:
     work = asked.work(pairs())
     assert (work.calls, work.tokens > 100, work.seconds > 0) == (1, True, True)
     with pytest.raises(BenchkitError, match=f"no {work.dollars:.6f}"):
-        asked.train(course(asked), refuse, print)
+        asked.train(fine_tune(asked), refuse, print)
     assert not service.files
 
 
@@ -275,7 +275,7 @@ def test_jobs_that_blame_a_key_do_not_repeat_it(service: Service) -> None:
 def test_without_a_key_nothing_is_asked(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
     asked = provider("openai", service.url)
-    assert asked.identity()["model"] == asked.model
+    assert asked.identity()["model"] == asked.service.model
     for call in (lambda: trained(service), lambda: sampled(asked, ["x"])):
         with pytest.raises(UnavailableError, match="openai cannot be asked: it needs a key"):
             call()
@@ -294,7 +294,7 @@ def test_prices_are_known_or_asked_for() -> None:
     assert provider("openai", "", **own, model="mine").asking([], sampling()).dollars == 0
     free = provider("openai", "http://localhost", model="mine", price="0/0/0")
     assert free.work(pairs()).dollars == 0
-    tuned, base = asked.rates(True), asked.rates(False)
+    tuned, base = asked.service.rates(True), asked.service.rates(False)
     assert tuned.output > base.output
 
 
@@ -322,5 +322,5 @@ def test_hostile_titles_reach_the_service(service: Service) -> None:
 def test_identity_and_recipe_decide_the_key() -> None:
     plain = provider("openai", "http://localhost")
     other = provider("openai", "http://localhost", epochs=3)
-    assert course(plain).key != course(other).key
-    assert course(plain).key == course(provider("openai", "http://localhost", retries=9)).key
+    assert fine_tune(plain).key != fine_tune(other).key
+    assert fine_tune(plain).key == fine_tune(provider("openai", "http://localhost", retries=9)).key

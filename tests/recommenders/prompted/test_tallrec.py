@@ -7,7 +7,7 @@ from pathlib import Path
 from benchkit_plugins.recommenders.llm_seq_prompt_class import LLMSeqPromptClass
 from benchkit_plugins.recommenders.llm_seq_prompt_rank import LLMSeqPromptRank
 from benchkit_plugins.recommenders.prompted.config import LlamaConfig, TALLRecConfig
-from benchkit_plugins.recommenders.prompted.providers.local import Local
+from benchkit_plugins.recommenders.prompted.providers.local.provider import Local
 from benchkit_plugins.recommenders.prompted.tasks.instruct import TALLRec
 from tests.recommenders.prompted.tasked import bench, listed, prompt, task
 

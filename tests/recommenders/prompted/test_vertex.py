@@ -15,7 +15,7 @@ from benchkit_plugins.language_models import vertex
 from tests.recommenders.prompted.asking import (
     Purse,
     answers,
-    course,
+    fine_tune,
     pairs,
     prompt,
     provider,
@@ -38,7 +38,7 @@ pytestmark = [
 def trained(service: Service, purse: Purse | None = None, **values: Any) -> Any:
     """Fine-tune with the service."""
     asked, purse = provider("vertex", service.url, **values), purse or Purse()
-    return asked.train(course(asked), purse.allow, purse.report)
+    return asked.train(fine_tune(asked), purse.allow, purse.report)
 
 
 def test_a_fine_tuning_runs_to_its_end(service: Service) -> None:
@@ -63,11 +63,11 @@ def test_a_job_is_found_again_on_any_page(service: Service) -> None:
     first = trained(service)
     asked, purse = provider("vertex", service.url), Purse()
     for seed in range(4):
-        asked.train(course(asked, seed), purse.allow, purse.report)
+        asked.train(fine_tune(asked, seed), purse.allow, purse.report)
     assert trained(service, purse) == first
     assert len(purse.allowed) == 4, "what is found costs nothing"
-    assert asked.status(course(asked)).trained == first
-    assert asked.status(course(asked, 99)).state == "none"
+    assert asked.status(fine_tune(asked)).trained == first
+    assert asked.status(fine_tune(asked, 99)).state == "none"
 
 
 def test_a_killed_run_finds_its_job_again(service: Service) -> None:
@@ -163,7 +163,7 @@ def test_a_prompt_that_is_not_taken_keeps_no_other_from_its_answer(service: Serv
         found.extend(reading)
     said = {texts[index]: completions.texts for index, completions in found}
     assert said == {"LONG": ("", "", ""), "x": answers("x", 3)}
-    assert asked.most == 8
+    assert asked.service.most == 8
     assert "1 of 3 prompts are too long" in purse.lines[0]
 
 

@@ -27,7 +27,7 @@ def test_it_completes(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert all(len(each.texts) == 6 and all(each.texts) for each in found.values())
     assert len(set(found["Name a colour."].texts)) > 1, "they are sampled"
-    assert asked.most == 3, "it has four slots, and refuses six"
+    assert asked.service.most == 3, "it has four slots, and refuses six"
     assert all(each.prompt_tokens > 0 and each.dollars == 0 for each in found.values())
     again = sampled(asked, ["Name a colour."], replace(sampling(6, 0.0), max_tokens=4))[
         "Name a colour."

@@ -9,7 +9,7 @@ import pytest
 
 from benchkit.contracts.prompted import Conversation, Message
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
-from benchkit_plugins.recommenders.prompted.providers.local import Local
+from benchkit_plugins.recommenders.prompted.providers.local.provider import Local
 
 local = pytest.mark.skipif(
     Local(PromptedConfig(model="any"), Path()).obstacle() is not None,

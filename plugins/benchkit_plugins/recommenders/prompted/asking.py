@@ -12,7 +12,7 @@ from benchkit.contracts.spending import Spending
 from benchkit.toolkit.progress import Pace
 from benchkit_plugins.recommenders.prompted.providers.contract import (
     Completions,
-    Course,
+    FineTune,
     Provider,
     Sampling,
     Trained,
@@ -31,17 +31,17 @@ class Asking:
     Attributes:
         provider: who has the model; only asked for what the store lacks.
         store: completions and fine-tuned models.
-        course: the fine-tuning that makes the model; None for the base model.
+        fine_tune: the fine-tuning that makes the model; None for the base model.
     """
 
     provider: Provider
     store: CompletionStore
-    course: Course | None
+    fine_tune: FineTune | None
 
     @property
     def trained(self) -> Trained | None:
         """The fine-tuned model; None for the base model, and before it is trained."""
-        return self.store.trained(self.course.key) if self.course else None
+        return self.store.trained(self.fine_tune.key) if self.fine_tune else None
 
     def missing(self, prompts: Sequence[Conversation], sampling: Sampling) -> list[int]:
         """Return which distinct prompts' completions are not kept, as places of the prompts."""
@@ -56,9 +56,11 @@ class Asking:
         if not lacking:
             return Work()
         asking = self.provider.asking(lacking, sampling)
-        if self.course is None or (self.trained is not None and self.provider.has(self.course)):
+        if self.fine_tune is None or (
+            self.trained is not None and self.provider.has(self.fine_tune)
+        ):
             return asking
-        return self.provider.work(self.course.pairs) + asking
+        return self.provider.work(self.fine_tune.pairs) + asking
 
     def train(self, spending: Spending, report: Report) -> None:
         """Fine-tune the model unless that is done, here or elsewhere.
@@ -67,12 +69,12 @@ class Asking:
             UnavailableError: it failed, or the provider cannot be asked.
             BenchkitError: the cap would be exceeded.
         """
-        if self.course is None:
+        if self.fine_tune is None:
             return
-        with self.store.asking(self.course.key):
+        with self.store.asking(self.fine_tune.key):
             if self.trained is None:
                 self._reachable("the model is not fine-tuned yet")
-                self._train(self.course, spending, report)
+                self._train(self.fine_tune, spending, report)
 
     def ask(
         self,
@@ -94,20 +96,20 @@ class Asking:
                 self._fetch([prompts[row] for row in rows], sampling, spending, report)
         keys = [self._key(prompt, sampling) for prompt in prompts]
         answers = {key: self.store.completions(key) for key in keys}
-        trained = {self.course.key: self.trained} if self.course else {}
+        trained = {self.fine_tune.key: self.trained} if self.fine_tune else {}
         spending.use(self.store.path.stem, {**answers, **trained})
         return [each for key in keys if (each := answers[key]) is not None]
 
-    def _train(self, course: Course, spending: Spending, report: Report) -> None:
-        trained = self.provider.train(course, spending.allow, report)
-        self.store.keep_trained(course.key, trained)
+    def _train(self, fine_tune: FineTune, spending: Spending, report: Report) -> None:
+        trained = self.provider.train(fine_tune, spending.allow, report)
+        self.store.keep_trained(fine_tune.key, trained)
         spending.note(_paid_here(trained), stored=True)
 
     def _fetch(
         self, prompts: list[Conversation], sampling: Sampling, spending: Spending, report: Report
     ) -> None:
-        if self.course and not self.provider.has(self.course):
-            self._train(self.course, spending, report)  # its answers came without it
+        if self.fine_tune and not self.provider.has(self.fine_tune):
+            self._train(self.fine_tune, spending, report)  # its answers came without it
         model = self.trained.model if self.trained else None
         left = dict(enumerate(prompts))
         tell = Pace(report, "prompts answered")
@@ -132,7 +134,7 @@ class Asking:
 
     @property
     def _name(self) -> str:
-        return self.course.key if self.course else ""
+        return self.fine_tune.key if self.fine_tune else ""
 
 
 def _paid_here(answer: Answer) -> Answer:

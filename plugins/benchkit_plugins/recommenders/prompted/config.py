@@ -8,8 +8,8 @@ from typing import Literal
 from benchkit import Choice, Config, ExcludeSeen, param
 from benchkit_plugins.language_models.addresses import check_address
 from benchkit_plugins.language_models.prices import parsed
+from benchkit_plugins.recommenders.prompted.providers.registry import entry_point
 
-ProviderName = Literal["local", "openai", "vertex"]
 Targets = Literal["usual", "all-linear"]
 
 
@@ -25,7 +25,10 @@ class PromptedConfig(Config):
         "whose vectors, not reduced, map unknown titles to items and make Class's categories",
         names="embedder",
     )
-    provider: ProviderName = param("local", "where the model is fine-tuned and sampled")
+    provider: str = param(
+        "local",
+        "where the model is fine-tuned and sampled: local, openai, vertex, or what a package adds",
+    )
     model: str | None = param(
         None, "model by the provider's name, local: name or folder; none: the provider's default"
     )
@@ -121,6 +124,7 @@ class PromptedConfig(Config):
     )
 
     def __post_init__(self) -> None:
+        entry_point(self.provider)
         for name in ("base_url", "api_endpoint"):
             if (address := getattr(self, name)) is not None:
                 check_address(name, address)

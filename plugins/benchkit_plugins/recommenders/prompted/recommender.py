@@ -15,10 +15,12 @@ from benchkit_plugins.recommenders.prompted.asking import Asking
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.contract import (
     Completions,
-    Course,
+    FineTune,
     Provider,
     Sampling,
+    provider_class,
 )
+from benchkit_plugins.recommenders.prompted.providers.registry import provider_names
 from benchkit_plugins.recommenders.prompted.store import CompletionStore
 
 if TYPE_CHECKING:
@@ -75,17 +77,19 @@ class LLMSeqPrompt(PromptedRecommender):
 
     def uses_gpu(self) -> bool:
         """Return whether the model runs here, on a GPU where there is one."""
-        return self.config.provider == "local" and super().uses_gpu()
+        return self._provider(workspace()).runs_here and super().uses_gpu()
 
     def pairs(self, train: Sessions, bench: Bench) -> Pairs:
         """Return the task's examples of training sessions, drawn by the seed."""
         return self._pairs(self.task_type(self.config, train, bench), train, bench)
 
     def exports(self, pairs: Pairs) -> Mapping[str, str]:
-        """Return the pairs as OpenAI and Vertex AI take them."""
-        from benchkit_plugins.recommenders.prompted.providers.hosted.jsonl import exports
-
-        return exports(pairs)
+        """Return the pairs as every provider takes them that fine-tunes on files."""
+        return {
+            f"{name}-{file}": content
+            for name in provider_names()
+            for file, content in self._provider(workspace(), name).exports(pairs).items()
+        }
 
     def estimate(self, train: Sessions, prompts: Sessions, bench: Bench) -> Work:
         """Return what fine-tuning and asking would still take."""
@@ -147,25 +151,14 @@ class LLMSeqPrompt(PromptedRecommender):
 
     def _asking(self, task: Task, train: Sessions, bench: Bench) -> Asking:
         provider = self._provider(bench.workspace)
-        course = None
+        fine_tune = None
         if self.config.state == "fine-tuned":
             pairs = self._pairs(task, train, bench)
-            course = Course(provider.identity(), provider.recipe(), pairs, bench.seed)
-        return Asking(provider, self._store(provider, bench.workspace), course)
+            fine_tune = FineTune(provider.identity(), provider.recipe(), pairs, bench.seed)
+        return Asking(provider, self._store(provider, bench.workspace), fine_tune)
 
-    def _provider(self, folder: Path) -> Provider:
-        # each brings a library of its own
-        if self.config.provider == "local":
-            from benchkit_plugins.recommenders.prompted.providers.local import Local
-
-            return Local(self.config, folder)
-        if self.config.provider == "openai":
-            from benchkit_plugins.recommenders.prompted.providers.openai import OpenAI
-
-            return OpenAI(self.config, folder)
-        from benchkit_plugins.recommenders.prompted.providers.vertex import Vertex
-
-        return Vertex(self.config, folder)
+    def _provider(self, folder: Path, name: str | None = None) -> Provider:
+        return provider_class(name or self.config.provider)(self.config, folder)
 
     def _store(self, provider: Provider, folder: Path | None = None) -> CompletionStore:
         return CompletionStore(folder or workspace(), provider.name, provider.identity())

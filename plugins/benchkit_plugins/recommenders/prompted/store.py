@@ -30,17 +30,17 @@ from benchkit_plugins.recommenders.prompted.providers.contract import (
 FOLDER = "completions"
 
 
-def key_of(course: str, prompt: Conversation, sampling: Sampling) -> str:
+def key_of(fine_tune: str, prompt: Conversation, sampling: Sampling) -> str:
     """Return the digest of everything that shapes a prompt's completions, 32 hex digits.
 
     Args:
-        course: key of the fine-tuning; "" for the base model.
+        fine_tune: key of the fine-tuning; "" for the base model.
         prompt: the conversation.
         sampling: how answers are drawn.
     """
     settings = {name: value for name, value in vars(sampling).items() if value is not None}
     turns = [(message.role, message.content) for message in prompt]
-    content = json.dumps([course, turns, settings], sort_keys=True)
+    content = json.dumps([fine_tune, turns, settings], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
@@ -73,9 +73,9 @@ class CompletionStore:
         """Return what is kept under a key (`key_of`), None where nothing is."""
         return self._completions.get(key)
 
-    def trained(self, course: str) -> Trained | None:
+    def trained(self, fine_tune: str) -> Trained | None:
         """Return the model that a fine-tuning gave, None where none has ended."""
-        return self._trained.get(course)
+        return self._trained.get(fine_tune)
 
     def keep(self, key: str, completions: Completions) -> None:
         """Keep a prompt's completions.
@@ -86,28 +86,28 @@ class CompletionStore:
         self._append({"prompt": key, **_kept(completions)})
         self.refresh()
 
-    def keep_trained(self, course: str, trained: Trained) -> None:
+    def keep_trained(self, fine_tune: str, trained: Trained) -> None:
         """Keep what a fine-tuning gave.
 
         Raises:
             StorageError: the file cannot be written.
         """
-        self._append({"course": course, **_kept(trained)})
+        self._append({"course": fine_tune, **_kept(trained)})
         self.refresh()
 
     @contextmanager
-    def asking(self, course: str) -> Iterator[None]:
+    def asking(self, fine_tune: str) -> Iterator[None]:
         """Hold a model while asking for what is lacking, so that two processes never pay twice.
 
         What another process has kept meanwhile is known within.
 
         Args:
-            course: key of the fine-tuning; "" for the base model.
+            fine_tune: key of the fine-tuning; "" for the base model.
 
         Raises:
             StorageError: the folder cannot be written, or the file is damaged.
         """
-        with locked(self.path.with_name(f"{self.path.stem}-{course or 'base'}.lock")):
+        with locked(self.path.with_name(f"{self.path.stem}-{fine_tune or 'base'}.lock")):
             self.refresh()
             yield
 

@@ -1,4 +1,8 @@
-"""What a provider does: train a model, say how that stands, sample completions."""
+"""What a provider does: train a model, say how that stands, sample completions.
+
+A distribution brings one by an entry point in group ``benchkit_providers``: the name is what the
+parameter `provider` takes, the value a class derived from `Provider`, loaded where it is chosen.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,12 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from benchkit.contracts.config import Value
+from benchkit.contracts.errors import PluginError, one_line
 from benchkit.contracts.prompted import Conversation, Pairs, Work
 from benchkit.toolkit.digests import digest_of
+from benchkit.toolkit.isolation import interruptible, stdout_on_stderr
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
+from benchkit_plugins.recommenders.prompted.providers.registry import entry_point, origin
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ class Completions:
 
 
 @dataclass(frozen=True)
-class Course:
+class FineTune:
     """A fine-tuning: what decides the model that comes out of it.
 
     Attributes:
@@ -82,7 +89,7 @@ class Course:
 
     @cached_property
     def key(self) -> str:
-        """Digest of all of it, 16 hex digits: a job at a provider is found again by it."""
+        """Digest of all of it, 16 hex digits: a job at a provider carries it."""
         return digest_of(asdict(self))
 
 
@@ -134,12 +141,14 @@ class Provider(ABC):
         paid: whether it costs money.
         validation: sessions usually kept out of fine-tuning.
         ends_early: whether it ends completions after the titles that are looked at.
+        runs_here: whether the model runs on this machine, on a GPU where there is one.
     """
 
     name: ClassVar[str]
     paid: ClassVar[bool]
     validation: ClassVar[int]
     ends_early: ClassVar[bool] = False
+    runs_here: ClassVar[bool] = False
 
     def __init__(self, config: PromptedConfig, workspace: Path) -> None:
         self.config, self.workspace = config, workspace
@@ -163,6 +172,14 @@ class Provider(ABC):
     def recipe(self) -> dict[str, Value]:
         """Return what of the configuration decides what fine-tuning gives."""
 
+    def exports(self, pairs: Pairs) -> Mapping[str, str]:  # noqa: ARG002
+        """Return the files that its fine-tuning takes, by name; none where it takes none.
+
+        Raises:
+            DataError: it would refuse them; the message says which pair and why.
+        """
+        return {}
+
     @abstractmethod
     def work(self, pairs: Pairs) -> Work:
         """Return what fine-tuning would take."""
@@ -172,25 +189,25 @@ class Provider(ABC):
         """Return what sampling would take."""
 
     @abstractmethod
-    def status(self, course: Course) -> Status:
+    def status(self, fine_tune: FineTune) -> Status:
         """Return how a fine-tuning stands, whoever began it.
 
         Raises:
             UnavailableError: the provider cannot be asked.
         """
 
-    def has(self, course: Course) -> bool:  # noqa: ARG002
+    def has(self, fine_tune: FineTune) -> bool:  # noqa: ARG002
         """Return whether a model that was trained is still there; quick, asking nobody."""
         return True
 
     @abstractmethod
     def train(
-        self, course: Course, allow: Callable[[float], None], report: Callable[[str], None]
+        self, fine_tune: FineTune, allow: Callable[[float], None], report: Callable[[str], None]
     ) -> Trained:
         """Fine-tune to the end, going on with what an earlier call began.
 
         Args:
-            course: what to train.
+            fine_tune: what to train.
             allow: to be called with the estimated dollars before anything is begun that costs
                 money; raises where the cap would be exceeded.
             report: told a line at a time how it goes.
@@ -226,3 +243,28 @@ class Provider(ABC):
                 some of the prompts; the others have been yielded.
             BenchkitError: the cap would be exceeded; what has arrived has been yielded.
         """
+
+
+def provider_class(name: str) -> type[Provider]:
+    """Return the class of a provider, imported now.
+
+    Raises:
+        ConfigError: there is none of that name.
+        PluginError: it is broken, or several distributions have one.
+    """
+    point = entry_point(name)
+    try:
+        with interruptible() as pressed, stdout_on_stderr():
+            kind = point.load()
+    except BaseException as error:  # a stranger's code may raise anything
+        if pressed:
+            raise
+        raise PluginError(
+            f"provider {name!r} of {origin(point)} cannot be loaded: {one_line(error)}"
+        ) from error
+    if not (isinstance(kind, type) and issubclass(kind, Provider)) or kind.name != name:
+        raise PluginError(
+            f"provider {name!r} of {origin(point)}: {point.value} is no class derived from "
+            f"Provider with the name {name!r}"
+        )
+    return kind

@@ -1,7 +1,7 @@
 """Fine-tuning at a service: a job is found or begun, then waited for.
 
-A job carries its course's key, and is looked for before it is begun: a killed run finds it again,
-and a call whose answer was lost begins nothing twice.
+A job carries its fine-tuning's key, and is looked for before it is begun: a killed run finds it
+again, and a call whose answer was lost begins nothing twice.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from benchkit.contracts.errors import FinalError
-from benchkit_plugins.recommenders.prompted.providers.contract import Course, Status, Trained
-
-if TYPE_CHECKING:
-    from benchkit_plugins.recommenders.prompted.providers.hosted.service import Hosted
+from benchkit.contracts.prompted import Pairs
+from benchkit_plugins.recommenders.prompted.providers.contract import FineTune, Status, Trained
+from benchkit_plugins.recommenders.prompted.providers.hosted.service import Service
 
 LABEL = "benchkit"  # what a service shows our keys under
 # Seconds between two looks at what is under way: a server of one's own may be quick.
@@ -43,72 +41,88 @@ class Job:
 class Jobs(ABC):
     """Base of what a service does to fine-tune; errors of its client are the caller's to read."""
 
-    @abstractmethod
-    def find(self, course: Course) -> Job | None:
-        """Return the job of a course, one that has not failed before others."""
+    def __init__(self, service: Service) -> None:
+        self._of = service
 
     @abstractmethod
-    def begin(self, course: Course) -> Job:
+    def find(self, fine_tune: FineTune) -> Job | None:
+        """Return the job of a fine-tuning, one that has not failed before others."""
+
+    @abstractmethod
+    def begin(self, fine_tune: FineTune) -> Job:
         """Begin a job, with the files that are there already and those that are not."""
 
     @abstractmethod
     def look(self, name: str) -> Job | None:
         """Return how a job stands, None where it has vanished."""
 
-    def news(self, name: str, known: set[str]) -> list[str]:
-        """Return what a job says of itself, oldest first, and add it to what is known."""
-        del name, known
+    @abstractmethod
+    def files(self, pairs: Pairs) -> dict[str, str]:
+        """Return the contents of ``train`` and ``validation``, as the service takes them.
+
+        Raises:
+            DataError: the service would refuse them; the message says which pair and why.
+        """
+
+    def events(self, name: str, reported: set[str]) -> list[str]:  # noqa: ARG002
+        """Return what a job says of itself, oldest first, and add its ids to `reported`."""
         return []
 
+    def train(
+        self,
+        fine_tune: FineTune,
+        dollars: Callable[[], float],
+        allow: Callable[[float], None],
+        report: Callable[[str], None],
+    ) -> Trained:
+        """Return what a fine-tuning's job gives, begun unless it is there.
 
-def trained(
-    provider: Hosted,
-    course: Course,
-    allow: Callable[[float], None],
-    report: Callable[[str], None],
-) -> Trained:
-    """Return what a course's job gives, begun unless it is there.
+        Args:
+            fine_tune: what to train.
+            dollars: estimates what a job costs.
+            allow: as of `Provider.train`.
+            report: as of `Provider.train`.
 
-    Raises:
-        FinalError: it failed.
-        UnavailableError: the service cannot be asked.
-    """
-    promised: list[float] = []
+        Raises:
+            FinalError: it failed.
+            UnavailableError: the service cannot be asked.
+        """
+        promised: list[float] = []
 
-    def found_or_begun() -> Job:
-        job = provider.jobs.find(course)
-        if job is not None and job.status.state in ("running", "succeeded"):
-            return job
-        if not promised:
-            promised.append(provider.work(course.pairs).dollars)
-            allow(promised[0])
-        return provider.jobs.begin(course)
+        def found_or_begun() -> Job:
+            job = self.find(fine_tune)
+            if job is not None and job.status.state in ("running", "succeeded"):
+                return job
+            if not promised:
+                promised.append(dollars())
+                allow(promised[0])
+            return self.begin(fine_tune)
 
-    job = _end(provider, provider.asked(found_or_begun), report)
-    if job.status.trained is None:
-        # whoever cancels a job at the service does not want a search's next trial to begin another
-        raise FinalError(
-            f"the fine-tuning {job.name} at {provider.name} came to nothing: {job.status.detail}; "
-            "the same command begins another"
-        )
-    done = job.status.trained
-    return replace(done, promised=sum(promised), earlier=0.0 if promised else done.dollars)
+        job = self._end(self._of.call(found_or_begun), report)
+        trained = job.status.trained
+        if trained is None:
+            # whoever cancels a job at the service wants no search's next trial to begin another
+            raise FinalError(
+                f"the fine-tuning {job.name} at {self._of.name} came to nothing: "
+                f"{job.status.detail}; the same command begins another"
+            )
+        earlier = 0.0 if promised else trained.dollars
+        return replace(trained, promised=sum(promised), earlier=earlier)
 
-
-def _end(provider: Hosted, job: Job, report: Callable[[str], None]) -> Job:
-    """Return a job at its end, having told how it goes."""
-    known: set[str] = set()
-    said = ""
-    for pause in pauses():
-        news = provider.asked(partial(provider.jobs.news, job.name, known))
-        if not news and job.status.detail != said:
-            news = [job.status.detail]
-        said = job.status.detail
-        for line in news:
-            report(f"{provider.name} {job.name}: {line}")
-        if job.status.state != "running":
-            break
-        time.sleep(pause)
-        found = provider.asked(partial(provider.jobs.look, job.name))
-        job = found or Job(job.name, Status("none", "it has vanished"))
-    return job
+    def _end(self, job: Job, report: Callable[[str], None]) -> Job:
+        """Return a job at its end, having reported how it goes."""
+        reported: set[str] = set()
+        detail = ""
+        for pause in pauses():
+            lines = self._of.call(partial(self.events, job.name, reported))
+            if not lines and job.status.detail != detail:
+                lines = [job.status.detail]
+            detail = job.status.detail
+            for line in lines:
+                report(f"{self._of.name} {job.name}: {line}")
+            if job.status.state != "running":
+                break
+            time.sleep(pause)
+            present = self._of.call(partial(self.look, job.name))
+            job = present or Job(job.name, Status("none", "it has vanished"))
+        return job

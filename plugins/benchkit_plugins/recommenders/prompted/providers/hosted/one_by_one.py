@@ -11,24 +11,27 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from benchkit import UnavailableError
 from benchkit.contracts.prompted import Conversation
 from benchkit_plugins.language_models.calls import in_parallel
 from benchkit_plugins.recommenders.prompted.providers.contract import Completions, Sampling
-from benchkit_plugins.recommenders.prompted.providers.hosted import service
-from benchkit_plugins.recommenders.prompted.providers.hosted.jsonl import tokens_of
+from benchkit_plugins.recommenders.prompted.providers.hosted.answers import (
+    Answer,
+    Unanswered,
+    all_of,
+    distinct,
+    seed_of,
+)
+from benchkit_plugins.recommenders.prompted.providers.hosted.files import tokens_of
+from benchkit_plugins.recommenders.prompted.providers.hosted.service import Service
 from benchkit_plugins.recommenders.prompted.store import CompletionStore, key_of
-
-if TYPE_CHECKING:
-    from benchkit_plugins.recommenders.prompted.providers.hosted.service import Answer, Hosted
 
 HOPELESS = 20  # prompts refused before any is answered: the fault is not theirs
 
 
-def sampled(
-    provider: Hosted,
+def sample_one_by_one(
+    service: Service,
     model: str | None,
     prompts: Sequence[Conversation],
     sampling: Sampling,
@@ -36,17 +39,17 @@ def sampled(
     report: Callable[[str], None],
 ) -> Iterator[tuple[int, Completions]]:
     """Yield completions as they arrive, empty ones of prompts that are too long."""
-    run = _Run(provider, model, sampling, allow)
+    run = _Run(service, model, sampling, allow)
 
     def one(index: int, stop: threading.Event) -> tuple[int, Completions, Answer]:
         return index, *run.answered(prompts[index], stop)
 
     calls = [partial(one, index) for index in range(len(prompts))]
-    unanswered = service.Unanswered(provider, len(prompts))
+    unanswered = Unanswered(service.name, service.model, len(prompts))
     # kept for good once yielded: not before the server has shown that it has room for any prompt
     held: list[tuple[int, Completions]] = []
-    with unanswered.told(report):
-        for index, completions, answer in in_parallel(calls, provider.config.concurrency):
+    with unanswered.reported(report):
+        for index, completions, answer in in_parallel(calls, service.config.concurrency):
             if unanswered.counts(answer):
                 held.append((index, completions))
             while held and run.served:
@@ -55,7 +58,7 @@ def sampled(
 
 
 class _Run:
-    """One call of `sampled`.
+    """One call of `sample_one_by_one`.
 
     Attributes:
         served: whether any prompt has been answered.
@@ -64,17 +67,17 @@ class _Run:
 
     def __init__(
         self,
-        provider: Hosted,
+        service: Service,
         model: str | None,
         sampling: Sampling,
         allow: Callable[[float], None],
     ) -> None:
-        self.provider, self.model, self.sampling, self.allow = provider, model, sampling, allow
-        self.rates = provider.rates(model is not None)
+        self.service, self.model, self.sampling, self.allow = service, model, sampling, allow
+        self.rates = service.rates(model is not None)
         self.served = False
         self._refused: list[str] = []
-        name = f"{provider.name}-parts"
-        self.parts = CompletionStore(provider.workspace, name, provider.identity())
+        name = f"{service.name}-parts"
+        self.parts = CompletionStore(service.workspace, name, service.identity())
         self.parts.refresh()
         self._lock = threading.Lock()
 
@@ -90,7 +93,7 @@ class _Run:
             self._refused.append(answer.refused)
             if len(self._refused) >= HOPELESS and not self.served:
                 raise UnavailableError(
-                    f"{self.provider.name} refuses all prompts: {answer.refused}; the same command "
+                    f"{self.service.name} refuses all prompts: {answer.refused}; the same command "
                     "asks again"
                 )
         return completions, answer
@@ -98,27 +101,27 @@ class _Run:
     def _completions(
         self, prompt: Conversation, stop: threading.Event
     ) -> tuple[Completions, Answer]:
-        wanted, most = service.distinct(self.sampling), self.provider.most
-        whole, answer = Completions(()), service.Answer([])
+        wanted, most = distinct(self.sampling), self.service.most
+        whole, answer = Completions(()), Answer([])
         spare = 0.0  # dollars promised for requests that were refused, and cost nothing
         while (missing := wanted - len(whole.texts)) and not answer.refused:
             key = self._key(prompt, len(whole.texts))
             part = self.parts.completions(key)
             if part is None:
-                count = min(most, self.provider.most, missing)
+                count = min(most, self.service.most, missing)
                 answer, part = self._asked(prompt, count, len(whole.texts), spare, stop)
                 spare = spare + part.promised if answer.refused else 0.0
                 if not answer.refused:
-                    self.provider.most = min(self.provider.most, most)
+                    self.service.most = min(self.service.most, most)
                     self._keep(key, part, wanted)
                 elif count > 1 and not answer.too_long:
                     # llama.cpp takes no more completions than it has slots, some Geminis take one
-                    most, answer = count // 2, service.Answer([])
+                    most, answer = count // 2, Answer([])
             else:
                 part = replace(part, earlier=part.dollars)
             whole = _joined(whole, part)
         texts = whole.texts + ("",) * missing
-        return replace(whole, texts=service.all_of(texts, self.sampling)), answer
+        return replace(whole, texts=all_of(texts, self.sampling)), answer
 
     def _asked(
         self,
@@ -133,16 +136,18 @@ class _Run:
         Args:
             spare: dollars promised already that nothing else will take.
         """
-        began, seed = time.monotonic(), service.seed_of(self.sampling, start)
-        longest, complete = self.sampling.max_tokens, self.provider.complete
+        began, seed = time.monotonic(), seed_of(self.sampling, start)
+        longest, complete = self.sampling.max_tokens, self.service.complete
         promise = max(0.0, self.rates.of(tokens_of(prompt), count * longest) - spare)
-        answer = self.provider.asked(
+        answer = self.service.call(
             partial(complete, self.model, prompt, self.sampling, count, seed),
             partial(self.allow, promise),
             stop,
         )
-        read = service.counted(answer.read, tokens_of(prompt))
-        written = service.counted(answer.written, len(answer.texts) * longest)
+        read = tokens_of(prompt) if answer.read is None else answer.read
+        written = answer.written
+        if written is None:  # the service does not say
+            written = len(answer.texts) * longest
         dollars, seconds = self.rates.of(read, written), time.monotonic() - began
         return answer, Completions(tuple(answer.texts), read, written, dollars, promise, seconds)
 

@@ -31,22 +31,22 @@ from benchkit_plugins.language_models.batching import batches_by_length
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
 from benchkit_plugins.recommenders.neural.hardware import memory_errors, seeded
 from benchkit_plugins.recommenders.prompted.config import Targets
-from benchkit_plugins.recommenders.prompted.providers.causal.lessons import (
-    Lesson,
+from benchkit_plugins.recommenders.prompted.providers.local.loading import cache_argument, quiet
+from benchkit_plugins.recommenders.prompted.providers.local.prefix import Prefix, continues
+from benchkit_plugins.recommenders.prompted.providers.local.tokenizing import (
+    TokenizedExample,
     batches,
     known_length,
     padded,
     unit,
     weight_of,
 )
-from benchkit_plugins.recommenders.prompted.providers.causal.loading import cache_argument, quiet
-from benchkit_plugins.recommenders.prompted.providers.causal.prefix import Prefix, continues
 
 _TOKENS = {"cpu": 1024, "mps": 4096, "cuda": 16384}  # read at a time, padding included
 _KEEP_EVERY = 60.0  # seconds of training that a kill may cost
 # Mamba's kernels take the weights of these layers around any adapter, so peft refuses to put one.
 _MAMBAS = {"mamba", "mamba2", "falcon_mamba", "falcon_h1", "nemotron_h"}
-_UNFELT = ["out_proj", "conv1d"]
+_CANNOT_ADAPT = ["out_proj", "conv1d"]
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def adapted(model: Any, recipe: Recipe, seed: int) -> Any:
         lora_alpha=recipe.alpha,
         lora_dropout=recipe.dropout,
         target_modules=None if usual else "all-linear",
-        exclude_modules=_UNFELT if kind in _MAMBAS else None,
+        exclude_modules=_CANNOT_ADAPT if kind in _MAMBAS else None,
         task_type="CAUSAL_LM",
     )
     with seeded(np.random.default_rng([seed]), model.device), quiet():
@@ -137,11 +137,14 @@ class Trainer:
         self.best = self._copy()
 
     def train(
-        self, lessons: Sequence[Lesson], held_out: Sequence[Lesson], checkpoint: Checkpoint
+        self,
+        examples: Sequence[TokenizedExample],
+        held_out: Sequence[TokenizedExample],
+        checkpoint: Checkpoint,
     ) -> State:
         """Train to the end; the model keeps the best epoch's adapters.
 
-        Without held-out lessons that is the last epoch's.
+        Without held-out examples that is the last epoch's.
 
         Raises:
             DivergedError: training diverges.
@@ -149,7 +152,7 @@ class Trainer:
         checkpoint.restore(self)
         while self.state.epoch < self.recipe.epochs:
             started, before = time.perf_counter(), self.state.tokens
-            self._epoch(lessons, checkpoint)
+            self._epoch(examples, checkpoint)
             learnt = time.perf_counter()
             self._judge(held_out)
             now = time.perf_counter()
@@ -159,17 +162,17 @@ class Trainer:
         self.network.load_state_dict(self.best)
         return self.state
 
-    def _epoch(self, lessons: Sequence[Lesson], checkpoint: Checkpoint) -> None:
+    def _epoch(self, examples: Sequence[TokenizedExample], checkpoint: Checkpoint) -> None:
         state, started = self.state, time.perf_counter()
         kept = started
         order = np.random.default_rng([self.seed, state.epoch])
-        steps = batches(lessons, self.recipe.batch_size, order)
+        steps = batches(examples, self.recipe.batch_size, order)
         self.model.train()
         tell = Pace(self.report, f"steps of epoch {state.epoch + 1} taken", state.step)
         for rows in steps[state.step :]:
             done = (state.epoch + state.step / len(steps)) / self.recipe.epochs
             self.optimizer.param_groups[0]["lr"] = self.recipe.learning_rate * (1 - done)
-            self._step([lessons[row] for row in rows])
+            self._step([examples[row] for row in rows])
             now = time.perf_counter()
             state.seconds, started = state.seconds + now - started, now
             tell(state.step, len(steps))
@@ -177,7 +180,7 @@ class Trainer:
                 checkpoint.keep(self)
                 kept = now
 
-    def _step(self, batch: Sequence[Lesson]) -> None:
+    def _step(self, batch: Sequence[TokenizedExample]) -> None:
         """Take one step; in smaller parts where memory is short."""
         state = self.state
         while True:
@@ -204,9 +207,9 @@ class Trainer:
         state.step += 1
         state.loss += loss
         state.weight += weight
-        state.tokens += sum(len(lesson.tokens) for lesson in batch)
+        state.tokens += sum(len(example.tokens) for example in batch)
 
-    def _gradients(self, batch: Sequence[Lesson]) -> tuple[float, float]:
+    def _gradients(self, batch: Sequence[TokenizedExample]) -> tuple[float, float]:
         """Add up the gradients of the mean loss over the parts of a batch.
 
         Returns:
@@ -223,15 +226,15 @@ class Trainer:
             prefix.backward()
         return float(total), weight
 
-    def _prefix(self, lessons: Sequence[Lesson]) -> Prefix | None:
-        """Read what all lessons begin with; None where that saves nothing."""
-        known = known_length(lessons) if len(lessons) > 1 and self._continues else 0
+    def _prefix(self, examples: Sequence[TokenizedExample]) -> Prefix | None:
+        """Read what all examples begin with; None where that saves nothing."""
+        known = known_length(examples) if len(examples) > 1 and self._continues else 0
         known -= known % unit(known) if self._few else 0
-        return Prefix(self.model, lessons[0].tokens[:known]) if known else None
+        return Prefix(self.model, examples[0].tokens[:known]) if known else None
 
-    def _split(self, batch: Sequence[Lesson]) -> Iterator[list[Lesson]]:
-        """Yield lessons of similar length, as many at a time as memory permits."""
-        lengths = np.array([len(lesson.tokens) for lesson in batch], dtype=np.int64)
+    def _split(self, batch: Sequence[TokenizedExample]) -> Iterator[list[TokenizedExample]]:
+        """Yield examples of similar length, as many at a time as memory permits."""
+        lengths = np.array([len(example.tokens) for example in batch], dtype=np.int64)
         for rows in batches_by_length(lengths, self._room):
             yield [batch[row] for row in rows]
 
@@ -243,7 +246,7 @@ class Trainer:
     def _recompute(self, wanted: bool) -> None:
         """Let the backward pass compute layers again, or keep what it needs of them.
 
-        A lesson that is longer than what is read at a time cannot be split: computed again, it
+        A example that is longer than what is read at a time cannot be split: computed again, it
         takes an eighth more time and less than half the memory.
         """
         if wanted == self._recomputes or not self.model.supports_gradient_checkpointing:
@@ -256,14 +259,14 @@ class Trainer:
         self._recomputes = wanted
 
     def _loss(
-        self, part: Sequence[Lesson], prefix: Prefix | None, prompt_weight: float = 0.0
+        self, part: Sequence[TokenizedExample], prefix: Prefix | None, prompt_weight: float = 0.0
     ) -> Tensor:
         """Return the weighted sum of the losses; `prefix` has read the first tokens."""
         known = prefix.length if prefix else 0
         page = padded(part, self.device, known, prompt_weight, self._few)
         longest, predicted = page.tokens.shape[1], page.targets.shape[1]
         # what is predicted stands at the end: of the rest no logits are computed. As places, not
-        # as a number: a slice would be multiplied lesson by lesson, which is slow.
+        # as a number: a slice would be multiplied example by example, which is slow.
         asked = torch.arange(longest - predicted - 1, longest - 1, device=self.device)
         self._recompute(prefix is None and longest > self._room)
         cached: dict[str, Any] = {"use_cache": prefix is not None}
@@ -281,7 +284,7 @@ class Trainer:
         )
         return losses @ page.weights.flatten()
 
-    def _judge(self, held_out: Sequence[Lesson]) -> None:
+    def _judge(self, held_out: Sequence[TokenizedExample]) -> None:
         """Close an epoch, and keep its adapters where they are the best so far."""
         state = self.state
         score = self._validate(held_out)
@@ -291,10 +294,10 @@ class Trainer:
             state.best, self.best = score, self._copy()
 
     @torch.inference_mode()
-    def _validate(self, held_out: Sequence[Lesson]) -> float:
+    def _validate(self, held_out: Sequence[TokenizedExample]) -> float:
         """Return the mean loss of the held-out answers' tokens, NaN where there are none."""
         self.model.eval()
-        answers = sum(lesson.answer for lesson in held_out)
+        answers = sum(example.answer for example in held_out)
         if not answers:
             return math.nan
         prefix = self._prefix(held_out)

@@ -1,6 +1,6 @@
-"""The common prefix of a step's lessons, read once for all of them.
+"""The common prefix of a step's examples, read once for all of them.
 
-The loss and its gradients are those of lessons read one by one; only what is dropped at random is
+The loss and its gradients are those of examples read one by one; only what is dropped at random is
 shared. Where prompts list a catalog's categories, that is most of what there is to read.
 """
 
@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchkit_plugins.recommenders.prompted.providers.causal.loading import cache_argument
-from benchkit_plugins.recommenders.prompted.providers.causal.proof import agree, texts_of
+from benchkit_plugins.recommenders.prompted.providers.local.loading import cache_argument
+from benchkit_plugins.recommenders.prompted.providers.local.probe import logits_match, probe_texts
 
 
 class Prefix:
@@ -73,7 +73,7 @@ def continues(model: Any) -> bool:
     training = model.training
     model.eval()
     try:
-        return any(_continues(model, text[None, :4]) for text in texts_of(model))
+        return any(_continues(model, text[None, :4]) for text in probe_texts(model))
     except Exception:  # whatever it says, it does not continue
         return False
     finally:
@@ -85,4 +85,4 @@ def _continues(model: Any, text: Tensor) -> bool:
     cache = Prefix(model, text[0, :2].tolist()).cache(1)
     places = torch.arange(2, 4, device=model.device)[None]
     given = {"position_ids": places, "use_cache": True, cache_argument(model): cache}
-    return agree(model(input_ids=text[:, 2:], **given).logits, expected)
+    return logits_match(model(input_ids=text[:, 2:], **given).logits, expected)

@@ -13,14 +13,14 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from benchkit_plugins.recommenders.neural.hardware import memory_errors
-from benchkit_plugins.recommenders.prompted.providers.causal.branching import Store, read_tree
-from benchkit_plugins.recommenders.prompted.providers.causal.loading import Causal
-from benchkit_plugins.recommenders.prompted.providers.causal.tree import (
+from benchkit_plugins.recommenders.prompted.providers.contract import Sampling
+from benchkit_plugins.recommenders.prompted.providers.local.branching import Store, read_tree
+from benchkit_plugins.recommenders.prompted.providers.local.loading import Causal
+from benchkit_plugins.recommenders.prompted.providers.local.tree import (
     Ints,
     Tree,
     common_length,
 )
-from benchkit_plugins.recommenders.prompted.providers.contract import Sampling
 
 _SAMPLES = {"cpu": 320, "mps": 640, "cuda": 2560}  # at a time, where memory permits
 # Prompts at a time: with more, the first answers, which a kill spares, come later and the last no
@@ -39,7 +39,7 @@ class Decoder:
     distinct prefix. A prompt that is finished makes room for another.
 
     Args:
-        causal: a model that reads trees (`branching.teach`).
+        causal: a model that reads trees (`branching.enable_tree_attention`).
         token_bytes: what a token takes in the store.
         sampling: how to draw.
     """

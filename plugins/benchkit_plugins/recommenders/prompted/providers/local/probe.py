@@ -16,7 +16,7 @@ _SHARES = (
 )
 
 
-def texts_of(model: Any) -> Iterator[Tensor]:
+def probe_texts(model: Any) -> Iterator[Tensor]:
     """Yield a few short texts of tokens that a model has learnt, ``int64[5]`` each.
 
     A model that is fine-tuned amplifies the rounding of some texts, in bfloat16, beyond all
@@ -27,7 +27,7 @@ def texts_of(model: Any) -> Iterator[Tensor]:
         yield torch.tensor([int(share * size) for share in shares], device=model.device)
 
 
-def agree(found: Tensor, expected: Tensor) -> bool:
+def logits_match(found: Tensor, expected: Tensor) -> bool:
     """Return whether logits differ by rounding alone."""
     rounding = torch.finfo(found.dtype).eps ** 0.5 * expected.abs().max()
     return bool((found - expected).abs().max() <= rounding)

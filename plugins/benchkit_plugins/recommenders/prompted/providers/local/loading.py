@@ -19,8 +19,8 @@ from benchkit import UnavailableError
 from benchkit.contracts.prompted import Message
 from benchkit_plugins.language_models import checkpoints
 from benchkit_plugins.recommenders.neural.hardware import choose_device, has_fast_bfloat16
-from benchkit_plugins.recommenders.prompted.providers.causal.chat import Chat
-from benchkit_plugins.recommenders.prompted.providers.causal.source import Source
+from benchkit_plugins.recommenders.prompted.providers.local.chat import Chat
+from benchkit_plugins.recommenders.prompted.providers.local.source import Source
 
 # Bytes of a GGUF file that stays in memory for the next load: reading one takes ten seconds.
 _SMALL = 1 << 28

@@ -9,12 +9,16 @@ from benchkit_plugins.language_models import openai
 from benchkit_plugins.language_models.calls import CallError, scrubbed
 from benchkit_plugins.language_models.tokens import well_formed
 from benchkit_plugins.recommenders.prompted.providers.contract import Sampling
-from benchkit_plugins.recommenders.prompted.providers.hosted.jsonl import messages
-from benchkit_plugins.recommenders.prompted.providers.hosted.service import Answer
+from benchkit_plugins.recommenders.prompted.providers.hosted.answers import Answer
 
 REFUSING = (400, 413, 422)  # statuses of a request that is not taken, which say nothing of others
 # Codes of errors which mean that a prompt's content is not answered.
 _CONTENT = ("content_filter", "content_policy_violation", "invalid_prompt")
+
+
+def messages(conversation: Conversation) -> list[dict[str, str]]:
+    """Return a conversation as the protocol takes it."""
+    return [{"role": turn.role, "content": well_formed(turn.content)} for turn in conversation]
 
 
 def request(

@@ -13,19 +13,25 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchkit import UnavailableError
 from benchkit.contracts.prompted import Conversation
 from benchkit_plugins.language_models import openai
 from benchkit_plugins.language_models.calls import CallError, scrubbed
 from benchkit_plugins.recommenders.prompted.providers.contract import Completions, Sampling
-from benchkit_plugins.recommenders.prompted.providers.hosted import chat, jobs, service
-from benchkit_plugins.recommenders.prompted.providers.hosted.jsonl import tokens_of
-from benchkit_plugins.recommenders.prompted.providers.hosted.openai_jobs import uploaded
-
-if TYPE_CHECKING:
-    from benchkit_plugins.recommenders.prompted.providers.openai import OpenAI
+from benchkit_plugins.recommenders.prompted.providers.hosted import jobs
+from benchkit_plugins.recommenders.prompted.providers.hosted.answers import (
+    Answer,
+    Unanswered,
+    all_of,
+    distinct,
+    seed_of,
+)
+from benchkit_plugins.recommenders.prompted.providers.hosted.files import tokens_of
+from benchkit_plugins.recommenders.prompted.providers.openai import chat
+from benchkit_plugins.recommenders.prompted.providers.openai.jobs import uploaded
+from benchkit_plugins.recommenders.prompted.providers.openai.service import OpenAIService
 
 Ask = Callable[..., Iterator[tuple[int, Completions]]]  # as `Provider.sample`
 LARGEST = 10_000  # requests a batch; the service takes 50,000, but answers must fit in memory
@@ -45,8 +51,8 @@ class _Request:
     promised: float = 0.0
 
 
-def sampled(
-    provider: OpenAI,
+def sample_in_batches(
+    service: OpenAIService,
     model: str | None,
     prompts: Sequence[Conversation],
     sampling: Sampling,
@@ -58,13 +64,13 @@ def sampled(
 
     Where too few are left to be worth a batch, they are asked `one_by_one`.
     """
-    run = _Run(provider, model, sampling, prompts, report)
-    with run.unanswered.told(report):
-        for batch in provider.asked(run.earlier):
+    run = _Run(service, model, sampling, prompts, report)
+    with run.unanswered.reported(report):
+        for batch in service.call(run.earlier):
             if run.concerned(batch):
                 yield from run.answers(batch)
         rows = [request.index for request in run.waiting.values()]
-        if not provider.batched(len(rows)):
+        if not service.batched(len(rows)):
             left = [prompts[row] for row in rows]
             for place, completions in one_by_one(model, left, sampling, allow, report):
                 yield rows[place], completions
@@ -72,7 +78,7 @@ def sampled(
         while run.waiting:
             part = dict(islice(run.waiting.items(), LARGEST))
             allow(run.promise(part))
-            batch = provider.asked(partial(run.begun, part))
+            batch = service.call(partial(run.begun, part))
             yield from run.answers(batch)
             if len(part.keys() - run.waiting.keys()) == 0:
                 raise UnavailableError(
@@ -83,34 +89,34 @@ def sampled(
 
 
 class _Run:
-    """One call of `sampled`: what still waits, and what has been read."""
+    """One call of `sample_in_batches`: what still waits, and what has been read."""
 
     def __init__(
         self,
-        provider: OpenAI,
+        service: OpenAIService,
         model: str | None,
         sampling: Sampling,
         prompts: Sequence[Conversation],
         report: Callable[[str], None],
     ) -> None:
-        self.provider, self.sampling, self.report = provider, sampling, report
-        self.rates = provider.rates(model is not None)
-        self.count = service.distinct(sampling)
-        name, seed = model or provider.model, service.seed_of(sampling, 0)
+        self.service, self.sampling, self.report = service, sampling, report
+        self.rates = service.rates(model is not None)
+        self.count = distinct(sampling)
+        name, seed = model or service.model, seed_of(sampling, 0)
         self.label = _digest({"model": name, "sampling": repr(sampling)})
         # of what is asked, not of what is sent: there, titles that cannot be sent may be the same
         self.waiting = {
             _digest([[each.role, each.content] for each in prompt]): _Request(
                 index,
-                chat.request(name, prompt, sampling, self.count, seed, provider.own),
+                chat.request(name, prompt, sampling, self.count, seed, service.own),
                 tokens_of(prompt),
             )
             for index, prompt in enumerate(prompts)
         }
         self.seen: set[str] = set()
         self.problem = ""
-        self.refused: dict[str, service.Answer] = {}
-        self.unanswered = service.Unanswered(provider, len(prompts))
+        self.refused: dict[str, Answer] = {}
+        self.unanswered = Unanswered(service.name, service.model, len(prompts))
 
     def dollars(self, read: int, written: int) -> float:
         return self.rates.of(read, written, batch=True)
@@ -125,7 +131,7 @@ class _Run:
 
     def earlier(self) -> list[Any]:
         """Return this label's batches, whoever began them."""
-        batches = self.provider.client.batches.list(limit=100)
+        batches = self.service.client.batches.list(limit=100)
         return [batch for batch in batches if (batch.metadata or {}).get(jobs.LABEL) == self.label]
 
     def begun(self, part: dict[str, _Request]) -> Any:
@@ -136,7 +142,7 @@ class _Run:
             if there and batch.metadata.get(_PART) == digest:
                 return batch
         lines = "".join(_line(name, request.body) for name, request in part.items())
-        client = self.provider.client
+        client = self.service.client
         return client.batches.create(
             input_file_id=uploaded(client, f"benchkit-{_digest([lines])}.jsonl", lines, "batch"),
             endpoint=_ENDPOINT,
@@ -182,7 +188,7 @@ class _Run:
             if batch.status not in _UNDER_WAY:
                 return batch
             time.sleep(next(waits))
-            batch = self.provider.asked(partial(self._look, batch.id))
+            batch = self.service.call(partial(self._look, batch.id))
         self._note("it has vanished")
         return None
 
@@ -190,7 +196,7 @@ class _Run:
         from openai import NotFoundError
 
         try:
-            return self.provider.client.batches.retrieve(name)
+            return self.service.client.batches.retrieve(name)
         except NotFoundError:
             return None
 
@@ -200,11 +206,11 @@ class _Run:
 
         def content() -> bytes:
             try:
-                return bytes(self.provider.client.files.content(file).content)
+                return bytes(self.service.client.files.content(file).content)
             except NotFoundError:
                 return b""
 
-        return self.provider.asked(content).split(b"\n")
+        return self.service.call(content).split(b"\n")
 
     def _read(self, line: bytes, seconds: float) -> Iterator[tuple[int, Completions]]:
         """Yield the answers that a line brings, if it does."""
@@ -240,7 +246,7 @@ class _Run:
         yield (
             request.index,
             Completions(
-                service.all_of(texts, self.sampling),
+                all_of(texts, self.sampling),
                 read,
                 written,
                 dollars,

@@ -1,30 +1,27 @@
-"""OpenAI as a provider, and servers that speak its protocol (vLLM, llama.cpp, xllamacpp)."""
+"""OpenAI's service, and servers that speak its protocol (vLLM, llama.cpp, xllamacpp)."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from benchkit.contracts.config import Value
-from benchkit.contracts.prompted import Conversation, Work
+from benchkit.contracts.prompted import Conversation
 from benchkit_plugins.language_models import openai, served
 from benchkit_plugins.language_models.calls import CallError
-from benchkit_plugins.recommenders.prompted.config import PromptedConfig
-from benchkit_plugins.recommenders.prompted.providers.contract import Completions, Sampling
-from benchkit_plugins.recommenders.prompted.providers.hosted import batches, chat
-from benchkit_plugins.recommenders.prompted.providers.hosted.openai_jobs import OpenAIJobs
-from benchkit_plugins.recommenders.prompted.providers.hosted.service import Answer, Hosted
+from benchkit_plugins.recommenders.prompted.providers.contract import Sampling
+from benchkit_plugins.recommenders.prompted.providers.hosted.answers import Answer
+from benchkit_plugins.recommenders.prompted.providers.hosted.service import Service
+from benchkit_plugins.recommenders.prompted.providers.openai import chat
 from benchkit_plugins.recommenders.prompted.store import identities
 
 _MANY = 100  # prompts from which on the batch API is worth its wait
 
 
-class OpenAI(Hosted):
-    """OpenAI's fine-tuning, chat completions and batches.
+class OpenAIService(Service):
+    """Chat completions.
 
     The paper's ada and gpt-3.5-turbo are retired; the default is the last small model that can be
     fine-tuned and sampled at a temperature (until 2027-01-14). The key comes from OPENAI_API_KEY
@@ -32,13 +29,9 @@ class OpenAI(Hosted):
     """
 
     name = "openai"
-    validation = 500
     default = "gpt-4.1-mini-2025-04-14"
     most_samples = 128
-
-    def __init__(self, config: PromptedConfig, workspace: Path) -> None:
-        super().__init__(config, workspace)
-        self.jobs = OpenAIJobs(self)
+    prices = Path(__file__).with_name("prices.json")
 
     def obstacle(self) -> str | None:
         """Return what is missing: the package or the key."""
@@ -52,12 +45,12 @@ class OpenAI(Hosted):
 
     @property
     def base_url(self) -> str:
-        """Return the server's address."""
+        """The server's address."""
         return (self.config.base_url or openai.OWN).rstrip("/")
 
     @property
     def own(self) -> bool:
-        """Return whether it is OpenAI itself that is asked."""
+        """Whether it is OpenAI itself that is asked."""
         return self.base_url == openai.OWN
 
     @cached_property
@@ -65,38 +58,14 @@ class OpenAI(Hosted):
         """The SDK's client."""
         return openai.client(self.base_url, self.config.timeout)
 
-    def meaning(self, error: Exception) -> CallError:
+    def call_error(self, error: Exception) -> CallError:
         """Return what an error of the SDK means."""
         return openai.failed(error, self.config.timeout)
 
-    def batched(self, prompts: int) -> bool:
+    def batched(self, prompts: int = _MANY) -> bool:
         """Return whether so many prompts go through the batch API."""
         chosen = self.config.batch
         return self.own and prompts >= _MANY if chosen is None else chosen
-
-    def asking(self, prompts: Sequence[Conversation], sampling: Sampling) -> Work:
-        """Return what sampling would take."""
-        work = super().asking(prompts, sampling)
-        if not prompts or not self.batched(len(prompts)):
-            return work
-        dollars = work.dollars * self.rates(self.config.state == "fine-tuned").batch
-        days = math.ceil(len(prompts) / batches.LARGEST)
-        return Work(work.calls, work.tokens, dollars, days * batches.WINDOW)
-
-    def sample(
-        self,
-        model: str | None,
-        prompts: Sequence[Conversation],
-        sampling: Sampling,
-        allow: Callable[[float], None],
-        report: Callable[[str], None],
-    ) -> Iterator[tuple[int, Completions]]:
-        """Ask in batches or prompt by prompt; what batches have brought already, not again."""
-        one_by_one = super().sample
-        if not self.batched(_MANY):
-            return one_by_one(model, prompts, sampling, allow, report)
-        self.check()
-        return batches.sampled(self, model, prompts, sampling, allow, report, one_by_one)
 
     def complete(
         self, model: str | None, prompt: Conversation, sampling: Sampling, count: int, seed: int
@@ -112,5 +81,5 @@ class OpenAI(Hosted):
                 raise self.gone(model) from None
             if error.status_code not in chat.REFUSING:
                 raise
-            return chat.refusal(error.body, self.meaning(error).reason, count)
+            return chat.refusal(error.body, self.call_error(error).reason, count)
         return chat.read(json.loads(raw.http_response.content), count)

@@ -1,10 +1,7 @@
-"""Training pairs as files of OpenAI and Vertex AI, refused before a service would refuse them.
+"""Training pairs as files of a service, refused before a service would refuse them.
 
 One line a pair, all ASCII: an unpaired surrogate becomes a question mark, whatever else a title
 holds arrives as it is, and no exotic line end splits a line.
-
-Sources: https://platform.openai.com/docs/guides/supervised-fine-tuning,
-https://cloud.google.com/vertex-ai/generative-ai/docs/models/gemini-supervised-tuning
 """
 
 from __future__ import annotations
@@ -16,7 +13,7 @@ from typing import Any
 
 from benchkit import DataError
 from benchkit.contracts.prompted import Conversation, Example, Message, Pairs
-from benchkit_plugins.language_models.tokens import estimated_tokens, well_formed
+from benchkit_plugins.language_models.tokens import estimated_tokens
 
 
 @dataclass(frozen=True)
@@ -40,45 +37,27 @@ class Limits:
     validation: int | None = None
 
 
-OPENAI = Limits("openai", 65_536, 512_000_000, 10)
-VERTEX = Limits("vertex", 131_072, 1_000_000_000, 1, 1_000_000, 5_000)
+def training_files(
+    pairs: Pairs, limits: Limits, line: Callable[[Example], dict[str, Any]]
+) -> dict[str, str]:
+    """Return the contents of ``train`` and ``validation``.
 
-
-def exports(pairs: Pairs) -> dict[str, str]:
-    """Return the pairs as both services take them: contents of files, by file name.
+    Args:
+        pairs: the examples.
+        limits: what the service takes.
+        line: an example as the service takes it.
 
     Raises:
-        DataError: a service would refuse them; the message says which pair and why.
+        DataError: the service would refuse them; the message says which pair and why.
     """
+    if len(pairs.train) < limits.fewest:
+        raise DataError(
+            f"{limits.service} fine-tunes on at least {limits.fewest} pairs, not {len(pairs.train)}"
+        )
     return {
-        f"{service}-{part}.jsonl": content
-        for service, made in (("openai", openai_files), ("vertex", vertex_files))
-        for part, content in made(pairs).items()
+        "train": _file(pairs.train, limits, line, "train", limits.train),
+        "validation": _file(pairs.validation, limits, line, "validation", limits.validation),
     }
-
-
-def openai_files(pairs: Pairs) -> dict[str, str]:
-    """Return the contents of ``train`` and ``validation`` for OpenAI; raises as `exports`."""
-    return _files(pairs, OPENAI, lambda e: {"messages": messages(answered(e))})
-
-
-def vertex_files(pairs: Pairs) -> dict[str, str]:
-    """Return the contents of ``train`` and ``validation`` for Vertex AI; raises as `exports`."""
-    return _files(pairs, VERTEX, lambda e: contents(answered(e)))
-
-
-def messages(conversation: Conversation) -> list[dict[str, str]]:
-    """Return a conversation as OpenAI takes it."""
-    return [{"role": each.role, "content": well_formed(each.content)} for each in conversation]
-
-
-def contents(conversation: Conversation) -> dict[str, Any]:
-    """Return a conversation as Vertex AI takes it."""
-    parts = [(each.role, [{"text": well_formed(each.content)}]) for each in conversation]
-    system = [{"role": role, "parts": part} for role, part in parts if role == "system"]
-    roles = {"user": "user", "assistant": "model"}
-    turns = [{"role": roles[role], "parts": part} for role, part in parts if role != "system"]
-    return {**({"systemInstruction": system[0]} if system else {}), "contents": turns}
 
 
 def answered(example: Example) -> Conversation:
@@ -89,19 +68,6 @@ def answered(example: Example) -> Conversation:
 def tokens_of(conversation: Conversation) -> int:
     """Return about how many tokens a conversation has, rather too many."""
     return sum(estimated_tokens(each.content) + 4 for each in conversation)
-
-
-def _files(
-    pairs: Pairs, limits: Limits, line: Callable[[Example], dict[str, Any]]
-) -> dict[str, str]:
-    if len(pairs.train) < limits.fewest:
-        raise DataError(
-            f"{limits.service} fine-tunes on at least {limits.fewest} pairs, not {len(pairs.train)}"
-        )
-    return {
-        "train": _file(pairs.train, limits, line, "train", limits.train),
-        "validation": _file(pairs.validation, limits, line, "validation", limits.validation),
-    }
 
 
 def _file(

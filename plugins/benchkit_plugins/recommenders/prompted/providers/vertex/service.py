@@ -1,4 +1,4 @@
-"""Google's Vertex AI as a provider: Gemini, as it is or tuned."""
+"""Google's Vertex AI: Gemini, as it is or tuned."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from benchkit_plugins.language_models.calls import CallError
 from benchkit_plugins.language_models.tokens import well_formed
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.contract import Sampling
-from benchkit_plugins.recommenders.prompted.providers.hosted.jsonl import contents
-from benchkit_plugins.recommenders.prompted.providers.hosted.service import Answer, Hosted
-from benchkit_plugins.recommenders.prompted.providers.hosted.vertex_jobs import VertexJobs
+from benchkit_plugins.recommenders.prompted.providers.hosted.answers import Answer
+from benchkit_plugins.recommenders.prompted.providers.hosted.service import Service
 
 _READABLE = (0, 1, 2)  # reasons to finish: unsaid, the end, too long; all others hold a text back
 # Thoughts cost money and leave no room for an answer: off, or as few as the model can.
@@ -24,8 +23,8 @@ _THINKING: dict[str, dict[str, Value]] = {
 }
 
 
-class Vertex(Hosted):
-    """Gemini's fine-tuning and completions on Vertex AI.
+class VertexService(Service):
+    """Gemini's completions on Vertex AI.
 
     The paper's text-bison is retired; the default is the last small model that can be tuned and
     heeds the temperature (at least until 2027-05-07): later ones ignore it. Credentials are
@@ -33,13 +32,12 @@ class Vertex(Hosted):
     """
 
     name = "vertex"
-    validation = 250
     default = "gemini-3.1-flash-lite"
     most_samples = 8
+    prices = Path(__file__).with_name("prices.json")
 
     def __init__(self, config: PromptedConfig, workspace: Path) -> None:
         super().__init__(config, workspace)
-        self.jobs = VertexJobs(self)
         self._clients: dict[str, Any] = {}
 
     def obstacle(self) -> str | None:
@@ -57,12 +55,12 @@ class Vertex(Hosted):
 
     @property
     def project(self) -> str:
-        """Return the project that pays."""
+        """The project that pays."""
         return vertex.project(self.config.project)
 
     @property
     def parent(self) -> str:
-        """Return where models and jobs are."""
+        """Where models and jobs are."""
         return f"projects/{self.project}/locations/{self.config.location}"
 
     def client(self, service: str) -> Any:
@@ -76,7 +74,7 @@ class Vertex(Hosted):
             )
         return self._clients[service]
 
-    def meaning(self, error: Exception) -> CallError:
+    def call_error(self, error: Exception) -> CallError:
         """Return what an error of the SDK means."""
         tokens = map(vertex.token, list(self._clients.values()))
         return vertex.failed(error, self.config.timeout, *tokens)
@@ -102,7 +100,7 @@ class Vertex(Hosted):
                 raise self.gone(model) from None
             raise
         except BadRequest as error:
-            return Answer([], 0, 0, self.meaning(error).reason)
+            return Answer([], 0, 0, self.call_error(error).reason)
         return _read(type(response).pb(response), count)
 
     def _generation(self, sampling: Sampling, count: int, seed: int) -> dict[str, Any]:
@@ -115,6 +113,15 @@ class Vertex(Hosted):
             "seed": seed,
             **({"thinking_config": thinking[0]} if thinking else {}),
         }
+
+
+def contents(conversation: Conversation) -> dict[str, Any]:
+    """Return a conversation as Vertex AI takes it."""
+    turns = [(turn.role, [{"text": well_formed(turn.content)}]) for turn in conversation]
+    system = [{"role": role, "parts": parts} for role, parts in turns if role == "system"]
+    roles = {"user": "user", "assistant": "model"}
+    others = [{"role": roles[role], "parts": parts} for role, parts in turns if role != "system"]
+    return {**({"systemInstruction": system[0]} if system else {}), "contents": others}
 
 
 def _read(response: Any, count: int) -> Answer:

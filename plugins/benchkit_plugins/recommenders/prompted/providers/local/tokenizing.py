@@ -12,14 +12,14 @@ from torch import Tensor
 from benchkit import UnavailableError
 from benchkit.contracts.prompted import Example
 from benchkit_plugins.recommenders.neural.hardware import aligned
-from benchkit_plugins.recommenders.prompted.providers.causal.chat import Chat
-from benchkit_plugins.recommenders.prompted.providers.causal.tree import Ints, common_length
+from benchkit_plugins.recommenders.prompted.providers.local.chat import Chat
+from benchkit_plugins.recommenders.prompted.providers.local.tree import Ints, common_length
 
 _SORTED = 16  # batches that are drawn at a time and then sorted by length
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TokenizedExample:
     """A prompt and its answer.
 
     Attributes:
@@ -32,17 +32,17 @@ class Lesson:
 
 
 @dataclass(frozen=True)
-class Page:
+class PaddedBatch:
     """Lessons that are read together, padded in front, so that they end together.
 
     Attributes:
-        tokens: those to be read, ``int64[lessons, longest]``.
-        mask: which of those read before and of these are no padding, ``int64[lessons, known +
+        tokens: those to be read, ``int64[examples, longest]``.
+        mask: which of those read before and of these are no padding, ``int64[examples, known +
             longest]``; None where all are.
-        positions: how far each is from its lesson's beginning, ``int64[lessons, longest]``.
-        targets: tokens to be predicted, the last ones, ``int64[lessons, predicted]``; 0 where none
+        positions: how far each is from its example's beginning, ``int64[examples, longest]``.
+        targets: tokens to be predicted, the last ones, ``int64[examples, predicted]``; 0 where none
             is.
-        weights: of each in the loss, 0 where none is, ``float32[lessons, predicted]``.
+        weights: of each in the loss, 0 where none is, ``float32[examples, predicted]``.
     """
 
     tokens: Tensor
@@ -52,9 +52,9 @@ class Page:
     weights: Tensor
 
 
-def lessons_of(
+def tokenize(
     examples: Sequence[Example], chat: Chat, longest: int, report: Callable[[str], None]
-) -> list[Lesson]:
+) -> list[TokenizedExample]:
     """Return the examples as tokens; of one that is too long the beginning is left out.
 
     Args:
@@ -77,15 +77,17 @@ def lessons_of(
         report(f"{told}; their beginnings are left out")
     # one token before the answer is needed to predict its first
     return [
-        Lesson((prompt + answer)[-longest:], min(len(answer), longest - 1))
+        TokenizedExample((prompt + answer)[-longest:], min(len(answer), longest - 1))
         for prompt, answer in zip(prompts, answers, strict=True)
     ]
 
 
-def batches(lessons: Sequence[Lesson], size: int, rng: np.random.Generator) -> list[Ints]:
+def batches(
+    examples: Sequence[TokenizedExample], size: int, rng: np.random.Generator
+) -> list[Ints]:
     """Return the rows of an epoch's batches: drawn anew, and of like length within a batch."""
-    lengths = np.array([len(lesson.tokens) for lesson in lessons])
-    order = rng.permutation(len(lessons))
+    lengths = np.array([len(example.tokens) for example in examples])
+    order = rng.permutation(len(examples))
     found: list[Ints] = []
     for start in range(0, len(order), size * _SORTED):
         drawn = order[start : start + size * _SORTED]
@@ -94,10 +96,10 @@ def batches(lessons: Sequence[Lesson], size: int, rng: np.random.Generator) -> l
     return [found[place] for place in rng.permutation(len(found))]
 
 
-def known_length(lessons: Sequence[Lesson]) -> int:
-    """Return how many tokens all lessons begin with, up to where one has to be answered."""
-    asked = (len(lesson.tokens) - lesson.answer - 1 for lesson in lessons)
-    return min(common_length([lesson.tokens for lesson in lessons]), *asked)
+def known_length(examples: Sequence[TokenizedExample]) -> int:
+    """Return how many tokens all examples begin with, up to where one has to be answered."""
+    asked = (len(example.tokens) - example.answer - 1 for example in examples)
+    return min(common_length([example.tokens for example in examples]), *asked)
 
 
 def unit(length: int) -> int:
@@ -108,24 +110,24 @@ def unit(length: int) -> int:
     return 1 << max(0, length.bit_length() - 4)
 
 
-def weight_of(lessons: Sequence[Lesson], known: int, prompt_weight: float) -> float:
-    """Return what the predicted tokens of some lessons weigh together; arguments as in `padded`."""
-    answers = sum(lesson.answer for lesson in lessons)
-    predicted = sum(len(lesson.tokens) - known - 1 for lesson in lessons)
+def weight_of(examples: Sequence[TokenizedExample], known: int, prompt_weight: float) -> float:
+    """Return what the predicted tokens of examples weigh together; arguments as in `padded`."""
+    answers = sum(example.answer for example in examples)
+    predicted = sum(len(example.tokens) - known - 1 for example in examples)
     return answers + prompt_weight * (predicted - answers)
 
 
 def padded(
-    lessons: Sequence[Lesson],
+    examples: Sequence[TokenizedExample],
     device: torch.device,
     known: int = 0,
     prompt_weight: float = 0.0,
     few: bool = False,
-) -> Page:
-    """Return lessons laid out to be read together.
+) -> PaddedBatch:
+    """Return examples laid out to be read together.
 
     Args:
-        lessons: at least one.
+        examples: at least one.
         device: where to.
         known: tokens at the beginning of each that have been read already.
         prompt_weight: of the prompts' tokens, those of answers weigh 1; 0: they are not predicted.
@@ -136,25 +138,25 @@ def padded(
     def rounded(length: int) -> int:
         return aligned(length, unit(length)) if few else length
 
-    longest = rounded(max(len(lesson.tokens) for lesson in lessons) - known)
+    longest = rounded(max(len(example.tokens) for example in examples) - known)
     widest = longest - 1  # the first is read, not predicted
     if not prompt_weight:
-        widest = min(widest, rounded(max(lesson.answer for lesson in lessons)))
-    tokens = torch.zeros(len(lessons), longest, dtype=torch.int64)  # [B, T]
+        widest = min(widest, rounded(max(example.answer for example in examples)))
+    tokens = torch.zeros(len(examples), longest, dtype=torch.int64)  # [B, T]
     mask = torch.zeros_like(tokens)  # [B, T]
-    targets = torch.zeros(len(lessons), widest, dtype=torch.int64)  # [B, P]
-    weights = torch.zeros(len(lessons), widest)  # [B, P]
-    for row, lesson in enumerate(lessons):
-        new = lesson.tokens[known:]
+    targets = torch.zeros(len(examples), widest, dtype=torch.int64)  # [B, P]
+    weights = torch.zeros(len(examples), widest)  # [B, P]
+    for row, example in enumerate(examples):
+        new = example.tokens[known:]
         tokens[row, longest - len(new) :] = torch.tensor(new)
         mask[row, longest - len(new) :] = 1
-        predicted = len(new) - 1 if prompt_weight else lesson.answer
+        predicted = len(new) - 1 if prompt_weight else example.answer
         targets[row, widest - predicted :] = torch.tensor(new[len(new) - predicted :])
         weights[row, widest - predicted :] = prompt_weight
-        weights[row, widest - lesson.answer :] = 1
+        weights[row, widest - example.answer :] = 1
     positions = known + (mask.cumsum(1) - 1).clamp(min=0)  # [B, T]
-    seen = torch.cat([mask.new_ones(len(lessons), known), mask], dim=1)  # [B, known + T]
-    return Page(
+    seen = torch.cat([mask.new_ones(len(examples), known), mask], dim=1)  # [B, known + T]
+    return PaddedBatch(
         tokens.to(device),
         # without padding attention needs no mask, and is quicker
         None if bool(mask.all()) else seen.to(device),

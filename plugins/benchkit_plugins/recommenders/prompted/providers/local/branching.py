@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 from transformers import AttentionInterface, DynamicCache
 
-from benchkit_plugins.recommenders.prompted.providers.causal.loading import cache_argument
-from benchkit_plugins.recommenders.prompted.providers.causal.proof import agree, texts_of
+from benchkit_plugins.recommenders.prompted.providers.local.loading import cache_argument
+from benchkit_plugins.recommenders.prompted.providers.local.probe import logits_match, probe_texts
 
 _NAME = "benchkit-branches"
 _Pair = tuple[Tensor, Tensor]  # keys and values of one layer
@@ -175,7 +175,7 @@ def read_tree(
     """Read tokens at the places that the store was aimed at, and return what may follow some.
 
     Args:
-        model: after `teach`.
+        model: after `enable_tree_attention`.
         store: aimed at the tokens' places.
         tokens: ``int64[tokens]``, row by row.
         positions: how far each is from its prompt's beginning, ``int64[tokens]``.
@@ -201,7 +201,7 @@ def read_tree(
     return logits
 
 
-def teach(model: Any) -> int | None:
+def enable_tree_attention(model: Any) -> int | None:
     """Make a model read trees, and return the bytes that a token takes in the store.
 
     None where it cannot, and the model is as before: one whose attention is its own, or that
@@ -209,13 +209,13 @@ def teach(model: Any) -> int | None:
     """
     before = model.config._attn_implementation
     AttentionInterface.register(_NAME, attend)
-    for text in texts_of(model):
+    for text in probe_texts(model):
         told = text[[0, 1, 2, 0, 3, 4]].view(2, 3)
         expected = model(input_ids=told, use_cache=False).logits[:, 1:]  # [2, 2, V]
         try:
             common = Store(1)
             model.set_attn_implementation(_NAME)
-            if agree(_small_tree(model, common, told), expected):
+            if logits_match(_small_tree(model, common, told), expected):
                 return common.bytes_per_token()
         except Exception:  # noqa: S110 - whatever it says, it does not read trees
             pass

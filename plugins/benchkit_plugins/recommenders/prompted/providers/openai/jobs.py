@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import math
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchkit.contracts.config import Value
+from benchkit.contracts.prompted import Pairs
 from benchkit_plugins.language_models import openai
 from benchkit_plugins.language_models.calls import CallError, scrubbed
-from benchkit_plugins.recommenders.prompted.providers.contract import Course, Status, Trained
+from benchkit_plugins.recommenders.prompted.providers.contract import FineTune, Status, Trained
+from benchkit_plugins.recommenders.prompted.providers.hosted.files import (
+    Limits,
+    answered,
+    training_files,
+)
 from benchkit_plugins.recommenders.prompted.providers.hosted.jobs import LABEL, Job, Jobs
-from benchkit_plugins.recommenders.prompted.providers.hosted.jsonl import openai_files
+from benchkit_plugins.recommenders.prompted.providers.openai.chat import messages
+from benchkit_plugins.recommenders.prompted.providers.openai.service import OpenAIService
 
-if TYPE_CHECKING:
-    from benchkit_plugins.recommenders.prompted.providers.openai import OpenAI
-
+# https://platform.openai.com/docs/guides/supervised-fine-tuning
+LIMITS = Limits("openai", 65_536, 512_000_000, 10)
 _CLOSING = (
     "where this server does not fine-tune (OpenAI takes new jobs from earlier customers only, and "
     "none from 2027-01-06 on), set provider=local or vertex, or state=base"
@@ -25,44 +31,51 @@ _CLOSING = (
 class OpenAIJobs(Jobs):
     """OpenAI's fine-tuning jobs; of a job's checkpoints, that of the lowest validation loss."""
 
-    def __init__(self, provider: OpenAI) -> None:
-        self.provider = provider
+    def __init__(self, service: OpenAIService) -> None:
+        super().__init__(service)
+        self.service = service
 
-    def find(self, course: Course) -> Job | None:
-        """Return the job with this course's key."""
+    def files(self, pairs: Pairs) -> dict[str, str]:
+        """Return the contents of ``train`` and ``validation``."""
+        return training_files(pairs, LIMITS, lambda pair: {"messages": messages(answered(pair))})
+
+    def find(self, fine_tune: FineTune) -> Job | None:
+        """Return the job with this fine-tuning's key."""
         from openai import NotFoundError
 
         try:
-            listed = list(self.provider.client.fine_tuning.jobs.list(limit=100))
+            listed = list(self.service.client.fine_tuning.jobs.list(limit=100))
         except NotFoundError:  # a server that does not fine-tune
             return None
-        found = [job for job in listed if (job.metadata or {}).get(LABEL) == course.key]
+        found = [job for job in listed if (job.metadata or {}).get(LABEL) == fine_tune.key]
         best = min(found, key=lambda job: job.status in ("failed", "cancelled"), default=None)
         return None if best is None else self._job(best)
 
-    def begin(self, course: Course) -> Job:
+    def begin(self, fine_tune: FineTune) -> Job:
         """Upload the files that are not there, and begin a job."""
         from openai import BadRequestError, NotFoundError, PermissionDeniedError, omit
 
-        files = openai_files(course.pairs)
-        client = self.provider.client
+        files = self.files(fine_tune.pairs)
+        client = self.service.client
         try:
             ids = {
-                part: uploaded(client, f"benchkit-{course.key}-{part}.jsonl", content, "fine-tune")
+                part: uploaded(
+                    client, f"benchkit-{fine_tune.key}-{part}.jsonl", content, "fine-tune"
+                )
                 for part, content in files.items()
                 if content
             }
             job = client.fine_tuning.jobs.create(
-                model=self.provider.model,
+                model=self.service.model,
                 training_file=ids["train"],
                 validation_file=ids.get("validation", omit),
                 method={"type": "supervised", "supervised": {"hyperparameters": self._tuning()}},
-                seed=course.seed % 2**31,
+                seed=fine_tune.seed % 2**31,
                 suffix=LABEL,
-                metadata={LABEL: course.key},
+                metadata={LABEL: fine_tune.key},
             )
         except (BadRequestError, NotFoundError, PermissionDeniedError) as error:
-            raise CallError(f"{self.provider.meaning(error).reason}; {_CLOSING}") from None
+            raise CallError(f"{self.service.call_error(error).reason}; {_CLOSING}") from None
         return self._job(job)
 
     def look(self, name: str) -> Job | None:
@@ -70,24 +83,24 @@ class OpenAIJobs(Jobs):
         from openai import NotFoundError
 
         try:
-            return self._job(self.provider.client.fine_tuning.jobs.retrieve(name))
+            return self._job(self.service.client.fine_tuning.jobs.retrieve(name))
         except NotFoundError:
             return None
 
-    def news(self, name: str, known: set[str]) -> list[str]:
+    def events(self, name: str, reported: set[str]) -> list[str]:
         """Return a job's new events; the service lists the newest first."""
         from openai import NotFoundError
 
-        events = self.provider.client.fine_tuning.jobs.list_events
+        listed = self.service.client.fine_tuning.jobs.list_events
         try:
-            new = list(takewhile(lambda event: event.id not in known, events(name, limit=100)))
+            new = list(takewhile(lambda event: event.id not in reported, listed(name, limit=100)))
         except NotFoundError:
             return []
-        known.update(event.id for event in new)
+        reported.update(event.id for event in new)
         return [scrubbed(event.message, openai.key()) for event in reversed(new)]
 
     def _tuning(self) -> dict[str, Value]:
-        config = self.provider.config
+        config = self.service.config
         given = {"n_epochs": config.epochs, "learning_rate_multiplier": config.learning_rate}
         return {name: value for name, value in given.items() if value is not None}
 
@@ -99,7 +112,7 @@ class OpenAIJobs(Jobs):
             return Job(job.id, Status("running", str(job.status).replace("_", " ")))
         tokens = job.trained_tokens or 0
         seconds = float((job.finished_at or job.created_at) - job.created_at)
-        dollars = self.provider.rates(False).of_training(tokens)
+        dollars = self.service.rates(False).of_training(tokens)
         trained = Trained(self._best(job), tokens, dollars, seconds)
         return Job(job.id, Status("succeeded", "succeeded", trained))
 
@@ -108,7 +121,7 @@ class OpenAIJobs(Jobs):
         from openai import NotFoundError
 
         try:
-            found = list(self.provider.client.fine_tuning.jobs.checkpoints.list(job.id))
+            found = list(self.service.client.fine_tuning.jobs.checkpoints.list(job.id))
         except NotFoundError:
             found = []
         losses = {each.fine_tuned_model_checkpoint: _loss(each.metrics) for each in found}

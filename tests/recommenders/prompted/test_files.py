@@ -9,8 +9,14 @@ import pytest
 
 from benchkit.contracts.errors import DataError
 from benchkit.contracts.prompted import Example, Message, Pairs
-from benchkit_plugins.recommenders.prompted.providers.hosted import jsonl
-from tests.recommenders.prompted.asking import pairs, prompt
+from benchkit_plugins.recommenders.llm_seq_prompt_gen_item import LLMSeqPromptGenItem
+from benchkit_plugins.recommenders.prompted.providers.openai import jobs as openai
+from benchkit_plugins.recommenders.prompted.providers.vertex import jobs as vertex
+from tests.recommenders.prompted.asking import pairs, prompt, provider
+
+
+def exports(of: Pairs) -> dict[str, str]:
+    return dict(LLMSeqPromptGenItem().exports(of))
 
 
 def with_first(example: Example) -> Pairs:
@@ -19,7 +25,7 @@ def with_first(example: Example) -> Pairs:
 
 
 def test_files_are_what_services_take() -> None:
-    files = jsonl.exports(pairs(12, 3))
+    files = exports(pairs(12, 3))
     assert {name: content.count("\n") for name, content in files.items()} == {
         "openai-train.jsonl": 12,
         "openai-validation.jsonl": 3,
@@ -44,7 +50,7 @@ def test_files_are_what_services_take() -> None:
 
 def test_hostile_titles_arrive_as_they_are() -> None:
     nasty = '\x00\x1b[31m\x85\u2028\u2029\r\n"}]}\\ \U0001f339 <script>'
-    files = jsonl.exports(with_first(Example(prompt(nasty + "\ud800"), nasty + "\udfff")))
+    files = exports(with_first(Example(prompt(nasty + "\ud800"), nasty + "\udfff")))
     for name, content in files.items():
         assert content.isascii()
         assert len(content.splitlines()) == content.count("\n"), name
@@ -55,9 +61,9 @@ def test_hostile_titles_arrive_as_they_are() -> None:
 
 
 def test_long_titles_survive_until_a_service_refuses_them() -> None:
-    assert len(jsonl.exports(with_first(Example(prompt("x" * 100_000), "y")))) == 4
+    assert len(exports(with_first(Example(prompt("x" * 100_000), "y")))) == 4
     with pytest.raises(DataError, match=r"openai .* train pair 2: it has about 66,6.* 65,536"):
-        jsonl.exports(with_first(Example(prompt("x" * 200_000), "y")))
+        exports(with_first(Example(prompt("x" * 200_000), "y")))
 
 
 @pytest.mark.parametrize(
@@ -74,15 +80,15 @@ def test_long_titles_survive_until_a_service_refuses_them() -> None:
 )
 def test_pairs_that_would_be_refused_are_named(example: Example, words: str) -> None:
     with pytest.raises(DataError, match=rf"openai would refuse train pair 2: .*{words}"):
-        jsonl.exports(with_first(example))
+        exports(with_first(example))
     made = pairs()
     with pytest.raises(DataError, match=r"validation pair 1"):
-        jsonl.exports(Pairs(made.train, [example]))
+        exports(Pairs(made.train, [example]))
 
 
 def test_conversations_of_several_turns_are_taken() -> None:
     turns = (Message("user", "a"), Message("assistant", "b"), Message("user", "c"))
-    files = jsonl.exports(with_first(Example(turns, "d")))
+    files = exports(with_first(Example(turns, "d")))
     line = json.loads(files["vertex-train.jsonl"].splitlines()[1])
     assert [each["role"] for each in line["contents"]] == ["user", "model", "user", "model"]
     assert "systemInstruction" not in line
@@ -90,11 +96,11 @@ def test_conversations_of_several_turns_are_taken() -> None:
 
 def test_counts_and_sizes_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match="at least 10 pairs, not 9"):
-        jsonl.exports(pairs(9))
-    assert jsonl.vertex_files(pairs(9, 0))["validation"] == ""
-    monkeypatch.setattr(jsonl, "VERTEX", replace(jsonl.VERTEX, validation=2))
+        exports(pairs(9))
+    assert provider("vertex", "http://localhost").exports(pairs(9, 0))["validation.jsonl"] == ""
+    monkeypatch.setattr(vertex, "LIMITS", replace(vertex.LIMITS, validation=2))
     with pytest.raises(DataError, match="vertex takes at most 2 validation pairs, not 3"):
-        jsonl.exports(pairs())
-    monkeypatch.setattr(jsonl, "OPENAI", replace(jsonl.OPENAI, size=1000))
+        exports(pairs())
+    monkeypatch.setattr(openai, "LIMITS", replace(openai.LIMITS, size=1000))
     with pytest.raises(DataError, match="train files of at most 1,000 bytes, not"):
-        jsonl.exports(pairs())
+        exports(pairs())

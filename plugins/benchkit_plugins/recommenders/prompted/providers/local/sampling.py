@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from benchkit import UnavailableError
-from benchkit_plugins.recommenders.prompted.providers.causal.branching import teach
-from benchkit_plugins.recommenders.prompted.providers.causal.decoding import Decoder
-from benchkit_plugins.recommenders.prompted.providers.causal.loading import Causal
-from benchkit_plugins.recommenders.prompted.providers.causal.tree import Tree
 from benchkit_plugins.recommenders.prompted.providers.contract import Completions, Sampling
+from benchkit_plugins.recommenders.prompted.providers.local.branching import enable_tree_attention
+from benchkit_plugins.recommenders.prompted.providers.local.decoding import Decoder
+from benchkit_plugins.recommenders.prompted.providers.local.loading import Causal
+from benchkit_plugins.recommenders.prompted.providers.local.tree import Tree
 
 
 class Sampler:
@@ -29,7 +29,7 @@ class Sampler:
         self.causal = causal
         self._own_attention = causal.model.config._attn_implementation
         with torch.inference_mode():
-            self._token_bytes = teach(causal.model)
+            self._token_bytes = enable_tree_attention(causal.model)
 
     def __call__(
         self,

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from benchkit import UnavailableError
+from benchkit.contracts.prompted import Pairs
 from benchkit_plugins.language_models.calls import scrubbed
 from benchkit_plugins.language_models.vertex import token
-from benchkit_plugins.recommenders.prompted.providers.contract import Course, Status, Trained
+from benchkit_plugins.recommenders.prompted.providers.contract import FineTune, Status, Trained
+from benchkit_plugins.recommenders.prompted.providers.hosted.files import (
+    Limits,
+    answered,
+    training_files,
+)
 from benchkit_plugins.recommenders.prompted.providers.hosted.jobs import LABEL, Job, Jobs
-from benchkit_plugins.recommenders.prompted.providers.hosted.jsonl import vertex_files
+from benchkit_plugins.recommenders.prompted.providers.vertex.service import VertexService, contents
 
-if TYPE_CHECKING:
-    from benchkit_plugins.recommenders.prompted.providers.vertex import Vertex
-
+# https://cloud.google.com/vertex-ai/generative-ai/docs/models/gemini-supervised-tuning
+LIMITS = Limits("vertex", 131_072, 1_000_000_000, 1, 1_000_000, 5_000)
 _ENDS: dict[str, Literal["succeeded", "failed", "cancelled"]] = {
     "JOB_STATE_SUCCEEDED": "succeeded",
     "JOB_STATE_FAILED": "failed",
@@ -25,35 +30,40 @@ _ENDS: dict[str, Literal["succeeded", "failed", "cancelled"]] = {
 class VertexJobs(Jobs):
     """Vertex AI's tuning jobs; the last checkpoint is taken, since none says its loss."""
 
-    def __init__(self, provider: Vertex) -> None:
-        self.provider = provider
-        self.how = {"retry": None, "timeout": provider.config.timeout}
+    def __init__(self, service: VertexService) -> None:
+        super().__init__(service)
+        self.service = service
+        self.how = {"retry": None, "timeout": service.config.timeout}
+
+    def files(self, pairs: Pairs) -> dict[str, str]:
+        """Return the contents of ``train`` and ``validation``."""
+        return training_files(pairs, LIMITS, lambda pair: contents(answered(pair)))
 
     @property
     def client(self) -> Any:
         """The SDK's client."""
-        return self.provider.client("GenAiTuningServiceClient")
+        return self.service.client("GenAiTuningServiceClient")
 
-    def find(self, course: Course) -> Job | None:
-        """Return the job that is labelled with this course's key."""
-        listed = self.client.list_tuning_jobs(parent=self.provider.parent, **self.how)
-        found = [self._job(job) for job in listed if job.labels.get(LABEL) == course.key]
+    def find(self, fine_tune: FineTune) -> Job | None:
+        """Return the job that is labelled with this fine-tuning's key."""
+        listed = self.client.list_tuning_jobs(parent=self.service.parent, **self.how)
+        found = [self._job(job) for job in listed if job.labels.get(LABEL) == fine_tune.key]
         ended_badly = ("failed", "cancelled")
         return min(found, key=lambda job: job.status.state in ended_badly, default=None)
 
-    def begin(self, course: Course) -> Job:
+    def begin(self, fine_tune: FineTune) -> Job:
         """Upload the files that are not there, and begin a job."""
         uris = {
-            part: self._uploaded(f"benchkit/{course.key}/{part}.jsonl", content)
-            for part, content in vertex_files(course.pairs).items()
+            part: self._uploaded(f"benchkit/{fine_tune.key}/{part}.jsonl", content)
+            for part, content in self.files(fine_tune.pairs).items()
             if content
         }
-        config = self.provider.config
+        config = self.service.config
         tuning = {"epoch_count": config.epochs, "learning_rate_multiplier": config.learning_rate}
         job = {
-            "base_model": self.provider.model,
-            "tuned_model_display_name": f"{LABEL}-{course.key}",
-            "labels": {LABEL: course.key},
+            "base_model": self.service.model,
+            "tuned_model_display_name": f"{LABEL}-{fine_tune.key}",
+            "labels": {LABEL: fine_tune.key},
             "supervised_tuning_spec": {
                 "training_dataset_uri": uris["train"],
                 "validation_dataset_uri": uris.get("validation", ""),
@@ -62,7 +72,7 @@ class VertexJobs(Jobs):
                 "export_last_checkpoint_only": True,
             },
         }
-        parent = self.provider.parent
+        parent = self.service.parent
         return self._job(self.client.create_tuning_job(parent=parent, tuning_job=job, **self.how))
 
     def look(self, name: str) -> Job | None:
@@ -76,13 +86,13 @@ class VertexJobs(Jobs):
 
     def _uploaded(self, name: str, content: str) -> str:
         """Return the address of a file of this name and size, uploaded unless it is there."""
-        bucket = (self.provider.config.bucket or "").removeprefix("gs://").rstrip("/")
+        bucket = (self.service.config.bucket or "").removeprefix("gs://").rstrip("/")
         if not bucket:
             raise UnavailableError(
                 "vertex reads what it fine-tunes on from Cloud Storage: say where by "
                 "--set RECOMMENDER.bucket=BUCKET"
             )
-        place = self.provider.client("storage").bucket(bucket)
+        place = self.service.client("storage").bucket(bucket)
         there = place.get_blob(name, **self.how)
         if there is None or there.size != len(content):  # it is all ASCII
             place.blob(name).upload_from_string(content, "application/jsonl", **self.how)
@@ -100,7 +110,7 @@ class VertexJobs(Jobs):
         stats = job.tuning_data_stats.supervised_tuning_data_stats
         epochs = job.supervised_tuning_spec.hyper_parameters.epoch_count
         tokens = stats.total_billable_token_count * max(1, epochs)
-        dollars = self.provider.rates(False).of_training(tokens)
+        dollars = self.service.rates(False).of_training(tokens)
         seconds = (job.end_time - job.create_time).total_seconds() if job.end_time else 0.0
         trained = Trained(job.tuned_model.endpoint, tokens, dollars, seconds)
         return Job(job.name, Status("succeeded", detail, trained))

@@ -16,18 +16,18 @@ from benchkit.toolkit.files import folder_atomically
 from benchkit.toolkit.machine import visible_gpus
 from benchkit_plugins.language_models.tokens import estimated_tokens
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
-from benchkit_plugins.recommenders.prompted.providers.causal.source import Source
 from benchkit_plugins.recommenders.prompted.providers.contract import (
     Completions,
-    Course,
+    FineTune,
     Provider,
     Sampling,
     Status,
     Trained,
 )
+from benchkit_plugins.recommenders.prompted.providers.local.source import Source
 
 if TYPE_CHECKING:
-    from benchkit_plugins.recommenders.prompted.providers.causal.sampling import Sampler
+    from benchkit_plugins.recommenders.prompted.providers.local.sampling import Sampler
 
 # Tokens a second, rough: of a model of so many parameters (SmolLM2) on two cores. One of n times
 # its size takes n times as long.
@@ -45,6 +45,7 @@ class Local(Provider):
     paid = False
     validation = 250
     ends_early = True
+    runs_here = True
 
     def __init__(self, config: PromptedConfig, workspace: Path) -> None:
         super().__init__(config, workspace)
@@ -99,12 +100,12 @@ class Local(Provider):
         seconds = (read - known) / _READING + written / _WRITING
         return Work(calls=len(prompts), tokens=read + written, seconds=seconds * self._size)
 
-    def status(self, course: Course) -> Status:
+    def status(self, fine_tune: FineTune) -> Status:
         """Return what the workspace says."""
-        folder = self._folder(course.key)
+        folder = self._folder(fine_tune.key)
         if (folder / "training.json").is_file():
             about = json.loads((folder / "training.json").read_text(encoding="utf-8"))
-            trained = Trained(course.key, about["tokens"], seconds=about["seconds"])
+            trained = Trained(fine_tune.key, about["tokens"], seconds=about["seconds"])
             return Status("succeeded", trained=trained)
         if not folder.with_suffix(".lock").exists():
             return Status("none")
@@ -115,23 +116,23 @@ class Local(Provider):
             return Status("running", "another process trains it")
         return Status("none", "interrupted; training it goes on from there" if begun else "")
 
-    def has(self, course: Course) -> bool:
+    def has(self, fine_tune: FineTune) -> bool:
         """Return whether the adapters are in the workspace; answers may come without them."""
-        return (self._folder(course.key) / "training.json").is_file()
+        return (self._folder(fine_tune.key) / "training.json").is_file()
 
     def train(
-        self, course: Course, allow: Callable[[float], None], report: Callable[[str], None]
+        self, fine_tune: FineTune, allow: Callable[[float], None], report: Callable[[str], None]
     ) -> Trained:
         """Train the adapters, unless they are there; another process that asks for them waits."""
         allow(0.0)
-        if not course.pairs.train:
+        if not fine_tune.pairs.train:
             raise DataError("there is nothing to fine-tune on: no session gives an example")
-        folder = self._folder(course.key)
+        folder = self._folder(fine_tune.key)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
-            if not self.has(course):
-                self._train(course, folder, report)
-        done = self.status(course).trained
+            if not self.has(fine_tune):
+                self._train(fine_tune, folder, report)
+        done = self.status(fine_tune).trained
         assert done is not None
         return done
 
@@ -153,24 +154,24 @@ class Local(Provider):
         sampler = self._sampler(model)
         yield from sampler(sampler.causal.chat.prompts(prompts), sampling, report)
 
-    def _train(self, course: Course, folder: Path, report: Callable[[str], None]) -> None:
+    def _train(self, fine_tune: FineTune, folder: Path, report: Callable[[str], None]) -> None:
         from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
-        from benchkit_plugins.recommenders.prompted.providers.causal import lessons, loading, lora
+        from benchkit_plugins.recommenders.prompted.providers.local import loading, lora, tokenizing
 
         self._loaded = None  # not two models at a time
         base = loading.load(self._source, self.config.device)
         train, held_out = (
-            lessons.lessons_of(part, base.chat, base.context, report)
-            for part in (course.pairs.train, course.pairs.validation)
+            tokenizing.tokenize(part, base.chat, base.context, report)
+            for part in (fine_tune.pairs.train, fine_tune.pairs.validation)
         )
-        recipe = lora.Recipe(**dict[str, Any](course.recipe))
-        model = lora.adapted(base.model, recipe, course.seed)
-        trainer = lora.Trainer(model, recipe, course.seed, report)
+        recipe = lora.Recipe(**dict[str, Any](fine_tune.recipe))
+        model = lora.adapted(base.model, recipe, fine_tune.seed)
+        trainer = lora.Trainer(model, recipe, fine_tune.seed, report)
         checkpoint = Checkpoint(folder.with_suffix(".training"))
         state = trainer.train(train, held_out, checkpoint)
-        about = {"base": dict(course.base), "recipe": dict(course.recipe), **vars(state)}
+        about = {"base": dict(fine_tune.base), "recipe": dict(fine_tune.recipe), **vars(state)}
         with folder_atomically(folder) as fresh:
-            lora.save(model, str(course.base["model"]), fresh)
+            lora.save(model, str(fine_tune.base["model"]), fresh)
             (fresh / "training.json").write_text(json.dumps(about, indent=2), encoding="utf-8")
         checkpoint.remove()
 
@@ -182,7 +183,7 @@ class Local(Provider):
         return 0.0 if on_gpu else self._source.parameters() / _PARAMETERS
 
     def _sampler(self, model: str | None) -> Sampler:
-        from benchkit_plugins.recommenders.prompted.providers.causal import loading, sampling
+        from benchkit_plugins.recommenders.prompted.providers.local import loading, sampling
 
         if self._loaded is None or self._loaded[0] != model:
             self._loaded = None  # not two models at a time

@@ -1,0 +1,97 @@
+"""Providers behind a network: what OpenAI's and Google's have in common."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from benchkit.contracts.config import Value
+from benchkit.contracts.prompted import Conversation, Pairs, Work
+from benchkit_plugins.recommenders.prompted.providers.contract import (
+    Completions,
+    FineTune,
+    Provider,
+    Sampling,
+    Status,
+    Trained,
+)
+from benchkit_plugins.recommenders.prompted.providers.hosted.answers import distinct
+from benchkit_plugins.recommenders.prompted.providers.hosted.files import answered, tokens_of
+from benchkit_plugins.recommenders.prompted.providers.hosted.jobs import Jobs
+from benchkit_plugins.recommenders.prompted.providers.hosted.one_by_one import sample_one_by_one
+from benchkit_plugins.recommenders.prompted.providers.hosted.service import Service
+
+_EPOCHS = 5  # to estimate by, where the service chooses; it tends to take 3 or 4
+_A_CALL = 3.0  # seconds, roughly
+_QUEUE, _TOKENS_A_SECOND = 900.0, 2000.0  # of fine-tuning, roughly
+
+
+class Hosted(Provider):
+    """Base of providers that are services.
+
+    Attributes:
+        service: the model and its client.
+        jobs: its fine-tuning.
+    """
+
+    paid = True
+    service: Service
+    jobs: Jobs
+
+    def obstacle(self) -> str | None:
+        """Return why the service cannot be asked, or None."""
+        return self.service.obstacle()
+
+    def identity(self) -> dict[str, Value]:
+        """Return what decides the base model's answers."""
+        return self.service.identity()
+
+    def recipe(self) -> dict[str, Value]:
+        """Return what the service is told of fine-tuning."""
+        return {"epochs": self.config.epochs, "learning_rate": self.config.learning_rate}
+
+    def exports(self, pairs: Pairs) -> Mapping[str, str]:
+        """Return the files that its fine-tuning takes."""
+        return {f"{part}.jsonl": content for part, content in self.jobs.files(pairs).items()}
+
+    def work(self, pairs: Pairs) -> Work:
+        """Return what fine-tuning would take."""
+        tokens = sum(tokens_of(answered(example)) for example in pairs.train)
+        tokens *= self.config.epochs or _EPOCHS
+        seconds = _QUEUE + tokens / _TOKENS_A_SECOND
+        return Work(1, tokens, self.service.rates(False).of_training(tokens), seconds)
+
+    def asking(self, prompts: Sequence[Conversation], sampling: Sampling) -> Work:
+        """Return what sampling prompt by prompt would take."""
+        requests = math.ceil(distinct(sampling) / self.service.most)
+        read = requests * sum(map(tokens_of, prompts))
+        written = len(prompts) * distinct(sampling) * sampling.max_tokens
+        tuned = self.config.state == "fine-tuned"
+        dollars = self.service.rates(tuned).of(read, written) if prompts else 0
+        seconds = len(prompts) * requests * _A_CALL / self.config.concurrency
+        return Work(len(prompts) * requests, read + written, dollars, seconds)
+
+    def status(self, fine_tune: FineTune) -> Status:
+        """Return how a fine-tuning stands at the service."""
+        self.service.require()
+        job = self.service.call(lambda: self.jobs.find(fine_tune))
+        return job.status if job else Status("none")
+
+    def train(
+        self, fine_tune: FineTune, allow: Callable[[float], None], report: Callable[[str], None]
+    ) -> Trained:
+        """Find this fine-tuning's job, or begin one, and wait for its end."""
+        self.service.require()
+        return self.jobs.train(fine_tune, lambda: self.work(fine_tune.pairs).dollars, allow, report)
+
+    def sample(
+        self,
+        model: str | None,
+        prompts: Sequence[Conversation],
+        sampling: Sampling,
+        allow: Callable[[float], None],
+        report: Callable[[str], None],
+    ) -> Iterator[tuple[int, Completions]]:
+        """Ask prompt by prompt, several at a time."""
+        self.service.require()
+        yield from sample_one_by_one(self.service, model, prompts, sampling, allow, report)

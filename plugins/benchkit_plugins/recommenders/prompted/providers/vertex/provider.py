@@ -1,0 +1,22 @@
+"""Google's Vertex AI as a provider: Gemini, as it is or tuned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchkit_plugins.recommenders.prompted.config import PromptedConfig
+from benchkit_plugins.recommenders.prompted.providers.hosted.provider import Hosted
+from benchkit_plugins.recommenders.prompted.providers.vertex.jobs import VertexJobs
+from benchkit_plugins.recommenders.prompted.providers.vertex.service import VertexService
+
+
+class Vertex(Hosted):
+    """Gemini's fine-tuning and completions on Vertex AI."""
+
+    name = VertexService.name
+    validation = 250
+
+    def __init__(self, config: PromptedConfig, workspace: Path) -> None:
+        super().__init__(config, workspace)
+        self.service = VertexService(config, workspace)
+        self.jobs = VertexJobs(self.service)
