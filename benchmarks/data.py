@@ -28,7 +28,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from benchkit_plugins.datasets.lines import INTEGER, NESTED, TEXT, TEXTS, read_columns
+from benchkit_plugins.datasets.records.read import INTEGER, NESTED, TEXT, TEXTS, read_columns
 
 FILES: dict[str, dict[str, str]] = {
     "steam_reviews.json.gz": {"username": TEXT, "product_id": TEXT, "date": TEXT},

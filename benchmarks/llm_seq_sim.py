@@ -23,7 +23,7 @@ import numpy as np
 
 from benchkit.contracts.sessions import Sessions, offsets_of
 from benchkit_plugins.recommenders.llm_seq_sim import LLMSeqSim
-from benchkit_plugins.recommenders.similarity import SimilarItems
+from benchkit_plugins.recommenders.similarity.search import SimilarItems
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from benchkit.contracts.arrays import Float32
 from benchkit.evaluation.bench import Workbench
 from benchkit_plugins.recommenders.prompted.matching import Matching
 from benchkit_plugins.recommenders.prompted.titles import Title
-from benchkit_plugins.recommenders.similarity import SimilarItems
+from benchkit_plugins.recommenders.similarity.search import SimilarItems
 
 K = 20
 

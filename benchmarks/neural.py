@@ -77,7 +77,7 @@ def main() -> None:
 def compare_epochs(args: argparse.Namespace) -> None:
     import torch
 
-    from benchkit_plugins.recommenders.neural.hardware import has_fast_bfloat16
+    from benchkit_plugins.hardware import has_fast_bfloat16
 
     kinds = ["float32"] + ["bfloat16"] * has_fast_bfloat16(torch.device("cpu"))
     sides = [f"{side} {kind}" for kind in kinds for side in SIDES]

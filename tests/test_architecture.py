@@ -86,6 +86,13 @@ def test_plugins_do_not_know_each_other(path: Path) -> None:
     assert not known, "ask the bench, or share a family module"
 
 
+def test_components_folders_hold_components_alone() -> None:
+    folders = {name.rpartition(".")[0] for name in ENTRY_POINTS.values()}
+    files = {module_of(path) for path in PLUGINS if path.stem != "__init__"}
+    helpers = {name for name in files if name.rpartition(".")[0] in folders}
+    assert helpers == set(ENTRY_POINTS.values()), "a helper stands in a folder of its family"
+
+
 @pytest.mark.parametrize("path", CORE + PLUGINS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_from_outside_are_data(path: Path) -> None:
     for node in ast.walk(parse(path)):

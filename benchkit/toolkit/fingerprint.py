@@ -16,14 +16,12 @@ from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
 
-from benchkit.contracts.component import Component
-
 _SILENT = {tokenize.ENCODING, tokenize.COMMENT, tokenize.NL}
 _BLOCKS = {tokenize.INDENT: "{", tokenize.DEDENT: "}"}  # however wide
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def code_digest(component: type[Component], *, whole: bool) -> str:
+def code_digest(component: type, *, whole: bool) -> str:
     """Return a digest of a component's code, 16 hex digits; "" where it has no files.
 
     It is the file of the class, then, of a lone module, those in its folder that it imports and
@@ -43,7 +41,7 @@ def code_digest(component: type[Component], *, whole: bool) -> str:
     return digest.hexdigest()[:16]
 
 
-def _files(component: type[Component], source: Path, *, whole: bool) -> set[Path]:
+def _files(component: type, source: Path, *, whole: bool) -> set[Path]:
     names = accumulate(component.__module__.split("."), "{}.{}".format)
     name, top = next((name, path) for name in names if (path := _path_of(name)))
     package = top.name == "__init__.py"  # a namespace has no file

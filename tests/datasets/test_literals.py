@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchkit.contracts.errors import DataError
-from benchkit_plugins.datasets.lines import INTEGER, NESTED, TEXT, TEXTS, read_columns
-from benchkit_plugins.datasets.literals import MARK, translate
-from benchkit_plugins.datasets.records import evaluate
+from benchkit_plugins.datasets.records.dialects import evaluate
+from benchkit_plugins.datasets.records.literals import MARK, translate
+from benchkit_plugins.datasets.records.read import INTEGER, NESTED, TEXT, TEXTS, read_columns
 
 FIELDS = {"name": TEXT, "id": TEXT, "tags": TEXTS, "paths": NESTED, "count": INTEGER}
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchkit.contracts.errors import DataError
-from benchkit_plugins.datasets import raw
-from benchkit_plugins.datasets.raw import blocks
+from benchkit_plugins.datasets.records import blocks as raw
+from benchkit_plugins.datasets.records.blocks import blocks
 
 LINES = b"".join(b"line %d\n" % number for number in range(20_000))
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from benchkit.contracts.errors import UnavailableError
-from benchkit_plugins.embedders.paid import PaidConfig
+from benchkit_plugins.embedders.shared.paid import PaidConfig
 from benchkit_plugins.language_models.calls import LONGEST_WAIT, CallError, persistently
 
 

@@ -11,7 +11,7 @@ import pytest
 from benchkit import Sessions
 from benchkit.testing.recommender import RecommenderConformance
 from benchkit_plugins.recommenders.embedding_ensemble import EmbeddingEnsemble
-from benchkit_plugins.recommenders.merging import behind
+from benchkit_plugins.recommenders.similarity.search import append_new
 from tests.recommenders.embedding import bench, fitted, listed
 
 
@@ -77,7 +77,7 @@ def test_nobody_pays_unasked() -> None:
 def test_one_list_behind_another() -> None:
     first = np.array([[3, -1, 5], [-1, -1, -1]], dtype=np.int32)
     second = np.array([[5, 7, 3], [2, -1, -1]], dtype=np.int32)
-    found = behind(first, second, 4)
+    found = append_new(first, second, 4)
     assert found.items.tolist() == [[3, 5, 7, -1], [2, -1, -1, -1]]
     assert found.scores.tolist() == [[1, 0.5, np.float32(1 / 3), -np.inf], [1] + [-np.inf] * 3]
-    assert behind(first, second, 9).items.shape == (2, 9)
+    assert append_new(first, second, 9).items.shape == (2, 9)

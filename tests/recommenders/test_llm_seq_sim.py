@@ -14,7 +14,7 @@ from benchkit import Sessions
 from benchkit.contracts.errors import ConfigError
 from benchkit.testing.recommender import RecommenderConformance
 from benchkit_plugins.recommenders.llm_seq_sim import LLMSeqSim
-from benchkit_plugins.recommenders.similarity import SimilarItems, dots
+from benchkit_plugins.recommenders.similarity.search import SimilarItems, dots
 from tests.recommenders.embedding import bench, fitted, listed
 from tests.recommenders.naive import in_tie_order
 

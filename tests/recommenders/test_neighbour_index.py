@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchkit import Sessions
-from benchkit_plugins.recommenders.neighbour_index import NeighbourIndex
+from benchkit_plugins.recommenders.neighbours.index import NeighbourIndex
 
 
 def index_of(

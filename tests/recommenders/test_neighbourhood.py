@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from benchkit import Sessions
 from benchkit.evaluation.bench import Workbench
-from benchkit_plugins.recommenders import neighbourhood
+from benchkit_plugins.recommenders.neighbours import base as neighbourhood
 from benchkit_plugins.recommenders.s_sknn import SSKNN
 from benchkit_plugins.recommenders.sf_sknn import SFSKNN
 from benchkit_plugins.recommenders.sknn import SKNN

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchkit import Sessions
-from benchkit_plugins.recommenders.pooling import POOLINGS, Pooling, pool, weights
+from benchkit_plugins.recommenders.similarity.pooling import POOLINGS, Pooling, pool, weights
 
 # Weights of a session of four items, the first to the last (d = 4, 3, 2, 1).
 BY_HAND: dict[str, list[float]] = {

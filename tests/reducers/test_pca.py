@@ -57,5 +57,5 @@ def test_fewer_vectors_than_dimensions() -> None:
 def test_parts_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = np.random.default_rng(4).normal(size=(50, 6)).astype(np.float32)
     whole: Any = reduced(PCA, vectors, 3)
-    monkeypatch.setattr("benchkit_plugins.reducers.scatter._BATCH", 7)
+    monkeypatch.setattr("benchkit_plugins.reducers.shared.scatter._BATCH", 7)
     assert reduced(PCA, vectors, 3) == pytest.approx(whole, abs=1e-5)

@@ -11,9 +11,14 @@ from benchkit import hookimpl
 from benchkit.contracts.config import Config, param
 from benchkit.contracts.dataset import Dataset, DatasetConfig, RawFile, RawTables
 from benchkit.toolkit.texts import unescaped
-from benchkit_plugins.datasets.lines import INTEGER, NESTED, TEXT, read_columns
 from benchkit_plugins.datasets.published import published_in_paper
-from benchkit_plugins.datasets.tables import checked_times, concat, interactions, unique_items
+from benchkit_plugins.datasets.records.read import INTEGER, NESTED, TEXT, read_columns
+from benchkit_plugins.datasets.records.tables import (
+    checked_times,
+    concat,
+    interactions,
+    unique_items,
+)
 
 if TYPE_CHECKING:
     import polars as pl

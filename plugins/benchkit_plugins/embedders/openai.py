@@ -15,7 +15,7 @@ from benchkit import Embedder, hookimpl, param
 from benchkit.contracts.errors import PluginError
 from benchkit.toolkit.embedding_store import identities
 from benchkit.toolkit.workspace import workspace
-from benchkit_plugins.embedders.paid import Answer, PaidConfig, PaidEmbedder, as_vectors
+from benchkit_plugins.embedders.shared.paid import Answer, PaidConfig, PaidEmbedder, as_vectors
 from benchkit_plugins.language_models import openai, served
 from benchkit_plugins.language_models.addresses import check_address
 from benchkit_plugins.language_models.calls import scrubbed

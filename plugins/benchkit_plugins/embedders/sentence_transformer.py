@@ -69,7 +69,7 @@ class SentenceTransformer(Embedder):
 
     def batches(self, texts: Sequence[str], allow: Callable[[float], None]) -> Iterator[Batch]:
         """Yield vectors, with what the model's window has cut."""
-        from benchkit_plugins.embedders.encoding import longer
+        from benchkit_plugins.embedders.shared.encoding import longer
 
         for batch in super().batches(texts, allow):
             most, part = self._model.max_seq_length, [texts[row] for row in batch.rows]
@@ -85,7 +85,7 @@ class SentenceTransformer(Embedder):
         import sentence_transformers
         import transformers
 
-        from benchkit_plugins.embedders.encoding import pick_device
+        from benchkit_plugins.embedders.shared.encoding import pick_device
 
         assert self.config.model is not None, "obstacle() is asked first"
         transformers.logging.set_verbosity_error()

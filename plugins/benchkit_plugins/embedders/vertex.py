@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from benchkit import Embedder, hookimpl, param
-from benchkit_plugins.embedders.paid import Answer, PaidConfig, PaidEmbedder, as_vectors
+from benchkit_plugins.embedders.shared.paid import Answer, PaidConfig, PaidEmbedder, as_vectors
 from benchkit_plugins.language_models import vertex
 from benchkit_plugins.language_models.addresses import check_address
 from benchkit_plugins.language_models.tokens import plausible_tokens

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from benchkit import Float, Recommender, hookimpl, param
 from benchkit_plugins.recommenders.neural.config import (
-    InitialisedConfig,
     TransformerConfig,
     paper_presets,
 )
 from benchkit_plugins.recommenders.neural.examples import Cloze
-from benchkit_plugins.recommenders.neural.initialised import Initialised
 from benchkit_plugins.recommenders.neural.recommender import NeuralRecommender
+from benchkit_plugins.recommenders.neural.text_initialised import text_initialised
 
 if TYPE_CHECKING:
     from benchkit_plugins.recommenders.neural.network import Network
@@ -99,23 +98,9 @@ class BERT4Rec(NeuralRecommender):
         return Cloze(items, config.last_n_items, config.mask_prob, fill=config.fill)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LLM2BERT4RecConfig(InitialisedConfig, BERT4RecConfig):
-    """BERT4Rec's parameters, and where the initial item embeddings come from."""
-
-
-class LLM2BERT4Rec(Initialised, BERT4Rec):
-    """BERT4Rec whose item embeddings start as reduced embeddings of the items' texts.
-
-    The paper's best values come with the offline embedder, not with the paper's own: a paid one
-    is used only when it is named (`--embedder openai`).
-    """
-
-    name = "llm2bert4rec"
-    source = "paper 5.1"
-    Config = LLM2BERT4RecConfig
-    config: LLM2BERT4RecConfig
-    presets: ClassVar = paper_presets(
+LLM2BERT4Rec, BERT2BERT4Rec = text_initialised(
+    BERT4Rec,
+    paper_presets(
         {
             "beauty": {
                 "reducer": "lda",
@@ -154,25 +139,8 @@ class LLM2BERT4Rec(Initialised, BERT4Rec):
             },
         },
         epochs=3,  # of eleven cases a session
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class BERT2BERT4RecConfig(LLM2BERT4RecConfig):
-    """LLM2BERT4Rec's parameters, with another embedder by default."""
-
-    embedder: str = param("bert", "embedder that initialises the item embeddings", names="embedder")
-
-
-class BERT2BERT4Rec(LLM2BERT4Rec):
-    """BERT4Rec whose item embeddings start as reduced embeddings of the items' texts by BERT.
-
-    The paper's online material prints no best values for it; LLM2BERT4Rec's stand in.
-    """
-
-    name = "bert2bert4rec"
-    Config = BERT2BERT4RecConfig
-    config: BERT2BERT4RecConfig
+    ),
+)
 
 
 @hookimpl

@@ -19,7 +19,7 @@ from benchkit import (
     param,
 )
 from benchkit.contracts.config import Value
-from benchkit_plugins.recommenders.merging import behind
+from benchkit_plugins.recommenders.similarity.search import append_new
 
 if TYPE_CHECKING:
     from benchkit import Bench, Sessions
@@ -132,7 +132,7 @@ class EmbeddingEnsemble(Recommender):
             given = np.arange(k) < self.config.rank_threshold
         else:
             given = first.scores >= self.config.confidence_threshold
-        return behind(np.where(given, first.items, -1), second.items, k)
+        return append_new(np.where(given, first.items, -1), second.items, k)
 
     def _values(self, embedder: str, reduced: bool) -> dict[str, Value]:
         values: dict[str, Value] = {

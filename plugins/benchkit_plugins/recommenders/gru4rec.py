@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from benchkit import Int, Recommender, hookimpl, param
 from benchkit_plugins.recommenders.neural.config import (
-    InitialisedConfig,
     NeuralConfig,
     paper_presets,
 )
-from benchkit_plugins.recommenders.neural.examples import NextItem
-from benchkit_plugins.recommenders.neural.initialised import Initialised
 from benchkit_plugins.recommenders.neural.recommender import NeuralRecommender
+from benchkit_plugins.recommenders.neural.text_initialised import text_initialised
 
 if TYPE_CHECKING:
     from benchkit_plugins.recommenders.neural.network import Network
@@ -73,28 +71,10 @@ class GRU4Rec(NeuralRecommender):
 
         return GRU4RecNetwork(items, dim, self.config.hidden, self.config.dropout)
 
-    def examples(self, items: int) -> NextItem:
-        """Predict the item behind every position."""
-        return NextItem(items, self.config.last_n_items)
 
-
-@dataclass(frozen=True, kw_only=True)
-class LLM2GRU4RecConfig(InitialisedConfig, GRU4RecConfig):
-    """GRU4Rec's parameters, and where the initial item embeddings come from."""
-
-
-class LLM2GRU4Rec(Initialised, GRU4Rec):
-    """GRU4Rec whose item embeddings start as reduced embeddings of the items' texts.
-
-    The paper's best values come with the offline embedder, not with the paper's own: a paid one
-    is used only when it is named (`--embedder openai`).
-    """
-
-    name = "llm2gru4rec"
-    source = "paper 5.1"
-    Config = LLM2GRU4RecConfig
-    config: LLM2GRU4RecConfig
-    presets: ClassVar = paper_presets(
+LLM2GRU4Rec, BERT2GRU4Rec = text_initialised(
+    GRU4Rec,
+    paper_presets(
         {
             "beauty": {
                 "reducer": "random-projection",
@@ -122,25 +102,8 @@ class LLM2GRU4Rec(Initialised, GRU4Rec):
                 "hidden": 400,
             },
         }
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class BERT2GRU4RecConfig(LLM2GRU4RecConfig):
-    """LLM2GRU4Rec's parameters, with another embedder by default."""
-
-    embedder: str = param("bert", "embedder that initialises the item embeddings", names="embedder")
-
-
-class BERT2GRU4Rec(LLM2GRU4Rec):
-    """GRU4Rec whose item embeddings start as reduced embeddings of the items' texts by BERT.
-
-    The paper's online material prints no best values for it; LLM2GRU4Rec's stand in.
-    """
-
-    name = "bert2gru4rec"
-    Config = BERT2GRU4RecConfig
-    config: BERT2GRU4RecConfig
+    ),
+)
 
 
 @hookimpl

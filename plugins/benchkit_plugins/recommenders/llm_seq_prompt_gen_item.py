@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from benchkit import Recommender, hookimpl
+from benchkit_plugins.recommenders.prompted.gen_item import GenItem
 from benchkit_plugins.recommenders.prompted.recommender import LLMSeqPrompt
-from benchkit_plugins.recommenders.prompted.tasks.gen_item import GenItem
 
 
 class LLMSeqPromptGenItem(LLMSeqPrompt):

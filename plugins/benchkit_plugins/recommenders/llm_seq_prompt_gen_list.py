@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from benchkit import Recommender, hookimpl
 from benchkit_plugins.recommenders.prompted.recommender import LLMSeqPrompt
-from benchkit_plugins.recommenders.prompted.tasks.gen_list import GenList
+from benchkit_plugins.recommenders.prompted.similar import SimilarTask
+
+
+class GenList(SimilarTask):
+    """20 titles a completion; it learns from LLMSeqSim's list with the truth put first."""
+
+    name = "gen-list"
+    samples = 1
+    max_tokens = 768
 
 
 class LLMSeqPromptGenList(LLMSeqPrompt):

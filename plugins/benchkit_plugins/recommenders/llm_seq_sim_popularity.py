@@ -12,8 +12,7 @@ from benchkit import Choice, Config, ExcludeSeen, Recommendations, Recommender, 
 from benchkit.contracts.arrays import Bool, Float32, Int32
 from benchkit.contracts.config import Value
 from benchkit.toolkit.arrays import normalised
-from benchkit_plugins.recommenders.merging import behind
-from benchkit_plugins.recommenders.similarity import dots
+from benchkit_plugins.recommenders.similarity.search import append_new, dots
 
 if TYPE_CHECKING:
     from benchkit import Bench, Sessions
@@ -117,8 +116,8 @@ class LLMSeqSimPopularity(Recommender):
         for length in lengths:
             asked, wanted = listed[:, : WIDER * length], stays[:, : WIDER * length]
             preferred = np.concatenate((lists, np.where(wanted, asked, -1)), axis=1)
-            lists = behind(preferred, asked, length).items
-        return behind(lists, lists, k)
+            lists = append_new(preferred, asked, length).items
+        return append_new(lists, lists, k)
 
     def _values(self) -> dict[str, Value]:
         config = self.config

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from benchkit import Bench, Float, Recommender, Sessions, hookimpl, param
 from benchkit_plugins.recommenders.neural.config import SAMPLE, PretrainedConfig, TransformerConfig
-from benchkit_plugins.recommenders.neural.examples import NextItem
 from benchkit_plugins.recommenders.neural.recommender import NeuralRecommender
 
 if TYPE_CHECKING:
@@ -67,10 +66,6 @@ class S3Rec(NeuralRecommender):
         from benchkit_plugins.recommenders.neural.networks.s3rec import S3RecNetwork
 
         return S3RecNetwork(items, self.config, dim)
-
-    def examples(self, items: int) -> NextItem:
-        """Predict the item behind every position."""
-        return NextItem(items, self.config.last_n_items)
 
     def pretrain(self, sessions: Sessions, bench: Bench, checkpoint: Checkpoint) -> float:
         """Pre-train the network on sessions in dense codes; an item's attributes are optional."""

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import ClassVar
 
 from benchkit import Recommender, Sessions, hookimpl
-from benchkit_plugins.recommenders.neighbour_index import Neighbours
-from benchkit_plugins.recommenders.neighbourhood import Neighbourhood, latest_shared
+from benchkit_plugins.recommenders.neighbours.base import Neighbourhood, latest_shared
+from benchkit_plugins.recommenders.neighbours.index import Neighbours
 
 
 class SSKNN(Neighbourhood):

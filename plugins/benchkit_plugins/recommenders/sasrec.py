@@ -6,18 +6,15 @@ paper 5.1; the network reads in `neural/networks/sasrec.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from benchkit import Recommender, hookimpl, param
+from benchkit import Recommender, hookimpl
 from benchkit_plugins.recommenders.neural.config import (
-    InitialisedConfig,
     TransformerConfig,
     paper_presets,
 )
-from benchkit_plugins.recommenders.neural.examples import NextItem
-from benchkit_plugins.recommenders.neural.initialised import Initialised
 from benchkit_plugins.recommenders.neural.recommender import NeuralRecommender
+from benchkit_plugins.recommenders.neural.text_initialised import text_initialised
 
 if TYPE_CHECKING:
     from benchkit_plugins.recommenders.neural.network import Network
@@ -73,28 +70,10 @@ class SASRec(NeuralRecommender):
 
         return SASRecNetwork(items, self.config, dim)
 
-    def examples(self, items: int) -> NextItem:
-        """Predict the item behind every position."""
-        return NextItem(items, self.config.last_n_items)
 
-
-@dataclass(frozen=True, kw_only=True)
-class LLM2SASRecConfig(InitialisedConfig, TransformerConfig):
-    """SASRec's parameters, and where the initial item embeddings come from."""
-
-
-class LLM2SASRec(Initialised, SASRec):
-    """SASRec whose item embeddings start as reduced embeddings of the items' texts.
-
-    The paper's best values come with the offline embedder, not with the paper's own: a paid one
-    is used only when it is named (`--embedder openai`).
-    """
-
-    name = "llm2sasrec"
-    source = "paper 5.1"
-    Config = LLM2SASRecConfig
-    config: LLM2SASRecConfig
-    presets: ClassVar = paper_presets(
+LLM2SASRec, BERT2SASRec = text_initialised(
+    SASRec,
+    paper_presets(
         {
             "beauty": {
                 "reducer": "pca",
@@ -130,25 +109,8 @@ class LLM2SASRec(Initialised, SASRec):
                 "heads": 4,
             },
         }
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class BERT2SASRecConfig(LLM2SASRecConfig):
-    """LLM2SASRec's parameters, with another embedder by default."""
-
-    embedder: str = param("bert", "embedder that initialises the item embeddings", names="embedder")
-
-
-class BERT2SASRec(LLM2SASRec):
-    """SASRec whose item embeddings start as reduced embeddings of the items' texts by BERT.
-
-    The paper's online material prints no best values for it; LLM2SASRec's stand in.
-    """
-
-    name = "bert2sasrec"
-    Config = BERT2SASRecConfig
-    config: BERT2SASRecConfig
+    ),
+)
 
 
 @hookimpl

@@ -8,8 +8,8 @@ import numpy as np
 
 from benchkit import Recommender, Sessions, hookimpl
 from benchkit.contracts.sessions import offsets_of
-from benchkit_plugins.recommenders.neighbour_index import binary
-from benchkit_plugins.recommenders.neighbourhood import Neighbourhood
+from benchkit_plugins.recommenders.neighbours.base import Neighbourhood
+from benchkit_plugins.recommenders.neighbours.index import binary
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

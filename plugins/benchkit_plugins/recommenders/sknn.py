@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from benchkit import Recommender, hookimpl
-from benchkit_plugins.recommenders.neighbourhood import Neighbourhood
+from benchkit_plugins.recommenders.neighbours.base import Neighbourhood
 
 
 class SKNN(Neighbourhood):

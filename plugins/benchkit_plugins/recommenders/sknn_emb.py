@@ -10,15 +10,15 @@ import numpy as np
 from benchkit import Choice, Recommender, Sessions, hookimpl, param
 from benchkit.contracts.arrays import Float32
 from benchkit.toolkit.arrays import normalised
-from benchkit_plugins.recommenders.embedded import EmbeddedConfig
-from benchkit_plugins.recommenders.neighbour_index import Neighbours, take_best
-from benchkit_plugins.recommenders.neighbourhood import (
+from benchkit_plugins.recommenders.neighbours.base import (
     Neighbourhood,
     NeighbourhoodConfig,
     latest_shared,
 )
-from benchkit_plugins.recommenders.pooling import Pooling, pool
-from benchkit_plugins.recommenders.similarity import dots
+from benchkit_plugins.recommenders.neighbours.index import Neighbours, take_best
+from benchkit_plugins.recommenders.similarity.config import EmbeddedConfig
+from benchkit_plugins.recommenders.similarity.pooling import Pooling, pool
+from benchkit_plugins.recommenders.similarity.search import dots
 
 if TYPE_CHECKING:
     from benchkit import Bench

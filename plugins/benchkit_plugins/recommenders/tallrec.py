@@ -8,8 +8,20 @@ from __future__ import annotations
 
 from benchkit import Recommender, hookimpl
 from benchkit_plugins.recommenders.prompted.config import TALLRecConfig
+from benchkit_plugins.recommenders.prompted.gen_item import GenItem
 from benchkit_plugins.recommenders.prompted.recommender import LLMSeqPrompt
-from benchkit_plugins.recommenders.prompted.tasks.instruct import TALLRec as Instructed
+
+
+class Instructed(GenItem):
+    """The next item's title, asked for by an instruction, an input and a response to be written.
+
+    Departures: TALLRec itself answers whether a user likes one given item. The paper evaluates it
+    on full rankings (7.1.6), so the response is the next item's title, and the titles of 20
+    completions are ranked by frequency. The form is Alpaca's, preamble included, as in TALLRec; the
+    instruction is ours.
+    """
+
+    name = "tallrec"
 
 
 class TALLRec(LLMSeqPrompt):

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchkit import Choice, Recommender, Sessions, hookimpl, param
 from benchkit.contracts.arrays import Float64
-from benchkit_plugins.recommenders.neighbourhood import Neighbourhood, NeighbourhoodConfig
+from benchkit_plugins.recommenders.neighbours.base import Neighbourhood, NeighbourhoodConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchkit import Catalog, Reducer, UnavailableError, hookimpl
 from benchkit.contracts.arrays import Float32, Float64, Int32, Int64
-from benchkit_plugins.reducers.scatter import means_of, scatter_of, signed
+from benchkit_plugins.reducers.shared.scatter import means_of, scatter_of, signed
 
 log = logging.getLogger(__name__)
 _NEGLIGIBLE = 1e-8  # share of the largest variance within classes that counts as none

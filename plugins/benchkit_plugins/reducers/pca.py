@@ -8,7 +8,7 @@ import numpy as np
 
 from benchkit import Reducer, hookimpl
 from benchkit.contracts.arrays import Float32, Int32
-from benchkit_plugins.reducers.scatter import means_of, scatter_of, signed
+from benchkit_plugins.reducers.shared.scatter import means_of, scatter_of, signed
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchkit_plugins.recommenders.neural import full_softmax, hardware
+from benchkit_plugins import hardware
+from benchkit_plugins.recommenders.neural import full_softmax
 from benchkit_plugins.recommenders.neural.full_softmax import FullSoftmax
 from benchkit_plugins.recommenders.neural.losses import BPR, GBCE, Loss, SampledSoftmax, make_loss
 

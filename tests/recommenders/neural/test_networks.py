@@ -12,10 +12,9 @@ from torch.nn import functional as F
 from torch.profiler import profile
 
 from benchkit import Sessions
+from benchkit_plugins.hardware import ALIGN
 from benchkit_plugins.recommenders.bert4rec import BERT4Rec
-from benchkit_plugins.recommenders.neural.dropout import Dropout
-from benchkit_plugins.recommenders.neural.hardware import ALIGN
-from benchkit_plugins.recommenders.neural.network import Dense
+from benchkit_plugins.recommenders.neural.network import Dense, Dropout
 from benchkit_plugins.recommenders.neural.packing import Packed
 from benchkit_plugins.recommenders.neural.transformer import attend
 from benchkit_plugins.recommenders.sasrec import SASRec

@@ -16,7 +16,7 @@ from benchkit.testing import samples
 from benchkit.toolkit.ranking import tie_keys, top_k
 from benchkit_plugins.recommenders.bert4rec import BERT4Rec
 from benchkit_plugins.recommenders.gru4rec import GRU4Rec
-from benchkit_plugins.recommenders.neural import answering, checkpoint, scoring
+from benchkit_plugins.recommenders.neural import checkpoint, scoring
 from benchkit_plugins.recommenders.neural.network import Network
 from benchkit_plugins.recommenders.neural.packing import Packed
 from benchkit_plugins.recommenders.neural.validation import Validation, hold_out, ndcg
@@ -113,7 +113,7 @@ def test_ranking_equals_the_one_of_the_core(k: int) -> None:
     codes = np.arange(6, dtype=np.int32)
     expected = top_k(scores.numpy().copy(), k, keys, exclude)
     scores[torch.from_numpy(exclude.owners), torch.from_numpy(exclude.items).long()] = -torch.inf
-    found = answering._best(scores, k, codes, keys)
+    found = scoring._best(scores, k, codes, keys)
     np.testing.assert_array_equal(found.items, expected.items)
     np.testing.assert_array_equal(found.scores, expected.scores)
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchkit_plugins.recommenders.prompted.tasks import classes
-from benchkit_plugins.recommenders.prompted.tasks.classes import Class, k_means
+from benchkit_plugins.recommenders import llm_seq_prompt_class
+from benchkit_plugins.recommenders.llm_seq_prompt_class import Class, k_means
 from tests.recommenders.prompted.tasked import bench, listed, prompt, task, user
 
 # three heaps: 0 1 2, 3 4 5, 6 7; 8 has no embedding
@@ -32,7 +32,7 @@ TRAIN = [[1, 1, 0], [4, 4, 4, 5, 5, 3], [7], [8]]
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> Class:
-    monkeypatch.setattr(classes, "_CLUSTERS", 3)
+    monkeypatch.setattr(llm_seq_prompt_class, "_CLUSTERS", 3)
     found = task(Class, bench(TITLES, VECTORS, TRAIN, said={"q": [1, 0.9]}))
     assert isinstance(found, Class)
     return found
@@ -61,13 +61,13 @@ def test_under_the_strict_protocol_untrained_items_shape_no_category(
     made: Class, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clustered: list[int] = []
-    inner = classes.k_means
+    inner = llm_seq_prompt_class.k_means
 
     def counted(rows: Any, *rest: Any) -> Any:
         clustered.append(len(rows))
         return inner(rows, *rest)
 
-    monkeypatch.setattr(classes, "k_means", counted)
+    monkeypatch.setattr(llm_seq_prompt_class, "k_means", counted)
     strict = replace(bench(TITLES, VECTORS, TRAIN), only_trained=True)
     for given in (bench(TITLES, VECTORS, TRAIN), strict):
         task(Class, given).example(prompt([0, 1, 2]))

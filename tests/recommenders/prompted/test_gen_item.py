@@ -12,7 +12,7 @@ from benchkit.data.open import open_dataset
 from benchkit.data.split import split_sessions
 from benchkit.evaluation.bench import Workbench
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
-from benchkit_plugins.recommenders.prompted.tasks.gen_item import GenItem
+from benchkit_plugins.recommenders.prompted.gen_item import GenItem
 from tests.recommenders.prompted.tasked import bench, listed, prompt, task, user
 
 GIVEN = bench(["a", "b\nb", "", "d"])

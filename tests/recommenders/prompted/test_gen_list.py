@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from benchkit_plugins.recommenders.prompted.tasks.gen_list import GenList
+from benchkit_plugins.recommenders.llm_seq_prompt_gen_list import GenList
 from tests.recommenders.prompted.tasked import bench, listed, prompt, task, user
 
 # after item 0, LLMSeqSim lists 1, 2, 3 and 4: their vectors turn away from it, one by one

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchkit_plugins.recommenders.prompted.tasks.rank import Rank
+from benchkit_plugins.recommenders.llm_seq_prompt_rank import Rank
 from tests.recommenders.prompted.tasked import bench, listed, prompt, task, user
 
 VECTORS = [[1, place / 50] for place in range(30)]

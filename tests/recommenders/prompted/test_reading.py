@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchkit_plugins.recommenders.llm_seq_prompt_gen_list import GenList
+from benchkit_plugins.recommenders.llm_seq_prompt_rank import Rank
+from benchkit_plugins.recommenders.prompted.gen_item import GenItem
 from benchkit_plugins.recommenders.prompted.reading import gives_all, spellings, titles_in
-from benchkit_plugins.recommenders.prompted.tasks.gen_item import GenItem
-from benchkit_plugins.recommenders.prompted.tasks.gen_list import GenList
-from benchkit_plugins.recommenders.prompted.tasks.rank import Rank
 from benchkit_plugins.recommenders.prompted.titles import Titles, one_line
 from tests.recommenders.prompted.tasked import bench, listed, prompt, task
 

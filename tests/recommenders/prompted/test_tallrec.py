@@ -8,14 +8,14 @@ from benchkit_plugins.recommenders.llm_seq_prompt_class import LLMSeqPromptClass
 from benchkit_plugins.recommenders.llm_seq_prompt_rank import LLMSeqPromptRank
 from benchkit_plugins.recommenders.prompted.config import LlamaConfig, TALLRecConfig
 from benchkit_plugins.recommenders.prompted.providers.local.provider import Local
-from benchkit_plugins.recommenders.prompted.tasks.instruct import TALLRec
+from benchkit_plugins.recommenders.tallrec import Instructed
 from tests.recommenders.prompted.tasked import bench, listed, prompt, task
 
 GIVEN = bench(["a", "b", "c"])
 
 
 def test_it_asks_by_instruction_input_and_response() -> None:
-    (pair,) = task(TALLRec, GIVEN).example(prompt([0, 1, 2]))
+    (pair,) = task(Instructed, GIVEN).example(prompt([0, 1, 2]))
     (message,) = pair.prompt
     assert message.role == "user"
     preamble, instruction, given, response = message.content.split("### ")
@@ -58,6 +58,6 @@ def test_what_shows_all_there_is_to_choose_from_needs_no_chance() -> None:
 
 
 def test_it_ranks_many_answers_by_frequency() -> None:
-    made = task(TALLRec, GIVEN)
+    made = task(Instructed, GIVEN)
     assert made.samples == 20
     assert listed(made.read(prompt([0]), [["a", "b", "b"]], 3).lists) == [[1, 0]]

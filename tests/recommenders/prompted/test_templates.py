@@ -10,22 +10,22 @@ from pathlib import Path
 import pytest
 
 from benchkit.contracts.errors import ConfigError
-from benchkit_plugins.recommenders.prompted.tasks.classes import Class
-from benchkit_plugins.recommenders.prompted.tasks.gen_item import GenItem
-from benchkit_plugins.recommenders.prompted.tasks.gen_list import GenList
-from benchkit_plugins.recommenders.prompted.tasks.instruct import TALLRec
-from benchkit_plugins.recommenders.prompted.tasks.rank import Rank
+from benchkit_plugins.recommenders.llm_seq_prompt_class import Class
+from benchkit_plugins.recommenders.llm_seq_prompt_gen_list import GenList
+from benchkit_plugins.recommenders.llm_seq_prompt_rank import Rank
+from benchkit_plugins.recommenders.prompted.gen_item import GenItem
 from benchkit_plugins.recommenders.prompted.templates import Template
+from benchkit_plugins.recommenders.tallrec import Instructed
 from tests.recommenders.prompted.tasked import bench, config, prompt, task, user
 
 ROOT = Path(__file__).parents[3]
-KINDS = (GenItem, GenList, Class, Rank, TALLRec)
+KINDS = (GenItem, GenList, Class, Rank, Instructed)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_task_has_a_template_of_ours(kind: type[GenItem]) -> None:
     template = kind.wording(config())
-    assert set(kind.needs) <= template.placeholders
+    assert set(kind.required) <= template.placeholders
     assert template.user == template.user.strip()
     assert len(template.digest) == 16
 

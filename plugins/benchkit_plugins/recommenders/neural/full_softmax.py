@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchkit_plugins.recommenders.neural.hardware import ALIGN, aligned
+from benchkit_plugins.hardware import ALIGN, aligned
 
 # Scores held at once: large enough for fast products, small enough for the caches.
 _SCORES = 6 << 20

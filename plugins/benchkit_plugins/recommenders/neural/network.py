@@ -1,4 +1,4 @@
-"""Base of the networks: the item table, and the head that scores it (paper 5.1)."""
+"""What networks are made of: the item table and the head that scores it (paper 5.1), layers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchkit_plugins.recommenders.neural.hardware import aligned
+from benchkit_plugins.hardware import aligned
 from benchkit_plugins.recommenders.neural.packing import Packed
 
 
@@ -79,3 +79,30 @@ class Dense(nn.Linear):
             return super().forward(x)
         # Batches have as many rows as real positions, so nearly each would be a shape of its own.
         return super().forward(F.pad(x, (0, 0, 0, aligned(rows) - rows)))[:rows]
+
+
+_STEPS = 1 << 16
+
+
+class Dropout(nn.Module):
+    """Drops activations with a probability, in training alone; what stays is scaled up.
+
+    On a CPU torch draws a number for each activation, one after the other: a twentieth of an epoch.
+    Here four come from one draw, so the probability there is a multiple of 1/65,536.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a tensor like `x`."""
+        if not self.training or x.device.type != "cpu":
+            return F.dropout(x, self.share, self.training)
+        dropped = round(self.share * _STEPS)
+        if not dropped:
+            return x
+        bits = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(1 << 63), None)
+        drawn = bits.view(torch.int16)[: x.numel()].view(x.shape)  # from -2^15 on
+        stays = (drawn >= dropped - _STEPS // 2).to(x.dtype)
+        return x * stays.mul_(_STEPS / (_STEPS - dropped))

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from benchkit import Sessions
 from benchkit.toolkit.times import show_time
+from benchkit_plugins.hardware import seeded
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
 from benchkit_plugins.recommenders.neural.config import PretrainedConfig
 from benchkit_plugins.recommenders.neural.examples import Prefixes, in_batches
-from benchkit_plugins.recommenders.neural.hardware import seeded
 from benchkit_plugins.recommenders.neural.masking import Attributes, MaskedBatch, mask
 from benchkit_plugins.recommenders.neural.networks.s3rec import S3RecNetwork
 from benchkit_plugins.recommenders.neural.objectives import Objectives

@@ -17,7 +17,7 @@ from benchkit.toolkit.files import locked
 from benchkit.toolkit.fingerprint import code_digest
 from benchkit.toolkit.ranking import excluded, tie_keys
 from benchkit_plugins.recommenders.neural.config import NeuralConfig
-from benchkit_plugins.recommenders.neural.vocabulary import Vocabulary
+from benchkit_plugins.recommenders.neural.examples import NextItem, Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,9 +55,9 @@ class NeuralRecommender(Recommender):
             dim: size of the item embeddings.
         """
 
-    @abstractmethod
     def examples(self, items: int) -> Examples:
-        """Return how the model learns from sessions and reads prompts."""
+        """Return how the model learns from sessions and reads prompts: the item behind each."""
+        return NextItem(items, self.config.last_n_items)
 
     def initial_embeddings(self, bench: Bench) -> Float32 | None:  # noqa: ARG002
         """Return initial item embeddings, ``float32[catalog, dim]``; None for random ones."""
@@ -85,7 +85,7 @@ class NeuralRecommender(Recommender):
         Raises:
             DivergedError: training diverged.
         """
-        from benchkit_plugins.recommenders.neural.hardware import choose_device, seeded
+        from benchkit_plugins.hardware import choose_device, seeded
 
         device = choose_device(self.config.device)  # before embeddings, which may cost money
         self._vocabulary, self._seed = Vocabulary.of(train), bench.seed
@@ -110,7 +110,7 @@ class NeuralRecommender(Recommender):
 
         A prompt without trained items is answered by the items' biases, that is by popularity.
         """
-        from benchkit_plugins.recommenders.neural.answering import answer
+        from benchkit_plugins.recommenders.neural.scoring import answer
 
         known = self._vocabulary.encode(prompts)
         read = known.last(self.config.last_n_items)
@@ -188,7 +188,7 @@ class NeuralRecommender(Recommender):
     def _restore(self, path: Path, arrays: dict[str, Tensor], about: Mapping[str, Any]) -> None:
         import torch
 
-        from benchkit_plugins.recommenders.neural.hardware import choose_device
+        from benchkit_plugins.hardware import choose_device
         from benchkit_plugins.recommenders.neural.training import State
 
         device = choose_device(self.config.device)
@@ -206,7 +206,7 @@ class NeuralRecommender(Recommender):
 
     def _train(self, train: Sessions, bench: Bench, kept: Path | None) -> None:
 
-        from benchkit_plugins.recommenders.neural import hardware
+        from benchkit_plugins import hardware
         from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
         from benchkit_plugins.recommenders.neural.losses import make_loss
         from benchkit_plugins.recommenders.neural.training import Trainer
@@ -246,7 +246,7 @@ class NeuralRecommender(Recommender):
         """Return a digest that is equal where the fitted weights would be."""
         import torch
 
-        from benchkit_plugins.recommenders.neural.hardware import choose_dtype
+        from benchkit_plugins.hardware import choose_dtype
 
         digest, device = hashlib.sha256(), self._network.table.device
         about: dict[str, Any] = {

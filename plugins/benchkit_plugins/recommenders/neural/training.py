@@ -15,10 +15,10 @@ from torch import Tensor
 from benchkit import Sessions
 from benchkit.contracts.errors import DivergedError
 from benchkit.toolkit.times import show_time
+from benchkit_plugins.hardware import memory_errors, seeded
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint, Resumable
 from benchkit_plugins.recommenders.neural.config import NeuralConfig
 from benchkit_plugins.recommenders.neural.examples import Batch, Examples
-from benchkit_plugins.recommenders.neural.hardware import memory_errors, seeded
 from benchkit_plugins.recommenders.neural.losses import Loss
 from benchkit_plugins.recommenders.neural.network import Network
 from benchkit_plugins.recommenders.neural.optimizer import AdamW, clip

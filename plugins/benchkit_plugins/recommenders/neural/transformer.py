@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchkit_plugins.recommenders.neural.dropout import Dropout
-from benchkit_plugins.recommenders.neural.network import Dense
+from benchkit_plugins.recommenders.neural.network import Dense, Dropout
 from benchkit_plugins.recommenders.neural.packing import Packed
 
 # Positions up to which attention may hold the weights of all pairs: few numbers beside the rest.

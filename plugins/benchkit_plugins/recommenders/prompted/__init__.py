@@ -1,7 +1,7 @@
 """What the prompted recommenders share (paper 4).
 
-task        sessions to conversations, answers to ranked titles     tasks/
-provider    trains a model, samples completions                     providers/
+task        sessions to conversations, answers to ranked titles     task.py
+provider    trains a model, samples completions                     providers/ (entry points)
 store       every completion, by content, as it arrives             store.py
 templates   the wording, ours or a user's                           templates.py, .toml
 reading     completions to titles                                   reading.py, titles.py

@@ -15,7 +15,7 @@ from benchkit.toolkit.arrays import keys_of, mix, normalised
 from benchkit.toolkit.ranking import top_k_of
 from benchkit.toolkit.texts import Texts
 from benchkit_plugins.recommenders.prompted.titles import Title
-from benchkit_plugins.recommenders.similarity import SimilarItems, dots
+from benchkit_plugins.recommenders.similarity.search import SimilarItems, dots
 
 if TYPE_CHECKING:
     from benchkit import Bench

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from benchkit.contracts.errors import BenchkitError, ConfigError
 from benchkit.contracts.prompted import Conversation, Pairs, PromptedRecommender, Work
 from benchkit.toolkit.digests import digest_of
+from benchkit.toolkit.fingerprint import code_digest
 from benchkit.toolkit.workspace import workspace
 from benchkit_plugins.recommenders.prompted.asking import Asking
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchkit import Bench, Recommendations, Sessions
-    from benchkit_plugins.recommenders.prompted.tasks.contract import Task
+    from benchkit_plugins.recommenders.prompted.task import Task
 
 # At most this share of the sessions is kept out of fine-tuning, unless the configuration says.
 _VALIDATION = 0.1
@@ -64,11 +65,13 @@ class LLMSeqPrompt(PromptedRecommender):
         return self._provider(workspace()).downloads()
 
     def reads(self) -> dict[str, str]:
-        """Return digests of the prompts' wording, ours or the user's, and of the base model."""
+        """Return digests of the prompts' wording, the base model, and the provider's code."""
         provider = self._provider(workspace())
+        ours = type(provider).__module__.partition(".")[0] == __name__.partition(".")[0]
         return {
             "templates": self.task_type.wording(self.config).digest,
             "model": digest_of(provider.identity()),
+            "provider": code_digest(type(provider), whole=not ours),
         }
 
     def pays(self) -> bool:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchkit_plugins.recommenders.neural.dropout import Dropout
-from benchkit_plugins.recommenders.neural.network import Network
+from benchkit_plugins.recommenders.neural.network import Dropout, Network
 from benchkit_plugins.recommenders.neural.packing import Packed
 
 

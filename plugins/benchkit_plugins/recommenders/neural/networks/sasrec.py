@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchkit_plugins.recommenders.neural.dropout import Dropout
-from benchkit_plugins.recommenders.neural.network import Network
+from benchkit_plugins.recommenders.neural.network import Dropout, Network
 from benchkit_plugins.recommenders.neural.packing import Packed
 from benchkit_plugins.recommenders.neural.transformer import Layer, positions, through
 

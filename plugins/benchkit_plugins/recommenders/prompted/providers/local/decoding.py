@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from benchkit_plugins.recommenders.neural.hardware import memory_errors
+from benchkit_plugins.hardware import memory_errors
 from benchkit_plugins.recommenders.prompted.providers.contract import Sampling
 from benchkit_plugins.recommenders.prompted.providers.local.branching import Store, read_tree
 from benchkit_plugins.recommenders.prompted.providers.local.loading import Causal

@@ -17,8 +17,8 @@ import torch
 
 from benchkit import UnavailableError
 from benchkit.contracts.prompted import Message
+from benchkit_plugins.hardware import choose_device, has_fast_bfloat16
 from benchkit_plugins.language_models import checkpoints
-from benchkit_plugins.recommenders.neural.hardware import choose_device, has_fast_bfloat16
 from benchkit_plugins.recommenders.prompted.providers.local.chat import Chat
 from benchkit_plugins.recommenders.prompted.providers.local.source import Source
 

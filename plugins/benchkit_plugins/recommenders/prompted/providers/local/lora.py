@@ -27,9 +27,9 @@ from torch import Tensor
 from benchkit.contracts.errors import DivergedError
 from benchkit.toolkit.progress import Pace
 from benchkit.toolkit.times import show_time
+from benchkit_plugins.hardware import memory_errors, seeded
 from benchkit_plugins.language_models.batching import batches_by_length
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
-from benchkit_plugins.recommenders.neural.hardware import memory_errors, seeded
 from benchkit_plugins.recommenders.prompted.config import Targets
 from benchkit_plugins.recommenders.prompted.providers.local.loading import cache_argument, quiet
 from benchkit_plugins.recommenders.prompted.providers.local.prefix import Prefix, continues

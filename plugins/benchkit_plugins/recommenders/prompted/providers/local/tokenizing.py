@@ -11,7 +11,7 @@ from torch import Tensor
 
 from benchkit import UnavailableError
 from benchkit.contracts.prompted import Example
-from benchkit_plugins.recommenders.neural.hardware import aligned
+from benchkit_plugins.hardware import aligned
 from benchkit_plugins.recommenders.prompted.providers.local.chat import Chat
 from benchkit_plugins.recommenders.prompted.providers.local.tree import Ints, common_length
 

@@ -1,21 +1,25 @@
-"""What all tasks share: titles go out, one a line, and titles come back."""
+"""What a language model is asked, and how its answer is read: titles out, titles back (paper 4).
+
+A task stands beside its recommender, or here where several share it.
+"""
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from benchkit.contracts.arrays import Bool, Int32
 from benchkit.contracts.prompted import Conversation, Example
+from benchkit.contracts.recommender import Recommendations
 from benchkit.contracts.sessions import Sessions
 from benchkit.toolkit.ranking import excluded
 from benchkit_plugins.recommenders.prompted.diagnostics import diagnose
 from benchkit_plugins.recommenders.prompted.matching import Matching
 from benchkit_plugins.recommenders.prompted.reading import titles_in
-from benchkit_plugins.recommenders.prompted.tasks.contract import Reading, Task
 from benchkit_plugins.recommenders.prompted.templates import Template, read_template
 from benchkit_plugins.recommenders.prompted.titles import Title, Titles
 
@@ -26,32 +30,67 @@ if TYPE_CHECKING:
 COUNT = 20  # titles that are asked for (paper 4)
 
 
-class TitledTask(Task):
-    """Base of the tasks: a prompt's titles are shown, titles are answered.
+@dataclass(frozen=True)
+class Reading:
+    """What the answers say.
 
     Attributes:
-        needs: placeholders that a template must hold.
-        may: others that it may hold.
+        lists: ranked items, ``int32[prompts, k]``; short where an answer says too little.
+        diagnostics: shares and counts over all answers (paper Table 7).
     """
 
-    needs: ClassVar[Collection[str]] = ("titles",)
-    may: ClassVar[Collection[str]] = ("count",)
+    lists: Recommendations
+    diagnostics: dict[str, float]
+
+
+class Task(ABC):
+    """Base of the tasks: sessions become conversations, answers become ranked lists.
+
+    Args:
+        config: the recommender's parameters.
+        train: the training sessions.
+        bench: titles of the catalog, embeddings, other recommenders; asked where they are needed.
+
+    Raises:
+        ConfigError: the user's templates cannot be used.
+
+    Attributes:
+        name: in kebab-case, the word that `benchkit prompts --task` takes.
+        samples: completions a prompt.
+        max_tokens: longest completion, unless the user says otherwise.
+        most: titles that are looked at in a completion.
+        required: placeholders that a template must hold.
+        optional: others that it may hold.
+    """
+
+    name: ClassVar[str]
+    samples: ClassVar[int]
+    max_tokens: ClassVar[int]
+    required: ClassVar[Collection[str]] = ("titles",)
+    optional: ClassVar[Collection[str]] = ("count",)
     most: ClassVar[int] = COUNT
 
     @classmethod
     def wording(cls, config: PromptedConfig) -> Template:
-        """Return the task's template, its placeholders checked."""
-        return read_template(config.templates, cls.name, cls.needs, cls.may)
+        """Return the task's template, ours or the user's, its placeholders checked.
+
+        Raises:
+            ConfigError: the user's cannot be used.
+        """
+        return read_template(config.templates, cls.name, cls.required, cls.optional)
 
     def __init__(self, config: PromptedConfig, train: Sessions, bench: Bench) -> None:
-        """Read titles and templates; embeddings are asked for when they are needed."""
         self.config, self.train, self.bench = config, train, bench
         self.template = self.wording(config)
         self.titles = Titles(bench.catalog, train)
         self.matching = Matching(config.embedder, bench)
 
     def example(self, sessions: Sessions) -> list[Example | None]:
-        """Return a training pair a session, None where there is none to be had."""
+        """Return a training pair a session, None where there is none to be had.
+
+        The truth is a session's last item; a session with an item without title, or with fewer
+        than three items (a prompt of two), has no pair.
+        """
         examples: list[Example | None] = [None] * len(sessions)
         rows = np.flatnonzero((sessions.lengths >= 3) & self._titled(sessions))
         full = sessions.take(rows)
@@ -66,11 +105,22 @@ class TitledTask(Task):
         return examples
 
     def ask(self, prompts: Sessions) -> list[Conversation | None]:
-        """Return a conversation a prompt; None where no item of it has a title."""
+        """Return a conversation a prompt; None where no item of it has a title.
+
+        The same prompt gives the same conversation, whatever stands beside it.
+        """
         return self._conversations(prompts, self._offers(prompts))
 
     def read(self, prompts: Sessions, answers: Sequence[Sequence[str] | None], k: int) -> Reading:
-        """Return the lists that answers stand for."""
+        """Return the lists that answers stand for.
+
+        Reading never fails: answers are hostile text, and what makes no sense is counted.
+
+        Args:
+            prompts: as they were asked.
+            answers: completions of each prompt, None where it was not asked.
+            k: length of the lists.
+        """
         said = [
             None if texts is None else [titles_in(text, self.titles, self.most) for text in texts]
             for texts in answers

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from benchkit.contracts.arrays import Int32
 from benchkit.contracts.sessions import Sessions
-from benchkit_plugins.recommenders.prompted.tasks.titled import COUNT, TitledTask
+from benchkit_plugins.recommenders.prompted.task import COUNT, Task
 from benchkit_plugins.recommenders.prompted.titles import Title
 
 
-class GenItem(TitledTask):
+class GenItem(Task):
     """One title a completion; the titles of 20 completions are ranked by frequency.
 
     Ties break by first appearance.
@@ -20,7 +20,7 @@ class GenItem(TitledTask):
     name = "gen-item"
     samples = COUNT
     max_tokens = 96
-    may = ()
+    optional = ()
     most = 1
 
     def _completions(self, prompts: Sessions, truth: Int32) -> list[str]:  # noqa: ARG002

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchkit.contracts.arrays import Bool, Int64
-from benchkit_plugins.datasets.lists import flatten
-from benchkit_plugins.datasets.strings import (
+from benchkit_plugins.datasets.records.lists import flatten
+from benchkit_plugins.datasets.records.strings import (
     DOUBLE,
     NEWLINE,
     Ints,

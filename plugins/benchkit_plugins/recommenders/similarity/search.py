@@ -14,7 +14,7 @@ import numpy as np
 from benchkit.contracts.arrays import Bool, Float32, Int32, Int64, UInt64
 from benchkit.contracts.recommender import Recommendations
 from benchkit.contracts.sessions import Sessions
-from benchkit.toolkit.arrays import normalised
+from benchkit.toolkit.arrays import distinct, normalised
 from benchkit.toolkit.ranking import contenders, top_k_of
 
 Similarity = Literal["cosine", "dot", "euclidean"]
@@ -90,3 +90,21 @@ def _as(similarity: Similarity, cosines: Float32, lengths: np.ndarray) -> Float3
         found = np.sqrt(np.maximum(lengths**2 + 1 - 2 * found, 0))
         found = np.where(np.isfinite(found), 1 / (1 + found), -np.inf)
     return np.asarray(found, dtype=np.float32)
+
+
+def append_new(first: Int32, second: Int32, k: int) -> Recommendations:
+    """Return the items of `first`, then those of `second` that are new, cut at `k`.
+
+    Scores are 1 / place: those of two lists do not compare.
+
+    Args:
+        first: item codes, ``int32[prompts, any]``, -1 for a gap.
+        second: likewise.
+        k: length of the lists.
+    """
+    together = np.concatenate((first, second), axis=1)
+    short = max(0, k - together.shape[1])
+    items = np.pad(distinct(together)[:, :k], ((0, 0), (0, short)), constant_values=-1)
+    by_place = (1 / np.arange(1, k + 1)).astype(np.float32)
+    scores = np.where(items >= 0, by_place, np.float32(-np.inf))
+    return Recommendations(np.ascontiguousarray(items), scores)

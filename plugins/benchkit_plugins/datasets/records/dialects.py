@@ -14,9 +14,9 @@ import numpy as np
 
 from benchkit.contracts.arrays import Int64
 from benchkit.contracts.errors import DataError
-from benchkit_plugins.datasets.literals import MARK, Translated, translate
-from benchkit_plugins.datasets.raw import Block
-from benchkit_plugins.datasets.strings import BACKSLASH, NEWLINE, Ints
+from benchkit_plugins.datasets.records.blocks import Block
+from benchkit_plugins.datasets.records.literals import MARK, Translated, translate
+from benchkit_plugins.datasets.records.strings import BACKSLASH, NEWLINE, Ints
 
 TEXT, INTEGER, TEXTS, NESTED = "text", "integer", "texts", "nested"
 _WANTED = {

@@ -17,11 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchkit_plugins.datasets.lists import SEPARATOR
-from benchkit_plugins.datasets.literals import MARK
-from benchkit_plugins.datasets.proofs import parse
-from benchkit_plugins.datasets.raw import BLOCK, Block, blocks
-from benchkit_plugins.datasets.records import (
+from benchkit_plugins.datasets.records.blocks import BLOCK, Block, blocks
+from benchkit_plugins.datasets.records.dialects import (
     INTEGER,
     NESTED,
     TEXT,
@@ -35,7 +32,10 @@ from benchkit_plugins.datasets.records import (
     evaluate,
     records,
 )
-from benchkit_plugins.datasets.strings import Ints
+from benchkit_plugins.datasets.records.lists import SEPARATOR
+from benchkit_plugins.datasets.records.literals import MARK
+from benchkit_plugins.datasets.records.proofs import parse
+from benchkit_plugins.datasets.records.strings import Ints
 
 if TYPE_CHECKING:
     import polars as pl

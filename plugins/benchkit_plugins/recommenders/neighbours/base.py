@@ -12,7 +12,7 @@ from benchkit import Choice, Config, ExcludeSeen, Int, Recommendations, Recommen
 from benchkit.contracts.arrays import Float64, Int64
 from benchkit.contracts.sessions import Sessions
 from benchkit.toolkit.ranking import excluded, tie_keys, top_k_of
-from benchkit_plugins.recommenders.neighbour_index import (
+from benchkit_plugins.recommenders.neighbours.index import (
     NeighbourIndex,
     Neighbours,
     spans,

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchkit.contracts.arrays import Bool, Int64
-from benchkit_plugins.datasets.strings import Ints, Strings, UInt8
+from benchkit_plugins.datasets.records.strings import Ints, Strings, UInt8
 
 UInts = npt.NDArray[np.unsignedinteger[Any]]
 _FILL, _SPACE = 0x7F, ord(" ")

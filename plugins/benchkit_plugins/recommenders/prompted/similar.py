@@ -7,10 +7,10 @@ import numpy as np
 from benchkit import Sessions
 from benchkit.contracts.arrays import Int32
 from benchkit.toolkit.arrays import distinct
-from benchkit_plugins.recommenders.prompted.tasks.titled import COUNT, TitledTask
+from benchkit_plugins.recommenders.prompted.task import COUNT, Task
 
 
-class SimilarTask(TitledTask):
+class SimilarTask(Task):
     """Base of the tasks that learn LLMSeqSim's 20 items for a prompt, with the truth put first.
 
     LLMSeqSim is used as it is configured, embedder included; the task sets nothing of it.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from benchkit.contracts.errors import DataError
 from benchkit.toolkit.times import in_range, out_of_range
-from benchkit_plugins.datasets.lines import Rows
+from benchkit_plugins.datasets.records.read import Rows
 
 if TYPE_CHECKING:
     import polars as pl

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchkit_plugins.datasets.lists import reads
-from benchkit_plugins.datasets.records import INTEGER, NESTED, TEXT, TEXTS, Fields
-from benchkit_plugins.datasets.strings import Ints, UInt8
+from benchkit_plugins.datasets.records.dialects import INTEGER, NESTED, TEXT, TEXTS, Fields
+from benchkit_plugins.datasets.records.lists import reads
+from benchkit_plugins.datasets.records.strings import Ints, UInt8
 
 if TYPE_CHECKING:
     import polars as pl

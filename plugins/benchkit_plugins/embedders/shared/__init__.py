@@ -1,0 +1,1 @@
+"""What embedders share: paid services, and encoding on this machine."""

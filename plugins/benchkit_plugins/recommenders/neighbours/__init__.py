@@ -1,0 +1,1 @@
+"""Neighbouring sessions: what SKNN and its variants share."""

@@ -1,0 +1,1 @@
+"""Items by the similarity of their embeddings: parameters, pooling, search."""
