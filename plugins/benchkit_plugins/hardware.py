@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from benchkit import UnavailableError
 
+Result = TypeVar("Result")
 # Products run faster over multiples of this many rows and columns.
 ALIGN = 64
 
@@ -20,23 +22,26 @@ def aligned(count: int, multiple: int | None = None) -> int:
     return -(-count // multiple) * multiple
 
 
-def choose_device(wanted: str) -> torch.device:
-    """Return the device of a configuration; ``auto``: a GPU where there is one.
+def choose_device(wanted: str, kinds: Sequence[str] = ("cuda", "mps", "cpu")) -> torch.device:
+    """Return the device of a configuration.
+
+    Args:
+        wanted: one of `kinds`; ``cuda:1``, where there are several; ``auto`` for the first present.
+        kinds: kinds of devices that the caller computes on, the best first.
 
     Raises:
-        UnavailableError: it is not there.
+        UnavailableError: it is not present.
     """
-    there = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if wanted == "auto":
-        wanted = next(name for name, found in there.items() if found)
-    if not there[wanted]:
-        found = ", ".join(name for name, yes in there.items() if yes)
-        raise UnavailableError(f"device {wanted} is not available; there is: {found}")
-    return torch.device(wanted)
+    counts = {"cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    present = [kind for kind in kinds if counts.get(kind, 1)]
+    kind, _, number = (present[0] if wanted == "auto" else wanted).partition(":")
+    fits = not number or (number.isdigit() and int(number) < counts.get(kind, 1))
+    if kind not in present or not fits:
+        raise UnavailableError(
+            f"device {wanted} is not available; there is: {', '.join(present)}; auto takes the "
+            "first"
+        )
+    return torch.device(kind, int(number)) if number else torch.device(kind)
 
 
 def choose_dtype(wanted: str, device: torch.device) -> torch.dtype:
@@ -70,6 +75,35 @@ def memory_errors() -> Iterator[None]:
         if "DefaultCPUAllocator" in text or "MPS backend out of memory" in text:
             raise torch.OutOfMemoryError(text) from error
         raise
+
+
+def in_parts(
+    compute: Callable[[int], Result], parts: int, most: int, report: Callable[[int], None]
+) -> tuple[Result, int]:
+    """Return what a computation in `parts` gives, in twice as many wherever memory is short.
+
+    Args:
+        compute: gets the number of parts.
+        parts: to begin with.
+        most: no further doubling from here on.
+        report: told the new number of parts.
+
+    Returns:
+        The result, and how many parts it took.
+
+    Raises:
+        OutOfMemoryError: memory is short with `most` parts, too.
+    """
+    while True:
+        try:
+            with memory_errors():
+                return compute(parts), parts
+        except torch.OutOfMemoryError:
+            if parts >= most:
+                raise
+        parts *= 2
+        torch.cuda.empty_cache()  # behind the handler, whose traceback held the tensors
+        report(parts)
 
 
 @contextmanager

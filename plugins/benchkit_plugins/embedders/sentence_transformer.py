@@ -11,6 +11,7 @@ import numpy as np
 
 from benchkit import Config, Embedder, hookimpl, param
 from benchkit_plugins.language_models import checkpoints, pretrained
+from benchkit_plugins.language_models.tokens import well_formed
 
 if TYPE_CHECKING:
     from benchkit.contracts.arrays import Float32
@@ -77,22 +78,22 @@ class SentenceTransformer(Embedder):
             yield replace(batch, cut=cut)
 
     def _clean(self, texts: Sequence[str]) -> list[str]:
-        # lone surrogates are no text to a tokenizer
-        return [(self.config.prefix + t).encode("utf-8", "replace").decode() for t in texts]
+        return [well_formed(self.config.prefix + text) for text in texts]
 
     @cached_property
     def _model(self) -> Any:
         import sentence_transformers
         import transformers
 
-        from benchkit_plugins.embedders.shared.encoding import pick_device
+        from benchkit_plugins.embedders.shared.encoding import DEVICES
+        from benchkit_plugins.hardware import choose_device
 
         assert self.config.model is not None, "obstacle() is asked first"
         transformers.logging.set_verbosity_error()
         transformers.logging.disable_progress_bar()
         folder = pretrained.folder_of(self.config.model, self.config.revision)
         pretrained.check_modules(folder)
-        device = str(pick_device(self.config.device))
+        device = str(choose_device(self.config.device, DEVICES))
         with checkpoints.loading(f"the model in {folder}"), checkpoints.nothing_random():
             model = sentence_transformers.SentenceTransformer(
                 str(folder),

@@ -33,7 +33,7 @@ def plausible_tokens(count: object, texts: Sequence[str]) -> int | None:
 
 
 def well_formed(text: str) -> str:
-    """Return a text fit for JSON: an unpaired surrogate becomes a question mark."""
+    """Return a text fit for JSON and tokenizers: a lone surrogate becomes a question mark."""
     return text.encode("utf-8", "replace").decode()
 
 

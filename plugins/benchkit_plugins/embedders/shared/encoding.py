@@ -17,13 +17,13 @@ from benchkit import UnavailableError
 from benchkit.contracts.embedder import Batch
 from benchkit_plugins.language_models import checkpoints
 from benchkit_plugins.language_models.batching import batches_by_length
+from benchkit_plugins.language_models.tokens import well_formed
 
 if TYPE_CHECKING:
-    import torch
-
     from benchkit.contracts.arrays import Bool, Float32
 
 _TOKENS = {"cpu": 1024, "cuda": 65536}  # padded tokens a batch
+DEVICES = ("cuda", "cpu")
 _TEXTS = 512  # vectors handed over, and kept, at a time
 
 
@@ -32,7 +32,7 @@ class Encoder:
 
     Args:
         folder: holds ``config.json``, the tokenizer and ``model.safetensors``.
-        device: as `pick_device` takes it.
+        device: as `hardware.choose_device` takes it.
         max_tokens: what is longer is cut, special tokens included.
         unit: scale every vector to length 1.
 
@@ -43,9 +43,11 @@ class Encoder:
     def __init__(self, folder: Path, device: str, max_tokens: int, unit: bool) -> None:
         import transformers
 
+        from benchkit_plugins.hardware import choose_device
+
         transformers.logging.set_verbosity_error()
         transformers.logging.disable_progress_bar()
-        self._device = pick_device(device)
+        self._device = choose_device(device, DEVICES)
         self._unit = unit
         safe: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         with checkpoints.loading(f"the model in {folder}"):
@@ -80,8 +82,7 @@ class Encoder:
         """Yield batch after batch, as many texts as go through the model at a time."""
         if not texts:
             return
-        # lone surrogates are no text to a tokenizer
-        clean = [text.encode("utf-8", "replace").decode() for text in texts]
+        clean = [well_formed(text) for text in texts]
         tokens = self._tokenizer(clean, truncation=True, max_length=self._max_tokens)["input_ids"]
         lengths = np.array([len(ids) for ids in tokens], dtype=np.int64)
         full = np.flatnonzero(lengths >= self._max_tokens)
@@ -110,31 +111,6 @@ class Encoder:
                 pooled = torch.nn.functional.normalize(pooled, dim=1)
             vectors: Float32 = pooled.cpu().numpy()
         return vectors
-
-
-def pick_device(name: str) -> torch.device:
-    """Return a device of PyTorch.
-
-    Args:
-        name: ``auto`` for CUDA where there is one, else the processor; or ``cpu``, ``cuda``,
-            ``cuda:1``.
-
-    Raises:
-        UnavailableError: there is no such device.
-    """
-    import torch
-
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = torch.device("meta")
-    if device.type not in _TOKENS:
-        raise UnavailableError(f"device takes auto, cpu, cuda or cuda:NUMBER, not {name!r}")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UnavailableError(f"there is no device {name!r} here; device=auto takes what there is")
-    return device
 
 
 def longer(tokenizer: Any, texts: Sequence[str], most: int) -> Bool:

@@ -12,7 +12,7 @@ from torch import Tensor
 from benchkit import Recommendations, Sessions
 from benchkit.contracts.arrays import Int32, Int64, UInt64
 from benchkit.toolkit.ranking import contenders, demand_numbers, top_k_of
-from benchkit_plugins.hardware import memory_errors
+from benchkit_plugins.hardware import in_parts
 from benchkit_plugins.recommenders.neural.examples import Examples, by_length
 from benchkit_plugins.recommenders.neural.network import Network
 from benchkit_plugins.recommenders.neural.packing import Packed
@@ -42,22 +42,20 @@ def scored(
     Raises:
         OutOfMemoryError: memory is too short for a single prompt.
     """
-    order, held, start = by_length(read), _HELD, 0
+    order, parts, start = by_length(read), 1, 0
+    size = max(network.table.shape)
+
+    def compute(parts: int) -> tuple[int, Found]:
+        held = _HELD // parts
+        rows = order[start : start + max(1, held // size)]
+        scores = _scores(network, examples, read.take(rows), held)
+        _leave_out(scores, exclude.take(rows))
+        return len(rows), find(rows, scores)
+
     while start < len(order):
-        rows = order[start : start + max(1, held // max(network.table.shape))]
-        try:
-            with memory_errors():
-                scores = _scores(network, examples, read.take(rows), held)
-                _leave_out(scores, exclude.take(rows))
-                found = find(rows, scores)
-        except torch.OutOfMemoryError:
-            if len(rows) == 1:
-                raise
-            held //= 2
-            torch.cuda.empty_cache()
-        else:
-            yield found
-            start += len(rows)
+        (rows, found), parts = in_parts(compute, parts, _HELD // size, lambda _parts: None)
+        yield found
+        start += rows
 
 
 def _scores(network: Network, examples: Examples, read: Sessions, held: int) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 from benchkit import Sessions
 from benchkit.contracts.errors import DivergedError
 from benchkit.toolkit.times import show_time
-from benchkit_plugins.hardware import memory_errors, seeded
+from benchkit_plugins.hardware import in_parts, seeded
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint, Resumable
 from benchkit_plugins.recommenders.neural.config import NeuralConfig
 from benchkit_plugins.recommenders.neural.examples import Batch, Examples
@@ -193,22 +193,20 @@ def step(
         gradients: adds up the batch's gradients over `parts` of it and returns its loss.
         clipnorm: as in `clip`.
     """
-    while True:
-        try:
-            trainer.optimizer.zero_grad()
-            with memory_errors():
-                loss = gradients(batch)
-        except torch.OutOfMemoryError:
-            if trainer.parts >= len(batch):
-                raise
-            trainer.parts *= 2
-            torch.cuda.empty_cache()
-            size = -(-len(batch) // trainer.parts)
-            trainer.report(f"memory is short: steps go on in micro-batches of {size}")
-        else:
-            clip(trainer.variables, clipnorm)
-            trainer.optimizer.step()
-            return loss
+
+    def compute(parts: int) -> Tensor:
+        trainer.parts = parts
+        trainer.optimizer.zero_grad()
+        return gradients(batch)
+
+    def report(parts: int) -> None:
+        size = -(-len(batch) // parts)
+        trainer.report(f"memory is short: steps go on in micro-batches of {size}")
+
+    loss, _ = in_parts(compute, trainer.parts, len(batch), report)
+    clip(trainer.variables, clipnorm)
+    trainer.optimizer.step()
+    return loss
 
 
 def demand_finite(trainer: Resumable, *measures: float) -> None:

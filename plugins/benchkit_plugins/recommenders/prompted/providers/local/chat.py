@@ -8,6 +8,7 @@ from typing import Any
 
 from benchkit import UnavailableError
 from benchkit.contracts.prompted import Conversation, Message
+from benchkit_plugins.language_models.tokens import well_formed
 from benchkit_plugins.recommenders.prompted.reading import gives_all
 
 # What templates would take from elsewhere: a prompt must not depend on the day, and thinking aloud
@@ -118,8 +119,7 @@ class Chat:
         return rendered
 
     def _inert(self, text: str) -> str:
-        # lone surrogates are no text to a tokenizer
-        clean = text.encode("utf-8", "replace").decode()
+        clean = well_formed(text)
         for mark in self._markup:
             clean = clean.replace(mark, f"{mark[0]} {mark[1:]}")
         return clean

@@ -27,7 +27,7 @@ from torch import Tensor
 from benchkit.contracts.errors import DivergedError
 from benchkit.toolkit.progress import Pace
 from benchkit.toolkit.times import show_time
-from benchkit_plugins.hardware import memory_errors, seeded
+from benchkit_plugins.hardware import in_parts, seeded
 from benchkit_plugins.language_models.batching import batches_by_length
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
 from benchkit_plugins.recommenders.prompted.config import Targets
@@ -183,20 +183,18 @@ class Trainer:
     def _step(self, batch: Sequence[TokenizedExample]) -> None:
         """Take one step; in smaller parts where memory is short."""
         state = self.state
-        while True:
+
+        def compute(parts: int) -> tuple[float, float]:
+            self.parts = parts
             self.optimizer.zero_grad()
-            try:
-                draw = np.random.default_rng([self.seed, state.epoch, state.step])
-                with memory_errors(), seeded(draw, self.device):
-                    loss, weight = self._gradients(batch)
-            except torch.OutOfMemoryError:
-                if self.parts >= _TOKENS[self.device.type]:
-                    raise
-                self.parts *= 2
-                torch.cuda.empty_cache()
-                self.report(f"memory is short: steps go on in {self.parts} times smaller parts")
-            else:
-                break
+            draw = np.random.default_rng([self.seed, state.epoch, state.step])
+            with seeded(draw, self.device):
+                return self._gradients(batch)
+
+        def report(parts: int) -> None:
+            self.report(f"memory is short: steps go on in {parts} times smaller parts")
+
+        (loss, weight), _ = in_parts(compute, self.parts, _TOKENS[self.device.type], report)
         norm = torch.nn.utils.clip_grad_norm_(self.variables, 1.0)
         if not math.isfinite(loss + float(norm)):
             raise DivergedError(
