@@ -109,12 +109,10 @@ def _products(path: Path) -> tuple[pl.DataFrame, dict[str, int]]:
 
 
 def _decoded(texts: pl.Series) -> pl.Series:
-    """Decode HTML entities, in the few texts that have one."""
     rows = texts.str.contains("&", literal=True).arg_true()
     return texts.scatter(rows, [unescaped(text) for text in texts.gather(rows)])
 
 
 @hookimpl
 def benchkit_datasets() -> Sequence[type[Dataset]]:
-    """Return this module's dataset."""
     return [Beauty]

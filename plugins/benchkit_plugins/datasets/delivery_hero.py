@@ -58,5 +58,4 @@ class DeliveryHero(Dataset):
 
 @hookimpl
 def benchkit_datasets() -> Sequence[type[Dataset]]:
-    """Return this module's dataset."""
     return [DeliveryHero]

@@ -120,5 +120,4 @@ def _games(path: Path, class_from: str) -> tuple[pl.DataFrame, dict[str, int]]:
 
 @hookimpl
 def benchkit_datasets() -> Sequence[type[Dataset]]:
-    """Return this module's dataset."""
     return [Steam]

@@ -41,15 +41,12 @@ class BERT(Embedder):
 
     @classmethod
     def unavailable(cls) -> str | None:
-        """Return what is not installed."""
         return pretrained.not_installed("transformers")
 
     def obstacle(self) -> str | None:
-        """Return what is not installed, or why the model cannot be used."""
         return self.unavailable() or pretrained.obstacle(self.config.model)
 
     def downloads(self) -> str | None:
-        """Return the model, unless it is a folder or downloaded already."""
         return pretrained.to_download(self.config.model, self.config.revision)
 
     def identity(self) -> dict[str, Value]:
@@ -62,7 +59,6 @@ class BERT(Embedder):
         return self._encoder(texts)
 
     def batches(self, texts: Sequence[str], allow: Callable[[float], None]) -> Iterator[Batch]:
-        """Yield vectors of texts of similar length."""
         allow(0.0)
         yield from self._encoder.batches(texts)
 
@@ -76,5 +72,4 @@ class BERT(Embedder):
 
 @hookimpl
 def benchkit_embedders() -> list[type[Embedder]]:
-    """Provide BERT."""
     return [BERT]

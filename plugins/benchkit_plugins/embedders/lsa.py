@@ -72,5 +72,4 @@ def _nothing(texts: Sequence[str]) -> Float32:
 
 @hookimpl
 def benchkit_embedders() -> list[type[Embedder]]:
-    """Provide LSA."""
     return [LSA]

@@ -46,7 +46,6 @@ class MiniLM(Embedder):
 
     @classmethod
     def unavailable(cls) -> str | None:
-        """Return what is not installed."""
         if find_spec("transformers") is None or not (model_folder() / "config.json").exists():
             return extra_missing("local")
         return None
@@ -60,7 +59,6 @@ class MiniLM(Embedder):
         return self._encoder(texts)
 
     def batches(self, texts: Sequence[str], allow: Callable[[float], None]) -> Iterator[Batch]:
-        """Yield vectors of texts of similar length."""
         allow(0.0)
         yield from self._encoder.batches(texts)
 
@@ -81,5 +79,4 @@ def model_folder() -> Path:
 
 @hookimpl
 def benchkit_embedders() -> list[type[Embedder]]:
-    """Provide MiniLM."""
     return [MiniLM]

@@ -67,7 +67,6 @@ class OpenAI(PaidEmbedder):
 
     @classmethod
     def unavailable(cls) -> str | None:
-        """Return what is missing: the package or the key."""
         return openai.obstacle()
 
     def identity(self) -> dict[str, Value]:
@@ -82,11 +81,9 @@ class OpenAI(PaidEmbedder):
         return named | served.revision(named, self.config.revision, stores)
 
     def model(self) -> str:
-        """Return the model's name."""
         return self.config.model
 
     def ask(self, texts: Sequence[str]) -> Answer:
-        """Return the vectors of one request's texts."""
         from openai import omit
 
         wanted = self.config.dimensions
@@ -145,5 +142,4 @@ def _vector(embedding: object) -> Float32:
 
 @hookimpl
 def benchkit_embedders() -> list[type[Embedder]]:
-    """Provide OpenAI's models."""
     return [OpenAI]

@@ -53,5 +53,4 @@ class Random(Embedder):
 
 @hookimpl
 def benchkit_embedders() -> list[type[Embedder]]:
-    """Provide random vectors."""
     return [Random]

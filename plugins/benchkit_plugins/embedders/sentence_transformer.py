@@ -43,11 +43,9 @@ class SentenceTransformer(Embedder):
 
     @classmethod
     def unavailable(cls) -> str | None:
-        """Return what is not installed."""
         return pretrained.not_installed("sentence_transformers")
 
     def obstacle(self) -> str | None:
-        """Return what is not installed or not said, or why the model cannot be used."""
         if self.config.model is None:
             return (
                 "say which model: --set sentence-transformer.model=NAME (at Hugging Face), "
@@ -110,5 +108,4 @@ class SentenceTransformer(Embedder):
 
 @hookimpl
 def benchkit_embedders() -> list[type[Embedder]]:
-    """Provide sentence-transformers' models."""
     return [SentenceTransformer]

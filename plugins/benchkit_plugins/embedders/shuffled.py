@@ -56,5 +56,4 @@ class Shuffled(Embedder):
 
 @hookimpl
 def benchkit_embedders() -> list[type[Embedder]]:
-    """Provide shuffled vectors."""
     return [Shuffled]

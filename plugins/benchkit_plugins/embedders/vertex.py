@@ -62,11 +62,9 @@ class Vertex(PaidEmbedder):
 
     @classmethod
     def unavailable(cls) -> str | None:
-        """Return what is not installed."""
         return vertex.not_installed()
 
     def obstacle(self) -> str | None:
-        """Return what is not installed or not said."""
         if not vertex.project(self.config.project):
             return f"say which project pays: set {vertex.PROJECT}, or --set vertex.project=PROJECT"
         return self.unavailable()
@@ -82,15 +80,12 @@ class Vertex(PaidEmbedder):
         }
 
     def model(self) -> str:
-        """Return the model's name."""
         return self.config.model
 
     def texts_a_request(self) -> int:
-        """Return how many texts a request may hold."""
         return self.config.texts_per_request
 
     def ask(self, texts: Sequence[str]) -> Answer:
-        """Return the vectors of one request's texts."""
         config = self.config
         task = {} if config.task_type == "none" else {"task_type": config.task_type}
         parameters: dict[str, Any] = {"autoTruncate": True}
@@ -144,5 +139,4 @@ def _answer(response: Any, texts: Sequence[str], dimensions: int | None) -> Answ
 
 @hookimpl
 def benchkit_embedders() -> list[type[Embedder]]:
-    """Provide Vertex AI's models."""
     return [Vertex]

@@ -31,5 +31,4 @@ class AveragePopularity(Metric):
 
 @hookimpl
 def benchkit_metrics() -> Sequence[type[Metric]]:
-    """Return the metric of this file."""
     return [AveragePopularity]

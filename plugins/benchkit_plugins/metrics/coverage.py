@@ -34,5 +34,4 @@ class Coverage(Metric):
 
 @hookimpl
 def benchkit_metrics() -> Sequence[type[Metric]]:
-    """Return the metric of this file."""
     return [Coverage]

@@ -83,5 +83,4 @@ def _distances(tops: Int32, sets: csr_array) -> Float64:
 
 @hookimpl
 def benchkit_metrics() -> Sequence[type[Metric]]:
-    """Return the metric of this file."""
     return [Diversity]

@@ -43,5 +43,4 @@ class Gini(Metric):
 
 @hookimpl
 def benchkit_metrics() -> Sequence[type[Metric]]:
-    """Return the metric of this file."""
     return [Gini]

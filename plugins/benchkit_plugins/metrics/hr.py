@@ -27,5 +27,4 @@ class HitRate(Metric):
 
 @hookimpl
 def benchkit_metrics() -> Sequence[type[Metric]]:
-    """Return the metric of this file."""
     return [HitRate]

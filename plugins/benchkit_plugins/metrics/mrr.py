@@ -27,5 +27,4 @@ class MRR(Metric):
 
 @hookimpl
 def benchkit_metrics() -> Sequence[type[Metric]]:
-    """Return the metric of this file."""
     return [MRR]

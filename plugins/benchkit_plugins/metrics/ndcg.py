@@ -30,5 +30,4 @@ class NDCG(Metric):
 
 @hookimpl
 def benchkit_metrics() -> Sequence[type[Metric]]:
-    """Return the metric of this file."""
     return [NDCG]

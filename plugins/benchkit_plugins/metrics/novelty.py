@@ -33,5 +33,4 @@ class Novelty(Metric):
 
 @hookimpl
 def benchkit_metrics() -> Sequence[type[Metric]]:
-    """Return the metric of this file."""
     return [Novelty]

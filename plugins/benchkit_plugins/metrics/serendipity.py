@@ -33,5 +33,4 @@ class Serendipity(Metric):
 
 @hookimpl
 def benchkit_metrics() -> Sequence[type[Metric]]:
-    """Return the metric of this file."""
     return [Serendipity]

@@ -22,19 +22,6 @@ from benchkit_plugins.recommenders.neural.text_initialised import text_initialis
 if TYPE_CHECKING:
     from benchkit_plugins.recommenders.neural.network import Network
 
-# Printed alike for both datasets in the paper's online material.
-_LARGE = {
-    "clipnorm": 57,
-    "learning_rate": 0.0002,
-    "weight_decay": 0.0618,
-    "batch_size": 160,
-    "dim": 224,
-    "dropout": 0.45,
-    "layers": 4,
-    "heads": 4,
-    "mask_prob": 0.45,
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class BERT4RecConfig(TransformerConfig):
@@ -68,26 +55,17 @@ class BERT4Rec(NeuralRecommender):
     Config = BERT4RecConfig
     config: BERT4RecConfig
     presets: ClassVar = paper_presets(
+        "clipnorm learning_rate weight_decay batch_size dim dropout layers heads mask_prob",
         {
-            "beauty": {
-                "clipnorm": 92,
-                "learning_rate": 0.0023,
-                "weight_decay": 0.0409,
-                "batch_size": 256,
-                "dim": 192,
-                "dropout": 0.4,
-                "layers": 1,
-                "heads": 2,
-                "mask_prob": 0.9,
-            },
-            "delivery-hero": _LARGE,
-            "steam": _LARGE,
+            "beauty": (92, 0.0023, 0.0409, 256, 192, 0.4, 1, 2, 0.9),
+            "delivery-hero": (57, 0.0002, 0.0618, 160, 224, 0.45, 4, 4, 0.45),
+            # the paper prints the same as for delivery-hero
+            "steam": (57, 0.0002, 0.0618, 160, 224, 0.45, 4, 4, 0.45),
         },
         epochs=3,  # of eleven cases a session
     )
 
     def network(self, items: int, dim: int) -> Network:
-        """Return the untrained network."""
         from benchkit_plugins.recommenders.neural.networks.bert4rec import BERT4RecNetwork
 
         return BERT4RecNetwork(items, self.config, dim)
@@ -101,42 +79,11 @@ class BERT4Rec(NeuralRecommender):
 LLM2BERT4Rec, BERT2BERT4Rec = text_initialised(
     BERT4Rec,
     paper_presets(
+        "reducer clipnorm learning_rate weight_decay batch_size dim dropout layers heads mask_prob",
         {
-            "beauty": {
-                "reducer": "lda",
-                "clipnorm": 5,
-                "learning_rate": 0.0012,
-                "weight_decay": 0.0235,
-                "batch_size": 224,
-                "dim": 448,
-                "dropout": 0.45,
-                "layers": 2,
-                "heads": 1,
-                "mask_prob": 0.65,
-            },
-            "delivery-hero": {
-                "reducer": "pca",
-                "clipnorm": 5,
-                "learning_rate": 0.0001,
-                "weight_decay": 0,
-                "batch_size": 256,
-                "dim": 224,
-                "dropout": 0.1,
-                "layers": 4,
-                "heads": 4,
-                "mask_prob": 0.25,
-            },
-            "steam": {
-                "reducer": "pca",
-                "learning_rate": 0.0002,
-                "weight_decay": 0.0301,
-                "batch_size": 352,
-                "dim": 496,
-                "dropout": 0.45,
-                "layers": 3,
-                "heads": 2,
-                "mask_prob": 0.55,
-            },
+            "beauty": ("lda", 5, 0.0012, 0.0235, 224, 448, 0.45, 2, 1, 0.65),
+            "delivery-hero": ("pca", 5, 0.0001, 0, 256, 224, 0.1, 4, 4, 0.25),
+            "steam": ("pca", None, 0.0002, 0.0301, 352, 496, 0.45, 3, 2, 0.55),
         },
         epochs=3,  # of eleven cases a session
     ),
@@ -145,5 +92,4 @@ LLM2BERT4Rec, BERT2BERT4Rec = text_initialised(
 
 @hookimpl
 def benchkit_recommenders() -> list[type[Recommender]]:
-    """Provide BERT4Rec, alone and with item embeddings from language models."""
     return [BERT4Rec, LLM2BERT4Rec, BERT2BERT4Rec]

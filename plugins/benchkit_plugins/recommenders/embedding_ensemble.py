@@ -110,13 +110,11 @@ class EmbeddingEnsemble(Recommender):
     }
 
     def sets(self) -> dict[str, Collection[str]]:
-        """Return which parameters of LLMSeqSim are not the user's, in either list."""
         config = self.config
         reduced = config.first_reduced or config.second_reduced
         return {"llm-seq-sim": self._values(config.first, reduced)}
 
     def fit(self, train: Sessions, bench: Bench) -> None:  # noqa: ARG002
-        """Get both LLMSeqSims."""
         config = self.config
         self._first = bench.recommender(
             "llm-seq-sim", self._values(config.first, config.first_reduced)
@@ -126,7 +124,6 @@ class EmbeddingEnsemble(Recommender):
         )
 
     def recommend(self, prompts: Sessions, k: int) -> Recommendations:
-        """Return the merged lists."""
         first, second = self._first.recommend(prompts, k), self._second.recommend(prompts, k)
         if self.config.merge_by == "rank":
             given = np.arange(k) < self.config.rank_threshold
@@ -144,5 +141,4 @@ class EmbeddingEnsemble(Recommender):
 
 @hookimpl
 def benchkit_recommenders() -> list[type[Recommender]]:
-    """Provide the embedding ensemble."""
     return [EmbeddingEnsemble]

@@ -39,34 +39,15 @@ class GRU4Rec(NeuralRecommender):
     Config = GRU4RecConfig
     config: GRU4RecConfig
     presets: ClassVar = paper_presets(
+        "clipnorm learning_rate weight_decay batch_size dim hidden",
         {
-            "beauty": {
-                "learning_rate": 0.0072,
-                "weight_decay": 0.0893,
-                "batch_size": 32,
-                "dim": 80,
-                "hidden": 32,
-            },
-            "delivery-hero": {
-                "learning_rate": 0.0026,
-                "weight_decay": 0.0881,
-                "batch_size": 160,
-                "dim": 512,
-                "hidden": 352,
-            },
-            "steam": {
-                "clipnorm": 34,
-                "learning_rate": 0.0008,
-                "weight_decay": 0.0126,
-                "batch_size": 512,
-                "dim": 464,
-                "hidden": 416,
-            },
-        }
+            "beauty": (None, 0.0072, 0.0893, 32, 80, 32),
+            "delivery-hero": (None, 0.0026, 0.0881, 160, 512, 352),
+            "steam": (34, 0.0008, 0.0126, 512, 464, 416),
+        },
     )
 
     def network(self, items: int, dim: int) -> Network:
-        """Return the untrained network."""
         from benchkit_plugins.recommenders.neural.networks.gru4rec import GRU4RecNetwork
 
         return GRU4RecNetwork(items, dim, self.config.hidden, self.config.dropout)
@@ -75,38 +56,16 @@ class GRU4Rec(NeuralRecommender):
 LLM2GRU4Rec, BERT2GRU4Rec = text_initialised(
     GRU4Rec,
     paper_presets(
+        "reducer clipnorm learning_rate weight_decay batch_size dim hidden",
         {
-            "beauty": {
-                "reducer": "random-projection",
-                "learning_rate": 0.0013,
-                "weight_decay": 0.0572,
-                "batch_size": 96,
-                "dim": 192,
-                "hidden": 496,
-            },
-            "delivery-hero": {
-                "reducer": "random-projection",
-                "clipnorm": 13,
-                "learning_rate": 0.0017,
-                "weight_decay": 0.0264,
-                "batch_size": 96,
-                "dim": 288,
-                "hidden": 176,
-            },
-            "steam": {
-                "reducer": "random-projection",
-                "learning_rate": 0.0008,
-                "weight_decay": 0.0742,
-                "batch_size": 160,
-                "dim": 448,
-                "hidden": 400,
-            },
-        }
+            "beauty": ("random-projection", None, 0.0013, 0.0572, 96, 192, 496),
+            "delivery-hero": ("random-projection", 13, 0.0017, 0.0264, 96, 288, 176),
+            "steam": ("random-projection", None, 0.0008, 0.0742, 160, 448, 400),
+        },
     ),
 )
 
 
 @hookimpl
 def benchkit_recommenders() -> list[type[Recommender]]:
-    """Provide GRU4Rec, alone and with item embeddings from language models."""
     return [GRU4Rec, LLM2GRU4Rec, BERT2GRU4Rec]

@@ -27,5 +27,4 @@ class LlamaSeqPromptGenItem(LLMSeqPrompt):
 
 @hookimpl
 def benchkit_recommenders() -> list[type[Recommender]]:
-    """Provide the fine-tuned Llama."""
     return [LlamaSeqPromptGenItem]

@@ -99,5 +99,4 @@ class LLMSeqPromptClass(LLMSeqPrompt):
 
 @hookimpl
 def benchkit_recommenders() -> list[type[Recommender]]:
-    """Provide LLMSeqPromptClass."""
     return [LLMSeqPromptClass]

@@ -24,5 +24,4 @@ class LLMSeqPromptGenItem(LLMSeqPrompt):
 
 @hookimpl
 def benchkit_recommenders() -> list[type[Recommender]]:
-    """Provide LLMSeqPromptGenItem."""
     return [LLMSeqPromptGenItem]

@@ -30,5 +30,4 @@ class LLMSeqPromptGenList(LLMSeqPrompt):
 
 @hookimpl
 def benchkit_recommenders() -> list[type[Recommender]]:
-    """Provide LLMSeqPromptGenList."""
     return [LLMSeqPromptGenList]

@@ -55,5 +55,4 @@ class LLMSeqPromptRank(LLMSeqPrompt):
 
 @hookimpl
 def benchkit_recommenders() -> list[type[Recommender]]:
-    """Provide LLMSeqPromptRank."""
     return [LLMSeqPromptRank]

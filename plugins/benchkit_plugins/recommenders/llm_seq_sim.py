@@ -69,13 +69,11 @@ class LLMSeqSim(Recommender):
     }
 
     def fit(self, train: Sessions, bench: Bench) -> None:  # noqa: ARG002
-        """Get the items' embeddings."""
         config = self.config
         vectors = bench.embeddings(config.embedder, config.reducer, config.dim)
         self.items, self._seed = SimilarItems(vectors), bench.seed
 
     def recommend(self, prompts: Sessions, k: int) -> Recommendations:
-        """Return the items most similar to each prompt's embedding."""
         lists = Recommendations.empty(len(prompts), k)
         read = prompts.last(self.config.last_n_items)
         exclude = excluded(prompts, read, self.config.exclude_seen)
@@ -98,5 +96,4 @@ class LLMSeqSim(Recommender):
 
 @hookimpl
 def benchkit_recommenders() -> list[type[Recommender]]:
-    """Provide LLMSeqSim."""
     return [LLMSeqSim]

@@ -89,11 +89,9 @@ class LLMSeqSimPopularity(Recommender):
     }
 
     def sets(self) -> dict[str, Collection[str]]:
-        """Return which parameters of LLMSeqSim are not the user's."""
         return {"llm-seq-sim": self._values()}
 
     def fit(self, train: Sessions, bench: Bench) -> None:  # noqa: ARG002
-        """Get LLMSeqSim and the thresholds."""
         config = self.config
         counts = bench.popularity
         self._popular: Bool = counts >= np.quantile(counts, config.popularity_quantile)
@@ -143,7 +141,6 @@ class LLMSeqSimPopularity(Recommender):
 
 
 def _quantile(vectors: Float32, quantile: float, rng: np.random.Generator) -> float:
-    """Return a quantile of the similarity of different items, over random pairs."""
     present = np.flatnonzero(vectors.any(axis=1))
     if len(present) < 2:
         return 1.0
@@ -154,5 +151,4 @@ def _quantile(vectors: Float32, quantile: float, rng: np.random.Generator) -> fl
 
 @hookimpl
 def benchkit_recommenders() -> list[type[Recommender]]:
-    """Provide LLMSeqSim & Popularity."""
     return [LLMSeqSimPopularity]

@@ -71,7 +71,6 @@ class LLMSeqSimSequential(Recommender):
     }
 
     def sets(self) -> dict[str, Collection[str]]:
-        """Return which parameters of the two recommenders are not the user's."""
         return {"llm-seq-sim": self._values(), self.config.sequential: self._seen()}
 
     def fit(self, train: Sessions, bench: Bench) -> None:  # noqa: ARG002
@@ -111,5 +110,4 @@ class LLMSeqSimSequential(Recommender):
 
 @hookimpl
 def benchkit_recommenders() -> list[type[Recommender]]:
-    """Provide LLMSeqSim & Sequential."""
     return [LLMSeqSimSequential]

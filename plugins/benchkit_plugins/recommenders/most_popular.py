@@ -38,7 +38,6 @@ class MostPopular(Recommender):
     config: MostPopularConfig
 
     def fit(self, train: Sessions, bench: Bench) -> None:
-        """Count the items of the training sessions."""
         counts = np.bincount(train.items, minlength=len(bench.catalog))
         by_count = np.argsort(-counts, kind="stable")
         self._order = by_count[: np.count_nonzero(counts)].astype(np.int32)
@@ -76,5 +75,4 @@ class MostPopular(Recommender):
 
 @hookimpl
 def benchkit_recommenders() -> list[type[Recommender]]:
-    """Provide MostPopular."""
     return [MostPopular]

@@ -40,7 +40,6 @@ class Random(Recommender):
     config: RandomConfig
 
     def fit(self, train: Sessions, bench: Bench) -> None:
-        """Remember which items were trained on."""
         self._items, self._trained = len(bench.catalog), np.unique(train.items)
         self._seed, self._ties_seed = int(bench.rng(self.name).integers(1 << 63)), bench.seed
 
@@ -67,5 +66,4 @@ class Random(Recommender):
 
 @hookimpl
 def benchkit_recommenders() -> list[type[Recommender]]:
-    """Provide Random."""
     return [Random]

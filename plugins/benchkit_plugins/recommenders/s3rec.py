@@ -62,7 +62,6 @@ class S3Rec(NeuralRecommender):
     _network: S3RecNetwork
 
     def network(self, items: int, dim: int) -> Network:
-        """Return the untrained network."""
         from benchkit_plugins.recommenders.neural.networks.s3rec import S3RecNetwork
 
         return S3RecNetwork(items, self.config, dim)
@@ -108,5 +107,4 @@ class S3RecLeaveOneOut(S3Rec):
 
 @hookimpl
 def benchkit_recommenders() -> list[type[Recommender]]:
-    """Provide S3-Rec, under the common protocol and under its own."""
     return [S3Rec, S3RecLeaveOneOut]

@@ -52,5 +52,4 @@ class SSKNN(Neighbourhood):
 
 @hookimpl
 def benchkit_recommenders() -> list[type[Recommender]]:
-    """Provide S-SKNN."""
     return [SSKNN]

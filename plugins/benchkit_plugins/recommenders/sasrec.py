@@ -33,39 +33,15 @@ class SASRec(NeuralRecommender):
     Config = TransformerConfig
     config: TransformerConfig
     presets: ClassVar = paper_presets(
+        "learning_rate weight_decay batch_size dim dropout layers heads",
         {
-            "beauty": {
-                "learning_rate": 0.0048,
-                "weight_decay": 0.0962,
-                "batch_size": 32,
-                "dim": 48,
-                "dropout": 0.25,
-                "layers": 2,
-                "heads": 3,
-            },
-            "delivery-hero": {
-                "learning_rate": 0.0011,
-                "weight_decay": 0.042,
-                "batch_size": 448,
-                "dim": 416,
-                "dropout": 0.15,
-                "layers": 1,
-                "heads": 1,
-            },
-            "steam": {
-                "learning_rate": 0.0003,
-                "weight_decay": 0.0191,
-                "batch_size": 192,
-                "dim": 208,
-                "dropout": 0.15,
-                "layers": 4,
-                "heads": 3,
-            },
-        }
+            "beauty": (0.0048, 0.0962, 32, 48, 0.25, 2, 3),
+            "delivery-hero": (0.0011, 0.042, 448, 416, 0.15, 1, 1),
+            "steam": (0.0003, 0.0191, 192, 208, 0.15, 4, 3),
+        },
     )
 
     def network(self, items: int, dim: int) -> Network:
-        """Return the untrained network."""
         from benchkit_plugins.recommenders.neural.networks.sasrec import SASRecNetwork
 
         return SASRecNetwork(items, self.config, dim)
@@ -74,46 +50,16 @@ class SASRec(NeuralRecommender):
 LLM2SASRec, BERT2SASRec = text_initialised(
     SASRec,
     paper_presets(
+        "reducer clipnorm learning_rate weight_decay batch_size dim dropout layers heads",
         {
-            "beauty": {
-                "reducer": "pca",
-                "clipnorm": 43,
-                "learning_rate": 0.0001,
-                "weight_decay": 0.086,
-                "batch_size": 416,
-                "dim": 448,
-                "dropout": 0,
-                "layers": 1,
-                "heads": 1,
-            },
-            "delivery-hero": {
-                "reducer": "pca",
-                "clipnorm": 39,
-                "learning_rate": 0.0002,
-                "weight_decay": 0.0668,
-                "batch_size": 480,
-                "dim": 288,
-                "dropout": 0.15,
-                "layers": 1,
-                "heads": 3,
-            },
-            "steam": {
-                "reducer": "pca",
-                "clipnorm": 30,
-                "learning_rate": 0.0004,
-                "weight_decay": 0.0458,
-                "batch_size": 512,
-                "dim": 400,
-                "dropout": 0.1,
-                "layers": 3,
-                "heads": 4,
-            },
-        }
+            "beauty": ("pca", 43, 0.0001, 0.086, 416, 448, 0, 1, 1),
+            "delivery-hero": ("pca", 39, 0.0002, 0.0668, 480, 288, 0.15, 1, 3),
+            "steam": ("pca", 30, 0.0004, 0.0458, 512, 400, 0.1, 3, 4),
+        },
     ),
 )
 
 
 @hookimpl
 def benchkit_recommenders() -> list[type[Recommender]]:
-    """Provide SASRec, alone and with item embeddings from language models."""
     return [SASRec, LLM2SASRec, BERT2SASRec]

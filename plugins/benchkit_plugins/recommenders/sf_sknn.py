@@ -51,7 +51,6 @@ class SFSKNN(Neighbourhood):
     }
 
     def fit(self, train: Sessions, bench: Bench) -> None:
-        """Index the training sessions and what follows what in them."""
         super().fit(train, bench)
         self._followers = followers(train, len(bench.catalog))
 
@@ -73,5 +72,4 @@ def followers(train: Sessions, items: int) -> csr_array[np.float64]:
 
 @hookimpl
 def benchkit_recommenders() -> list[type[Recommender]]:
-    """Provide SF-SKNN."""
     return [SFSKNN]

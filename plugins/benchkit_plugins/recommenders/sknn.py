@@ -40,5 +40,4 @@ class SKNN(Neighbourhood):
 
 @hookimpl
 def benchkit_recommenders() -> list[type[Recommender]]:
-    """Provide SKNN."""
     return [SKNN]

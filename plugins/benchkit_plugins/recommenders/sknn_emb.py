@@ -100,7 +100,6 @@ class SKNNEmb(Neighbourhood):
     }
 
     def fit(self, train: Sessions, bench: Bench) -> None:
-        """Index and embed the training sessions."""
         super().fit(train, bench)
         config = self.config
         vectors = bench.embeddings(config.embedder, config.reducer, config.dim, fit_on="train")
@@ -142,5 +141,4 @@ def _ascending(values: Float32) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
 
 @hookimpl
 def benchkit_recommenders() -> list[type[Recommender]]:
-    """Provide SKNNEmb."""
     return [SKNNEmb]

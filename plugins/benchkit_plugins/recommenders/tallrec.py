@@ -47,5 +47,4 @@ class TALLRec(LLMSeqPrompt):
 
 @hookimpl
 def benchkit_recommenders() -> list[type[Recommender]]:
-    """Provide TALLRec."""
     return [TALLRec]

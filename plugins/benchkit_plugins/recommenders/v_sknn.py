@@ -73,5 +73,4 @@ class VSKNN(Neighbourhood):
 
 @hookimpl
 def benchkit_recommenders() -> list[type[Recommender]]:
-    """Provide V-SKNN."""
     return [VSKNN]

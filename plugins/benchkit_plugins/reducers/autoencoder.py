@@ -46,7 +46,6 @@ class Autoencoder(Reducer):
     config: AutoencoderConfig
 
     def fit(self, vectors: Float32, classes: Int32, dim: int, seed: int) -> None:  # noqa: ARG002
-        """Train the network."""
         import torch
 
         generator = torch.Generator().manual_seed(seed)
@@ -57,7 +56,6 @@ class Autoencoder(Reducer):
         self._encoder = encoder
 
     def transform(self, vectors: Float32) -> Float32:
-        """Return ``float32[items, dim]``."""
         import torch
 
         with torch.inference_mode():
@@ -108,5 +106,4 @@ def _layers(widths: list[int], generator: torch.Generator) -> nn.Sequential:
 
 @hookimpl
 def benchkit_reducers() -> list[type[Reducer]]:
-    """Provide the autoencoder."""
     return [Autoencoder]

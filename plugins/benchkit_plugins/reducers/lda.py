@@ -51,7 +51,6 @@ class LDA(Reducer):
         self._directions = signed(directions[:, :dim]).astype(np.float32)
 
     def transform(self, vectors: Float32) -> Float32:
-        """Return ``float32[items, at most dim]``."""
         return np.asarray((vectors - self._mean) @ self._directions)
 
 
@@ -78,5 +77,4 @@ def _discriminants(vectors: Float32, groups: Int64, count: int) -> Float64:
 
 @hookimpl
 def benchkit_reducers() -> list[type[Reducer]]:
-    """Provide LDA."""
     return [LDA]

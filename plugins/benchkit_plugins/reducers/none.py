@@ -17,15 +17,12 @@ class NoReduction(Reducer):
     source = "paper 3.2"
 
     def fit(self, vectors: Float32, classes: Int32, dim: int, seed: int) -> None:  # noqa: ARG002
-        """Learn nothing."""
         self._dim = dim
 
     def transform(self, vectors: Float32) -> Float32:
-        """Return ``float32[items, dim]``, or as many dimensions as there are."""
         return vectors[:, : self._dim].copy()
 
 
 @hookimpl
 def benchkit_reducers() -> list[type[Reducer]]:
-    """Provide the embeddings as they are."""
     return [NoReduction]

@@ -24,7 +24,6 @@ class PCA(Reducer):
     source = "paper 3.2"
 
     def fit(self, vectors: Float32, classes: Int32, dim: int, seed: int) -> None:  # noqa: ARG002
-        """Find the directions."""
         from scipy.linalg import eigh
 
         width = vectors.shape[1]
@@ -37,11 +36,9 @@ class PCA(Reducer):
         self._directions = signed(directions[:, ::-1][:, :dim]).astype(np.float32)
 
     def transform(self, vectors: Float32) -> Float32:
-        """Return ``float32[items, dim]``."""
         return np.asarray((vectors - self._mean) @ self._directions)
 
 
 @hookimpl
 def benchkit_reducers() -> list[type[Reducer]]:
-    """Provide PCA."""
     return [PCA]

@@ -18,16 +18,13 @@ class RandomProjection(Reducer):
     source = "paper 3.2"
 
     def fit(self, vectors: Float32, classes: Int32, dim: int, seed: int) -> None:  # noqa: ARG002
-        """Draw the directions."""
         directions = np.random.default_rng(seed).standard_normal((vectors.shape[1], dim))
         self._directions = (directions / np.sqrt(dim)).astype(np.float32)
 
     def transform(self, vectors: Float32) -> Float32:
-        """Return ``float32[items, dim]``."""
         return np.asarray(vectors @ self._directions)
 
 
 @hookimpl
 def benchkit_reducers() -> list[type[Reducer]]:
-    """Provide Gaussian random projection."""
     return [RandomProjection]

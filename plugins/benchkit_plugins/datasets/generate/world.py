@@ -150,7 +150,6 @@ def _calendar(shape: Shape, rng: np.random.Generator, size: int) -> tuple[Int64,
 
 
 def _quantile(points: Sequence[tuple[float, float]], shares: Float64) -> Float64:
-    """Return the values at these shares: linear in the logarithm between the points."""
     knots, values = np.array(points).T
     found: Float64 = np.exp(np.interp(shares, knots, np.log(values)))
     return found

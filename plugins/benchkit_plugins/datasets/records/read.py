@@ -132,7 +132,6 @@ def _completed(
 
 
 def _patched(frame: pl.DataFrame, rows: Sequence[int], patch: pl.DataFrame) -> pl.DataFrame:
-    """Return the frame with some rows replaced."""
     import polars as pl
 
     parts, kept = [], 0
@@ -176,7 +175,6 @@ def _with_lists(frame: pl.DataFrame, json_: Json, fields: Fields) -> pl.DataFram
 
 
 def _slowly(block: Block, fields: Fields, optional: Collection[str], dialect: Dialect) -> Rows:
-    """Read a block line by line."""
     found = [
         (number, checked(record, fields, optional, block.path, number))
         for number, record in records(block, tuple(fields), dialect)

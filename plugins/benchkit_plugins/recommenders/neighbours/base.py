@@ -69,7 +69,6 @@ class Neighbourhood(Recommender):
     config: NeighbourhoodConfig
 
     def fit(self, train: Sessions, bench: Bench) -> None:
-        """Index the training sessions."""
         config, items = self.config, len(bench.catalog)
         rng = bench.rng(f"{self.name}/neighbours")
         self._seed = bench.seed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,19 +20,21 @@ SAMPLE: dict[str, Value] = {
 
 
 def paper_presets(
-    published: Mapping[str, Mapping[str, Value]], **sample: Value
+    parameters: str, best: Mapping[str, Sequence[Value]], **sample: Value
 ) -> dict[str, dict[str, Value]]:
     """Return a network's presets: the paper's best values, with its early stopping, and `SAMPLE`.
 
     Args:
-        published: the best values by dataset family.
+        parameters: names of those whose best values the paper prints, a blank between two.
+        best: their values by dataset family, in that order; None for the default.
         sample: what is otherwise than in `SAMPLE`.
     """
     stopping: dict[str, Value] = {"patience": 2, "stop_on_plateau": True}
-    return {
-        "sample": {**SAMPLE, **sample},
-        **{family: {**stopping, **values} for family, values in published.items()},
-    }
+    presets: dict[str, dict[str, Value]] = {"sample": {**SAMPLE, **sample}}
+    for family, row in best.items():
+        values = zip(parameters.split(), row, strict=True)
+        presets[family] = stopping | {name: value for name, value in values if value is not None}
+    return presets
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -141,11 +141,9 @@ class NextItem(Examples):
 
     @property
     def width(self) -> int:
-        """The items that are read."""
         return self.last_n_items
 
     def count(self, sessions: Sessions) -> int:
-        """Return one case a session."""
         return len(sessions)
 
     def cases(self, sessions: Sessions, rows: Int64, draw: np.random.Generator) -> Batch:  # noqa: ARG002
@@ -184,11 +182,9 @@ class Cloze(Examples):
 
     @property
     def width(self) -> int:
-        """The items that are read, and the mask behind them."""
         return self.last_n_items + 1
 
     def count(self, sessions: Sessions) -> int:
-        """Return eleven cases a session."""
         return len(sessions) * (1 + self.RANDOM_CASES)
 
     def cases(self, sessions: Sessions, rows: Int64, draw: np.random.Generator) -> Batch:

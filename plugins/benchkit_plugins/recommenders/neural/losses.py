@@ -116,7 +116,6 @@ class GBCE(SampledLoss):
     calibration: float
 
     def loss(self, positive: Tensor, negative: Tensor, items: int) -> Tensor:
-        """Return the loss of each prediction."""
         rate = self.negatives / items
         power = rate * (self.calibration * (1 - 1 / rate) + 1 / rate)
         total = F.softplus(negative).sum(dim=1) + power * F.softplus(-positive)

@@ -119,7 +119,6 @@ class Trainer:
         return self.state
 
     def _epoch(self, usable: Sessions) -> float:
-        """Train one epoch and return the mean loss of its predictions."""
         self.network.train()
         draw = self.rng(f"epoch {self.state.epoch}")
         total, predictions = torch.zeros((), device=self.device), 0
@@ -131,7 +130,6 @@ class Trainer:
         return float(total) / max(1, predictions)
 
     def _gradients(self, batch: Batch) -> Tensor:
-        """Add up the gradients over the parts of a batch and return the batch's loss."""
         total = torch.zeros((), device=self.device)
         for part in batch.split(self.parts):
             packed = Packed.of(part, self.device)

@@ -121,7 +121,6 @@ def diagnose(
 
 
 def _repeats(counted: Sequence[Sequence[Title]], prompts: Sessions) -> int:
-    """Return how many titles stand in their prompt."""
     there = (set(prompts[row].tolist()) for row in range(len(prompts)))
     return sum(
         not items.isdisjoint(title.items)

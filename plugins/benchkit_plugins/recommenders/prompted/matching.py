@@ -195,5 +195,4 @@ def _placed(
 
 
 def _nothing(count: int) -> Sessions:
-    """Return so many empty sessions."""
     return Sessions.from_lists([[]] * count)

@@ -61,7 +61,6 @@ class LLMSeqPrompt(PromptedRecommender):
         return reason and reason.replace(_RECOMMENDER, self.name)
 
     def downloads(self) -> str | None:
-        """Return what the provider must download first."""
         return self._provider(workspace()).downloads()
 
     def reads(self) -> dict[str, str]:

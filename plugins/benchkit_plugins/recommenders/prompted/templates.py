@@ -88,7 +88,6 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _check(given: Mapping[str, Any], ours: Mapping[str, Any], path: str) -> None:
-    """Refuse what is not a text of a known task."""
     for task, entries in given.items():
         if task not in ours:
             raise ConfigError(f"templates {path}: {unknown_name('task', task, ours)}")

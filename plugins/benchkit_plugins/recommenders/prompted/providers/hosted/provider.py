@@ -39,30 +39,24 @@ class Hosted(Provider):
     jobs: Jobs
 
     def obstacle(self) -> str | None:
-        """Return why the service cannot be asked, or None."""
         return self.service.obstacle()
 
     def identity(self) -> dict[str, Value]:
-        """Return what decides the base model's answers."""
         return self.service.identity()
 
     def recipe(self) -> dict[str, Value]:
-        """Return what the service is told of fine-tuning."""
         return {"epochs": self.config.epochs, "learning_rate": self.config.learning_rate}
 
     def exports(self, pairs: Pairs) -> Mapping[str, str]:
-        """Return the files that its fine-tuning takes."""
         return {f"{part}.jsonl": content for part, content in self.jobs.files(pairs).items()}
 
     def work(self, pairs: Pairs) -> Work:
-        """Return what fine-tuning would take."""
         tokens = sum(tokens_of(answered(example)) for example in pairs.train)
         tokens *= self.config.epochs or _EPOCHS
         seconds = _QUEUE + tokens / _TOKENS_A_SECOND
         return Work(1, tokens, self.service.rates(False).of_training(tokens), seconds)
 
     def asking(self, prompts: Sequence[Conversation], sampling: Sampling) -> Work:
-        """Return what sampling prompt by prompt would take."""
         requests = math.ceil(distinct(sampling) / self.service.most)
         read = requests * sum(map(tokens_of, prompts))
         written = len(prompts) * distinct(sampling) * sampling.max_tokens
@@ -72,7 +66,6 @@ class Hosted(Provider):
         return Work(len(prompts) * requests, read + written, dollars, seconds)
 
     def status(self, fine_tune: FineTune) -> Status:
-        """Return how a fine-tuning stands at the service."""
         self.service.require()
         job = self.service.call(lambda: self.jobs.find(fine_tune))
         return job.status if job else Status("none")

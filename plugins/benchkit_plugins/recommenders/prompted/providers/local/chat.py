@@ -80,7 +80,6 @@ class Chat:
         )
 
     def _breaks_line(self, token: int) -> bool:
-        """Return whether a token begins a new line."""
         if token not in self._breaks:
             self._breaks[token] = "\n" in self.text([token])
         return self._breaks[token]

@@ -89,7 +89,6 @@ def assembled(model: Any, tokenizer: Any) -> Causal:
 
 @torch.inference_mode()
 def _computes(causal: Causal) -> bool:
-    """Return whether the model reads a short prompt without running into NaN."""
     (tokens,) = causal.chat.prompts([(Message("user", "?"),)])
     if not tokens:
         return True

@@ -238,7 +238,6 @@ class Trainer:
 
     @property
     def _room(self) -> int:
-        """How many tokens are read at a time."""
         return _TOKENS[self.device.type] // self.parts
 
     def _recompute(self, wanted: bool) -> None:

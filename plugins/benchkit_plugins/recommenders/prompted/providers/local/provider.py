@@ -53,11 +53,9 @@ class Local(Provider):
         self._loaded: tuple[str | None, Sampler] | None = None
 
     def obstacle(self) -> str | None:
-        """Return what is not installed, or why the model cannot be used."""
         return self._source.obstacle()
 
     def downloads(self) -> str | None:
-        """Return the model where it must be downloaded."""
         return self._source.downloads()
 
     def identity(self) -> dict[str, Value]:
@@ -79,7 +77,6 @@ class Local(Provider):
         }
 
     def work(self, pairs: Pairs) -> Work:
-        """Return the tokens of all epochs, validation included."""
         train, held_out, epochs = pairs.train, pairs.validation, self.config.epochs or 5
         common = _common_tokens([example.prompt for example in (*train, *held_out)])
         learnt, checked = (sum(map(_tokens_of, part)) for part in (train, held_out))
@@ -91,7 +88,6 @@ class Local(Provider):
         return Work(calls=1, tokens=epochs * (learnt + checked), seconds=seconds)
 
     def asking(self, prompts: Sequence[Conversation], sampling: Sampling) -> Work:
-        """Return the prompts' tokens, and as many new ones as there can be."""
         read = sum(map(_talk_tokens, prompts))
         drawn = sampling.samples if sampling.temperature else 1  # the likeliest is computed once
         written = len(prompts) * drawn * sampling.max_tokens

@@ -88,7 +88,6 @@ class Sampler:
         )
 
     def _window(self) -> int:
-        """Return how far back all layers look, in tokens."""
         config = self.causal.model.config
         return getattr(config, "sliding_window", None) or self.causal.context
 

@@ -36,11 +36,9 @@ class OpenAIJobs(Jobs):
         self.service = service
 
     def files(self, pairs: Pairs) -> dict[str, str]:
-        """Return the contents of ``train`` and ``validation``."""
         return training_files(pairs, LIMITS, lambda pair: {"messages": messages(answered(pair))})
 
     def find(self, fine_tune: FineTune) -> Job | None:
-        """Return the job with this fine-tuning's key."""
         from openai import NotFoundError
 
         try:
@@ -52,7 +50,6 @@ class OpenAIJobs(Jobs):
         return None if best is None else self._job(best)
 
     def begin(self, fine_tune: FineTune) -> Job:
-        """Upload the files that are not there, and begin a job."""
         from openai import BadRequestError, NotFoundError, PermissionDeniedError, omit
 
         files = self.files(fine_tune.pairs)
@@ -79,7 +76,6 @@ class OpenAIJobs(Jobs):
         return self._job(job)
 
     def look(self, name: str) -> Job | None:
-        """Return how a job stands."""
         from openai import NotFoundError
 
         try:

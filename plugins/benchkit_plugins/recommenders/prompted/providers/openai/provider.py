@@ -28,7 +28,6 @@ class OpenAI(Hosted):
         self.jobs = OpenAIJobs(self.service)
 
     def asking(self, prompts: Sequence[Conversation], sampling: Sampling) -> Work:
-        """Return what sampling would take."""
         work = super().asking(prompts, sampling)
         if not prompts or not self.service.batched(len(prompts)):
             return work

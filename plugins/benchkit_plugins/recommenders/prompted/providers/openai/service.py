@@ -34,7 +34,6 @@ class OpenAIService(Service):
     prices = Path(__file__).with_name("prices.json")
 
     def obstacle(self) -> str | None:
-        """Return what is missing: the package or the key."""
         return openai.obstacle()
 
     def identity(self) -> dict[str, Value]:
@@ -55,11 +54,9 @@ class OpenAIService(Service):
 
     @cached_property
     def client(self) -> Any:
-        """The SDK's client."""
         return openai.client(self.base_url, self.config.timeout)
 
     def call_error(self, error: Exception) -> CallError:
-        """Return what an error of the SDK means."""
         return openai.failed(error, self.config.timeout)
 
     def batched(self, prompts: int = _MANY) -> bool:
@@ -70,7 +67,6 @@ class OpenAIService(Service):
     def complete(
         self, model: str | None, prompt: Conversation, sampling: Sampling, count: int, seed: int
     ) -> Answer:
-        """Return the completions of one request."""
         from openai import APIStatusError
 
         body = chat.request(model or self.model, prompt, sampling, count, seed, self.own)

@@ -36,23 +36,19 @@ class VertexJobs(Jobs):
         self.how = {"retry": None, "timeout": service.config.timeout}
 
     def files(self, pairs: Pairs) -> dict[str, str]:
-        """Return the contents of ``train`` and ``validation``."""
         return training_files(pairs, LIMITS, lambda pair: contents(answered(pair)))
 
     @property
     def client(self) -> Any:
-        """The SDK's client."""
         return self.service.client("GenAiTuningServiceClient")
 
     def find(self, fine_tune: FineTune) -> Job | None:
-        """Return the job that is labelled with this fine-tuning's key."""
         listed = self.client.list_tuning_jobs(parent=self.service.parent, **self.how)
         found = [self._job(job) for job in listed if job.labels.get(LABEL) == fine_tune.key]
         ended_badly = ("failed", "cancelled")
         return min(found, key=lambda job: job.status.state in ended_badly, default=None)
 
     def begin(self, fine_tune: FineTune) -> Job:
-        """Upload the files that are not there, and begin a job."""
         uris = {
             part: self._uploaded(f"benchkit/{fine_tune.key}/{part}.jsonl", content)
             for part, content in self.files(fine_tune.pairs).items()
@@ -76,7 +72,6 @@ class VertexJobs(Jobs):
         return self._job(self.client.create_tuning_job(parent=parent, tuning_job=job, **self.how))
 
     def look(self, name: str) -> Job | None:
-        """Return how a job stands."""
         from google.api_core.exceptions import NotFound
 
         try:

@@ -41,7 +41,6 @@ class VertexService(Service):
         self._clients: dict[str, Any] = {}
 
     def obstacle(self) -> str | None:
-        """Return what is not installed or not said."""
         if not self.project:
             return (
                 f"say which project pays: set {vertex.PROJECT}, or --set RECOMMENDER.project="
@@ -64,7 +63,6 @@ class VertexService(Service):
         return f"projects/{self.project}/locations/{self.config.location}"
 
     def client(self, service: str) -> Any:
-        """Return the SDK's client of a service, ``storage`` for that of Cloud Storage."""
         config = self.config
         if service not in self._clients:
             self._clients[service] = (
@@ -75,14 +73,12 @@ class VertexService(Service):
         return self._clients[service]
 
     def call_error(self, error: Exception) -> CallError:
-        """Return what an error of the SDK means."""
         tokens = map(vertex.token, list(self._clients.values()))
         return vertex.failed(error, self.config.timeout, *tokens)
 
     def complete(
         self, model: str | None, prompt: Conversation, sampling: Sampling, count: int, seed: int
     ) -> Answer:
-        """Return the candidates of one request."""
         from google.api_core.exceptions import BadRequest, NotFound
 
         sent = contents(prompt)
