@@ -29,7 +29,7 @@ def values(server: Server, **more: Value) -> dict[str, Value]:
 
 
 def identity(server: Server, **more: Value) -> dict[str, Value]:
-    served._told.cache_clear()  # as in a new process
+    served._reported.cache_clear()  # as in a new process
     return embedder("openai", values(server, **more)).identity()
 
 

@@ -51,7 +51,7 @@ def test_it_serves_our_embedder(
     assert cosines[0, 1] > cosines[0, 2] > cosines[0, 3]
     told = embedder("openai", given).identity()
     assert told["revision"]
-    served._told.cache_clear()
+    served._reported.cache_clear()
     assert embedder("openai", given).identity() == told, "it tells the same again"
     monkeypatch.delenv("OPENAI_API_KEY")
     np.testing.assert_array_equal(embedded(tmp_path, "openai", TEXTS, given), found)

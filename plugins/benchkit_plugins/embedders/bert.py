@@ -51,8 +51,8 @@ class BERT(Embedder):
 
     def identity(self) -> dict[str, Value]:
         """Return the model and where texts are cut."""
-        found = pretrained.identity(self.config.model, self.config.revision)
-        return {**found, "max_tokens": self.config.max_tokens}
+        model = pretrained.identity(self.config.model, self.config.revision)
+        return {**model, "max_tokens": self.config.max_tokens}
 
     def embed(self, texts: Sequence[str]) -> Float32:
         """Return the means of the token vectors, ``float32[texts, hidden size]``."""

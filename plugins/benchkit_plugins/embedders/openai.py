@@ -113,10 +113,10 @@ def _answer(response: Any, texts: Sequence[str], dimensions: int | None) -> Answ
     data = getattr(response, "data", None)
     if not isinstance(data, list) or not data:
         words = openai.said({"error": getattr(response, "error", response)})
-        told = f": {scrubbed(words, openai.key())}" if words else ""
-        raise PluginError(f"openai returned no list of embeddings{told}; nothing of it is kept")
+        reason = f": {scrubbed(words, openai.key())}" if words else ""
+        raise PluginError(f"openai returned no list of embeddings{reason}; nothing of it is kept")
     rows: dict[object, Float32] = {
-        getattr(each, "index", None): _vector(getattr(each, "embedding", None)) for each in data
+        getattr(entry, "index", None): _vector(getattr(entry, "embedding", None)) for entry in data
     }
     places = list(range(len(data)))
     if any(place not in rows for place in places):
@@ -135,7 +135,7 @@ def _vector(embedding: object) -> Float32:
         with suppress(ValueError):
             raw = base64.b64decode(embedding, validate=True)
             return np.frombuffer(raw, dtype="<f4").astype(np.float32)
-    elif isinstance(embedding, list) and all(type(each) in (int, float) for each in embedding):
+    elif isinstance(embedding, list) and all(type(number) in (int, float) for number in embedding):
         return np.array(embedding, dtype=np.float32)
     return np.zeros(0, dtype=np.float32)
 

@@ -55,8 +55,8 @@ class SentenceTransformer(Embedder):
 
     def identity(self) -> dict[str, Value]:
         """Return the model and the prefix."""
-        found = pretrained.identity(self.config.model or "", self.config.revision)
-        return {**found, "prefix": self.config.prefix}
+        model = pretrained.identity(self.config.model or "", self.config.revision)
+        return {**model, "prefix": self.config.prefix}
 
     def embed(self, texts: Sequence[str]) -> Float32:
         """Return the model's vectors, ``float32[texts, dim]``."""

@@ -117,13 +117,15 @@ def _answer(response: Any, texts: Sequence[str], dimensions: int | None) -> Answ
     Raises:
         PluginError: it has not one vector of the right dimension for each text.
     """
-    found = [each.struct_value.fields["embeddings"].struct_value for each in response.predictions]
+    embeddings = [
+        entry.struct_value.fields["embeddings"].struct_value for entry in response.predictions
+    ]
     rows = [
-        np.array([value.number_value for value in each.fields["values"].list_value.values], "f4")
-        for each in found
+        np.array([value.number_value for value in entry.fields["values"].list_value.values], "f4")
+        for entry in embeddings
     ]
     vectors = as_vectors("vertex", rows, texts, dimensions)
-    counts = [each.fields["statistics"].struct_value.fields for each in found]
+    counts = [entry.fields["statistics"].struct_value.fields for entry in embeddings]
     billed = response.metadata.struct_value.fields
     return Answer(
         vectors,

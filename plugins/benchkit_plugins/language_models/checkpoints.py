@@ -102,8 +102,8 @@ def _check(model: Any, info: Mapping[str, Any]) -> None:
     lacking = [name for name in every if name in {*info["missing_keys"], *reshaped}]
     if not lacking:
         return
-    others = sorted(info["unexpected_keys"])
-    hint = f"; they hold others, such as {others[0]}" if others else ""
+    unexpected = sorted(info["unexpected_keys"])
+    hint = f"; they hold others, such as {unexpected[0]}" if unexpected else ""
     problem = "of another shape" if reshaped.issuperset(lacking) else "missing"
     raise UnavailableError(
         f"{len(lacking):,} of its {len(every):,} weights are {problem} in its files, such as "

@@ -27,9 +27,9 @@ def obstacle() -> str | None:
     """Return what is missing: the package or the key."""
     if find_spec("openai") is None:
         return "it needs the package openai"
-    if not (given := key()):
+    if not (secret := key()):
         return f"it needs a key: set {KEY} in the environment (it is never written anywhere)"
-    if not given.isascii() or not given.isprintable() or " " in given:
+    if not secret.isascii() or not secret.isprintable() or " " in secret:
         return f"{KEY} holds characters that no key has"
     return None
 

@@ -77,8 +77,8 @@ def gguf_of(model: str) -> Path | None:
     path = Path(model).expanduser()
     if path.suffix == ".gguf":
         return path
-    found = [] if (path / "config.json").is_file() else sorted(path.glob("*.gguf"))
-    return found[0] if len(found) == 1 else None
+    files = [] if (path / "config.json").is_file() else sorted(path.glob("*.gguf"))
+    return files[0] if len(files) == 1 else None
 
 
 def file_identity(path: Path) -> dict[str, Value]:
@@ -157,8 +157,8 @@ def _download(model: str, revision: str) -> Path:
 
 
 def _model_files(path: Path) -> Iterable[str]:
-    found = {file for pattern in _FILES for file in path.rglob(pattern)}
-    return sorted(file.relative_to(path).as_posix() for file in found)
+    files = {file for pattern in _FILES for file in path.rglob(pattern)}
+    return sorted(file.relative_to(path).as_posix() for file in files)
 
 
 def _content(folder: Path, files: Iterable[Path]) -> dict[str, Value]:

@@ -32,14 +32,14 @@ class Price:
         return self.dollars * (characters if self.unit == "characters" else tokens) / 1e6
 
 
-def price(service: str, model: str, given: float | None) -> Price:
+def price(service: str, model: str, dollars: float | None) -> Price:
     """Return a model's price, the user's where one is given.
 
     Raises:
         UnavailableError: nobody knows it.
     """
-    if given is not None:
-        return Price(given, "tokens")
+    if dollars is not None:
+        return Price(dollars, "tokens")
     data = _prices()
     if model not in data[service]:
         raise UnavailableError(
@@ -88,7 +88,7 @@ _GIVE = (
 )
 
 
-def rates(prices: Mapping[str, Any], model: str, tuned: bool, given: str | None) -> Rates:
+def rates(prices: Mapping[str, Any], model: str, tuned: bool, own_price: str | None) -> Rates:
     """Return what a model's completions cost, the user's prices where they are given.
 
     Args:
@@ -96,14 +96,14 @@ def rates(prices: Mapping[str, Any], model: str, tuned: bool, given: str | None)
             differ for a fine-tuned model.
         model: the base model's name.
         tuned: whether a fine-tuned model of it is asked.
-        given: INPUT/OUTPUT/TRAINING of the user.
+        own_price: INPUT/OUTPUT/TRAINING of the user.
 
     Raises:
         ConfigError: the user's prices cannot be read.
         UnavailableError: nobody knows them.
     """
-    if given is not None:
-        return replace(parsed(given), batch=prices.get(model, {}).get("batch", 1.0))
+    if own_price is not None:
+        return replace(parsed(own_price), batch=prices.get(model, {}).get("batch", 1.0))
     if model not in prices:
         raise UnavailableError(
             f"the price of {model!r} is not known, only of {', '.join(sorted(prices))}; {_GIVE}"
@@ -113,20 +113,20 @@ def rates(prices: Mapping[str, Any], model: str, tuned: bool, given: str | None)
     return Rates(**(entry | own if tuned else entry))
 
 
-def parsed(given: str) -> Rates:
+def parsed(text: str) -> Rates:
     """Return the prices that a user gives as INPUT/OUTPUT/TRAINING.
 
     Raises:
         ConfigError: they are not three numbers.
     """
     try:
-        numbers = [float(part) for part in given.split("/")]
+        numbers = [float(part) for part in text.split("/")]
     except ValueError:
         numbers = []
     if len(numbers) != 3 or not all(0 <= number < math.inf for number in numbers):
         raise ConfigError(
             f"price takes INPUT/OUTPUT/TRAINING in US dollars per million tokens, such as "
-            f"0.4/1.6/5, not {given!r}"
+            f"0.4/1.6/5, not {text!r}"
         )
     return Rates(*numbers)
 

@@ -52,12 +52,12 @@ def revision(
         return {"revision": named}
     if address == openai.OWN:  # its names are revisions
         return {}
-    told = None
+    digest = None
     if openai.obstacle() is None:
-        told = _told(address, model, openai.key(), int(time.monotonic() // _FRESH))
-    if told is None:
-        told = _of_stores(identity, stores())
-    return {"revision": told} if told else {}
+        digest = _reported(address, model, openai.key(), int(time.monotonic() // _FRESH))
+    if digest is None:
+        digest = _of_stores(identity, stores())
+    return {"revision": digest} if digest else {}
 
 
 def _of_stores(identity: Mapping[str, Value], stores: Iterable[Mapping[str, Any]]) -> str:
@@ -77,7 +77,7 @@ def _of_stores(identity: Mapping[str, Value], stores: Iterable[Mapping[str, Any]
 
 
 @lru_cache(maxsize=64)
-def _told(address: str, model: str, key: str, minute: int) -> str | None:
+def _reported(address: str, model: str, key: str, minute: int) -> str | None:
     """Return a digest of what a server tells of a model, "" for nothing; None: no answer.
 
     `key` and `minute` are there for the cache: another key may be told something else.
@@ -113,9 +113,9 @@ def _get(client: Any, address: str) -> dict[str, Any]:
 def _entry(entries: object, model: str) -> dict[str, Any]:
     """Return the entry of a model; that of a server with a single one, whatever it is called."""
     models = entries if isinstance(entries, list) else []
-    models = [each for each in models if isinstance(each, dict)]
+    models = [candidate for candidate in models if isinstance(candidate, dict)]
     entry: dict[str, Any] = models[0] if len(models) == 1 else {}
-    return next((each for each in models if each.get("id") == model), entry)
+    return next((candidate for candidate in models if candidate.get("id") == model), entry)
 
 
 def _chosen(content: object, names: Collection[str]) -> dict[str, Any]:

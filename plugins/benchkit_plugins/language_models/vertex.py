@@ -66,13 +66,13 @@ def credentials(api_endpoint: str | None) -> Any:
     if api_endpoint is not None and urlsplit(api_endpoint).scheme == "http":
         return AnonymousCredentials()
     try:
-        found, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+        default, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
     except DefaultCredentialsError:
         raise UnavailableError(
             "vertex finds no credentials: run `gcloud auth application-default login`, or set "
             "GOOGLE_APPLICATION_CREDENTIALS to the file of a service account"
         ) from None
-    return found
+    return default
 
 
 def storage(project: str, api_endpoint: str | None) -> Any:

@@ -126,10 +126,10 @@ class EmbeddingEnsemble(Recommender):
     def recommend(self, prompts: Sessions, k: int) -> Recommendations:
         first, second = self._first.recommend(prompts, k), self._second.recommend(prompts, k)
         if self.config.merge_by == "rank":
-            given = np.arange(k) < self.config.rank_threshold
+            confident = np.arange(k) < self.config.rank_threshold
         else:
-            given = first.scores >= self.config.confidence_threshold
-        return append_new(np.where(given, first.items, -1), second.items, k)
+            confident = first.scores >= self.config.confidence_threshold
+        return append_new(np.where(confident, first.items, -1), second.items, k)
 
     def _values(self, embedder: str, reduced: bool) -> dict[str, Value]:
         values: dict[str, Value] = {

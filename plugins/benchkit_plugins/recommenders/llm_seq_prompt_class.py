@@ -54,8 +54,10 @@ class Class(Task):
         vectors = self.matching.vectors[truth]
         distances = (centres**2).sum(axis=1) - 2 * vectors @ centres.T
         nearest = items[np.argsort(distances, axis=1, kind="stable")[:, :COUNT]]
-        known = np.any(vectors != 0, axis=1)
-        return [self.titles.lines(row) if k else "" for row, k in zip(nearest, known, strict=True)]
+        embedded = np.any(vectors != 0, axis=1)
+        return [
+            self.titles.lines(row) if k else "" for row, k in zip(nearest, embedded, strict=True)
+        ]
 
     def _offers(self, prompts: Sessions, truth: Int32 | None = None) -> Int32:  # noqa: ARG002
         return self._categories[0]
@@ -80,8 +82,8 @@ def k_means(vectors: Float32, count: int, seed: int) -> tuple[Int64, Float32]:
     if not count:
         return np.zeros(0, dtype=np.int64), vectors
     with threadpool_limits(1, "openmp"):  # several threads add in the order in which they finish
-        found = KMeans(count, n_init=1, random_state=seed % 2**32).fit(vectors)
-    return found.labels_.astype(np.int64), found.cluster_centers_.astype(np.float32)
+        clustering = KMeans(count, n_init=1, random_state=seed % 2**32).fit(vectors)
+    return clustering.labels_.astype(np.int64), clustering.cluster_centers_.astype(np.float32)
 
 
 class LLMSeqPromptClass(LLMSeqPrompt):

@@ -112,9 +112,9 @@ class LLMSeqSimPopularity(Recommender):
             stays = self._diverse(listed, stays)
         lists = np.empty((len(prompts), 0), dtype=np.int32)
         for length in lengths:
-            asked, wanted = listed[:, : WIDER * length], stays[:, : WIDER * length]
-            preferred = np.concatenate((lists, np.where(wanted, asked, -1)), axis=1)
-            lists = append_new(preferred, asked, length).items
+            candidates, wanted = listed[:, : WIDER * length], stays[:, : WIDER * length]
+            preferred = np.concatenate((lists, np.where(wanted, candidates, -1)), axis=1)
+            lists = append_new(preferred, candidates, length).items
         return append_new(lists, lists, k)
 
     def _values(self) -> dict[str, Value]:
@@ -127,7 +127,7 @@ class LLMSeqSimPopularity(Recommender):
 
     def _diverse(self, listed: Int32, stays: Bool) -> Bool:
         """Return which of those that stay are not too similar to one before that stays, too."""
-        kept = np.zeros_like(stays)
+        diverse = np.zeros_like(stays)
         rows = max(1, _BATCH // (listed.shape[1] * self._vectors.shape[1]))
         for start in range(0, len(listed), rows):
             part = slice(start, start + rows)
@@ -135,9 +135,9 @@ class LLMSeqSimPopularity(Recommender):
             cosines = vectors @ vectors.transpose(0, 2, 1)  # [prompts, listed, listed]
             similar = cosines > self._limit
             for place in range(listed.shape[1]):
-                close = (similar[:, place, :place] & kept[part, :place]).any(axis=1)
-                kept[part, place] = stays[part, place] & ~close
-        return kept
+                close = (similar[:, place, :place] & diverse[part, :place]).any(axis=1)
+                diverse[part, place] = stays[part, place] & ~close
+        return diverse
 
 
 def _quantile(vectors: Float32, quantile: float, rng: np.random.Generator) -> float:

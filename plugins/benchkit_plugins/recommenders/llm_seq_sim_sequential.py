@@ -93,10 +93,10 @@ class LLMSeqSimSequential(Recommender):
         filled = np.flatnonzero(prompts.lengths)
         sequential[filled] = self._popular[prompts.items[prompts.offsets[1:][filled] - 1]]
         lists = Recommendations.empty(len(prompts), k)
-        for model, asked in ((self._sequential, sequential), (self._similar, ~sequential)):
-            rows: Int64 = np.flatnonzero(asked)
-            found = model.recommend(prompts.take(rows), k)
-            lists.items[rows], lists.scores[rows] = found.items, found.scores
+        for model, chosen in ((self._sequential, sequential), (self._similar, ~sequential)):
+            rows: Int64 = np.flatnonzero(chosen)
+            part = model.recommend(prompts.take(rows), k)
+            lists.items[rows], lists.scores[rows] = part.items, part.scores
         return lists
 
     def _seen(self) -> dict[str, Value]:

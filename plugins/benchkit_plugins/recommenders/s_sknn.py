@@ -45,9 +45,9 @@ class SSKNN(Neighbourhood):
 
     def neighbours(self, read: Sessions) -> Neighbours:
         """Return the most similar sessions, their similarities multiplied by x / L."""
-        found = super().neighbours(read)
-        weights = latest_shared(self.index, read, found) / read.lengths[found.owners]
-        return replace(found, similarities=found.similarities * weights)
+        neighbours = super().neighbours(read)
+        weights = latest_shared(self.index, read, neighbours) / read.lengths[neighbours.owners]
+        return replace(neighbours, similarities=neighbours.similarities * weights)
 
 
 @hookimpl

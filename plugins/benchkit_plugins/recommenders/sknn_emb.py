@@ -111,13 +111,13 @@ class SKNNEmb(Neighbourhood):
 
     def neighbours(self, read: Sessions) -> Neighbours:
         """Return the `k` candidates of the most similar embeddings."""
-        found = self.index.candidates(read, np.ones(read.interactions))
+        candidates = self.index.candidates(read, np.ones(read.interactions))
         prompts = self._scaled(self._embed(read, self.config.pooling))
-        similarities = dots(prompts, found.owners, self._sessions, found.sessions)
+        similarities = dots(prompts, candidates.owners, self._sessions, candidates.sessions)
         keys = _ascending(similarities) << np.uint64(32)
-        keys |= self.index.recency[found.sessions].astype(np.uint64)
-        found = replace(found, similarities=similarities.astype(np.float64))
-        return self._weighted(read, take_best(found, keys, self.config.k))
+        keys |= self.index.recency[candidates.sessions].astype(np.uint64)
+        candidates = replace(candidates, similarities=similarities.astype(np.float64))
+        return self._weighted(read, take_best(candidates, keys, self.config.k))
 
     def _embed(self, sessions: Sessions, pooling: Pooling) -> Float32:
         return pool(sessions, self._vectors, self._present, pooling)
@@ -125,11 +125,11 @@ class SKNNEmb(Neighbourhood):
     def _scaled(self, embeddings: Float32) -> Float32:
         return normalised(embeddings) if self.config.similarity == "cosine" else embeddings
 
-    def _weighted(self, read: Sessions, found: Neighbours) -> Neighbours:
+    def _weighted(self, read: Sessions, neighbours: Neighbours) -> Neighbours:
         if not self.config.sequential_weighting:
-            return found
-        weights = latest_shared(self.index, read, found) / read.lengths[found.owners]
-        return replace(found, similarities=found.similarities * weights)
+            return neighbours
+        weights = latest_shared(self.index, read, neighbours) / read.lengths[neighbours.owners]
+        return replace(neighbours, similarities=neighbours.similarities * weights)
 
 
 def _ascending(values: Float32) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:

@@ -39,15 +39,17 @@ class LDA(Reducer):
             UnavailableError: the items that are learnt from have fewer than two classes, or each
                 has a class of its own.
         """
-        known = classes >= 0
-        found, groups = np.unique(classes[known], return_inverse=True)
-        if (reason := _too_few(len(found), len(groups))) is not None:
+        labelled = classes >= 0
+        classes_present, groups = np.unique(classes[labelled], return_inverse=True)
+        if (reason := _too_few(len(classes_present), len(groups))) is not None:
             raise UnavailableError(f"lda: {reason}")
-        directions = _discriminants(vectors[known], groups, len(found))
+        directions = _discriminants(vectors[labelled], groups, len(classes_present))
         if dim > directions.shape[1]:
             most = directions.shape[1]
-            log.warning("lda: %d classes allow %d dimensions, not %d", len(found), most, dim)
-        self._mean = vectors[known].mean(axis=0)
+            log.warning(
+                "lda: %d classes allow %d dimensions, not %d", len(classes_present), most, dim
+            )
+        self._mean = vectors[labelled].mean(axis=0)
         self._directions = signed(directions[:, :dim]).astype(np.float32)
 
     def transform(self, vectors: Float32) -> Float32:

@@ -45,7 +45,7 @@ def test_another_model_behind_the_name_has_answers_of_its_own(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def identity(**values: Any) -> dict[str, Any]:
-        served._told.cache_clear()  # as in a new process
+        served._reported.cache_clear()  # as in a new process
         return provider("openai", service.url, model="m", **values).identity()
 
     plain = identity()

@@ -151,8 +151,8 @@ def _calendar(shape: Shape, rng: np.random.Generator, size: int) -> tuple[Int64,
 
 def _quantile(points: Sequence[tuple[float, float]], shares: Float64) -> Float64:
     knots, values = np.array(points).T
-    found: Float64 = np.exp(np.interp(shares, knots, np.log(values)))
-    return found
+    values_at: Float64 = np.exp(np.interp(shares, knots, np.log(values)))
+    return values_at
 
 
 def _walk(world: World, rng: np.random.Generator, days: Int64, lengths: Int64) -> Int64:

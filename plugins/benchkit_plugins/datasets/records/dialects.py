@@ -134,16 +134,16 @@ def as_json(block: Block, dialect: Dialect, fields: Fields | None = None) -> Jso
     out = np.frombuffer(block.text, dtype=np.uint8)
     if dialect == "python":
         depths = {name: _DEPTHS[kind] for name, kind in (fields or {}).items() if kind in _DEPTHS}
-        found = translate(block.text, depths)
+        translated = translate(block.text, depths)
     else:
         ends = np.flatnonzero(out == NEWLINE)
         escapes = np.flatnonzero(out == BACKSLASH) if b"\\" in block.text else ends[:0]
-        found = Translated(out, ends, [], np.unique(np.searchsorted(ends, escapes)), set())
-    out, ends = found.out, found.ends
+        translated = Translated(out, ends, [], np.unique(np.searchsorted(ends, escapes)), set())
+    out, ends = translated.out, translated.ends
     begins = np.concatenate(([0], ends[:-1] + 1))
     last = out[np.maximum(ends - 1, begins)]
     odd = np.flatnonzero((out[begins] != ord("{")) | ((last != ord("}")) & (last != ord("\r"))))
-    unproven = sorted({*found.unproven, *odd.tolist()})
+    unproven = sorted({*translated.unproven, *odd.tolist()})
     out = out.copy() if unproven and dialect == "json" else out
     for line in unproven:
         begin, end = begins[line], ends[line]
@@ -152,7 +152,7 @@ def as_json(block: Block, dialect: Dialect, fields: Fields | None = None) -> Jso
             out[begin], out[end - 1] = ord("{"), ord("}")
     same = dialect == "json" and not unproven
     text = block.text if same else out.tobytes()
-    return Json(text, ends, unproven, found.marked, found.separators)
+    return Json(text, ends, unproven, translated.marked, translated.separators)
 
 
 def _is(value: object, kind: str) -> bool:

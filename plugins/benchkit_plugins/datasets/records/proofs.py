@@ -86,8 +86,8 @@ def _counted(frame: pl.DataFrame, text: bytes, fields: Fields) -> bool:
     for name, kind in fields.items():
         values = len(frame) - frame.get_column(name).null_count()
         key = f'"{name}"'.encode()
-        found = colons[reads(content, colons - len(key), key)]
-        if len(found) != values or not _right(content, found, kind):
+        places = colons[reads(content, colons - len(key), key)]
+        if len(places) != values or not _right(content, places, kind):
             return False
     return True
 

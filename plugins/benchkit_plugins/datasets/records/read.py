@@ -107,8 +107,8 @@ def _rows(
     frame = _with_lists(frame, json_, fields)
     if rows:
         return partial(_completed, frame, rows, block, json_.ends, fields, optional, dialect)
-    found = Rows(frame, range(block.first, block.first + len(json_.ends)))
-    return lambda: found
+    columns = Rows(frame, range(block.first, block.first + len(json_.ends)))
+    return lambda: columns
 
 
 def _completed(
@@ -134,11 +134,11 @@ def _completed(
 def _patched(frame: pl.DataFrame, rows: Sequence[int], patch: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
-    parts, kept = [], 0
+    parts, copied = [], 0
     for place, row in enumerate(rows):
-        parts += [frame.slice(kept, row - kept), patch.slice(place, 1)]
-        kept = row + 1
-    return pl.concat([*parts, frame.slice(kept)])
+        parts += [frame.slice(copied, row - copied), patch.slice(place, 1)]
+        copied = row + 1
+    return pl.concat([*parts, frame.slice(copied)])
 
 
 def _suspects(
@@ -156,8 +156,8 @@ def _suspects(
             yield from np.flatnonzero((numbers == 0) | (numbers == 1)).tolist()
     if len(json_.marked):  # marks in lists are separators
         marks = {TEXT: _MARKED, TEXTS: r"\x00", NESTED: r"\x00"}
-        found = [pl.col(n).str.contains(marks[k]) for n, k in fields.items() if k in marks]
-        some = frame[json_.marked].select(pl.any_horizontal(found).alias("marked"))
+        suspicious = [pl.col(n).str.contains(marks[k]) for n, k in fields.items() if k in marks]
+        some = frame[json_.marked].select(pl.any_horizontal(suspicious).alias("marked"))
         yield from json_.marked[some.get_column("marked").arg_true().to_numpy()].tolist()
 
 
@@ -175,11 +175,13 @@ def _with_lists(frame: pl.DataFrame, json_: Json, fields: Fields) -> pl.DataFram
 
 
 def _slowly(block: Block, fields: Fields, optional: Collection[str], dialect: Dialect) -> Rows:
-    found = [
+    evaluated = [
         (number, checked(record, fields, optional, block.path, number))
         for number, record in records(block, tuple(fields), dialect)
     ]
-    return Rows(_frame([values for _, values in found], fields), [number for number, _ in found])
+    return Rows(
+        _frame([values for _, values in evaluated], fields), [number for number, _ in evaluated]
+    )
 
 
 def _frame(rows: Sequence[Mapping[str, Any]], fields: Fields) -> pl.DataFrame:

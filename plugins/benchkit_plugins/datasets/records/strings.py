@@ -51,11 +51,11 @@ def find_strings(text: bytes, buffer: UInt8, ends: Int64) -> Strings:
 
 def _escapes(buffer: UInt8) -> Ints:
     """Return the backslashes that escape the next byte: in each run the first, third, fifth ..."""
-    found = np.flatnonzero(buffer == BACKSLASH)
-    begins = np.flatnonzero(np.diff(found, prepend=-2) != 1)
-    lengths = np.diff(begins, append=len(found))
-    place = np.arange(len(found)) - np.repeat(begins, lengths)
-    escaping: Ints = found[place % 2 == 0]
+    backslashes = np.flatnonzero(buffer == BACKSLASH)
+    begins = np.flatnonzero(np.diff(backslashes, prepend=-2) != 1)
+    lengths = np.diff(begins, append=len(backslashes))
+    place = np.arange(len(backslashes)) - np.repeat(begins, lengths)
+    escaping: Ints = backslashes[place % 2 == 0]
     return escaping
 
 

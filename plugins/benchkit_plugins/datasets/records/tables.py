@@ -60,8 +60,8 @@ def concat(rows: Iterable[Rows], path: Path) -> pl.DataFrame:
 
 def unique_items(items: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     """Keep the first row of each item; return the rest and how many rows went."""
-    kept = items.unique(subset="item", keep="first", maintain_order=True)
-    return kept, len(items) - len(kept)
+    unique = items.unique(subset="item", keep="first", maintain_order=True)
+    return unique, len(items) - len(unique)
 
 
 def checked_times(rows: Rows, name: str, path: Path) -> pl.Series:

@@ -72,7 +72,7 @@ class Encoder:
         waiting: list[Batch] = []
         for batch in self._encode(texts):
             waiting.append(batch)
-            if sum(len(each.rows) for each in waiting) >= _TEXTS:
+            if sum(len(part.rows) for part in waiting) >= _TEXTS:
                 yield _joined(waiting)
                 waiting = []
         if waiting:
@@ -98,13 +98,14 @@ class Encoder:
         lengths = torch.tensor([len(ids) for ids in tokens])  # [B]
         longest = int(lengths.max())
         pad = self._tokenizer.pad_token_id or 0
-        ids = torch.tensor([each + [pad] * (longest - len(each)) for each in tokens])  # [B, T]
+        ids = torch.tensor([row + [pad] * (longest - len(row)) for row in tokens])  # [B, T]
         mask = torch.arange(longest) < lengths[:, None]  # [B, T]
         ids, mask = ids.to(self._device), mask.to(self._device)
         with torch.inference_mode():
             # without padding attention needs no mask, and is quicker
-            given = None if bool((lengths == longest).all()) else mask.long()
-            states = self._model(input_ids=ids, attention_mask=given).last_hidden_state  # [B, T, D]
+            attention = None if bool((lengths == longest).all()) else mask.long()
+            output = self._model(input_ids=ids, attention_mask=attention)
+            states = output.last_hidden_state  # [B, T, D]
             weights = mask.unsqueeze(2).to(states.dtype)  # [B, T, 1]
             pooled = (states * weights).sum(1) / weights.sum(1).clamp(min=1e-9)  # [B, D]
             if self._unit:

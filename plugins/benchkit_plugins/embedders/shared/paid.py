@@ -124,11 +124,11 @@ class PaidEmbedder(Embedder):
 
     def embed(self, texts: Sequence[str]) -> Float32:
         """Return one vector a text, ``float32[texts, dim]``, at whatever it costs."""
-        found = list(self.batches(texts, lambda _dollars: None))
-        if not found:
+        batches = list(self.batches(texts, lambda _dollars: None))
+        if not batches:
             return np.zeros((0, 0), dtype=np.float32)
-        rows = np.concatenate([batch.rows for batch in found])
-        vectors: Float32 = np.concatenate([batch.vectors for batch in found])[np.argsort(rows)]
+        rows = np.concatenate([batch.rows for batch in batches])
+        vectors: Float32 = np.concatenate([batch.vectors for batch in batches])[np.argsort(rows)]
         return vectors
 
     def batches(self, texts: Sequence[str], allow: Callable[[float], None]) -> Iterator[Batch]:

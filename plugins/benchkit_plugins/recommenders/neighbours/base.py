@@ -101,23 +101,23 @@ class Neighbourhood(Recommender):
     def neighbours(self, read: Sessions) -> Neighbours:
         """Return the `k` most similar of the sampled candidates, with their similarities."""
         vector = self.prompt_vector(read)
-        found = self.index.candidates(read, vector)
-        similarities = self._similarities(read, vector, found).astype(np.float32)
+        candidates = self.index.candidates(read, vector)
+        similarities = self._similarities(read, vector, candidates).astype(np.float32)
         # Positive floats sort like their bits; behind them stands what decides among equals.
         keys = similarities.view(np.uint32).astype(np.uint64) << np.uint64(32)
-        keys |= self.index.recency[found.sessions].astype(np.uint64)
-        found = replace(found, similarities=similarities.astype(np.float64))
-        return take_best(found, keys, self.config.k)
+        keys |= self.index.recency[candidates.sessions].astype(np.uint64)
+        candidates = replace(candidates, similarities=similarities.astype(np.float64))
+        return take_best(candidates, keys, self.config.k)
 
     def scores(self, read: Sessions) -> csr_array[np.float64]:
         """Return the scores of the neighbours' items, ``[prompts, items]`` (Equation 1)."""
         from scipy.sparse import csr_array
 
-        found = self.neighbours(read)
+        neighbours = self.neighbours(read)
         # Of 24 bits each, so that a sum in 53 bits does not depend on the neighbours' order.
-        votes = found.similarities.astype(np.float32).astype(np.float64)
+        votes = neighbours.similarities.astype(np.float32).astype(np.float64)
         shape = (len(read), self.index.sessions.shape[0])
-        scores = csr_array((votes, found.sessions, found.offsets), shape=shape)
+        scores = csr_array((votes, neighbours.sessions, neighbours.offsets), shape=shape)
         scores = scores @ self.index.sessions
         scores.data *= self._idf[scores.indices]
         return scores
@@ -141,12 +141,12 @@ class Neighbourhood(Recommender):
             yield start, stop
             start = stop
 
-    def _similarities(self, read: Sessions, vector: Float64, found: Neighbours) -> Float64:
+    def _similarities(self, read: Sessions, vector: Float64, candidates: Neighbours) -> Float64:
         if self.config.similarity == "dot":
-            return found.similarities
+            return candidates.similarities
         norms = np.sqrt(np.bincount(read.owners, vector**2, minlength=len(read)))
-        lengths = norms[found.owners] * np.sqrt(self.index.lengths[found.sessions])
-        return np.asarray(found.similarities / lengths)
+        lengths = norms[candidates.owners] * np.sqrt(self.index.lengths[candidates.sessions])
+        return np.asarray(candidates.similarities / lengths)
 
 
 def latest_shared(index: NeighbourIndex, read: Sessions, neighbours: Neighbours) -> Int64:

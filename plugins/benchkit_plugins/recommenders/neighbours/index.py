@@ -111,12 +111,12 @@ class NeighbourIndex:
         """
         starts = self._starts(prompts)
         shared = self._shared(prompts, weights, starts)
-        found = Neighbours(shared.indptr.astype(np.int64), shared.indices, shared.data)
-        if np.diff(found.offsets).max(initial=0) <= self._sample_size:
-            return found
+        sharing = Neighbours(shared.indptr.astype(np.int64), shared.indices, shared.data)
+        if np.diff(sharing.offsets).max(initial=0) <= self._sample_size:
+            return sharing
         count = self.sessions.shape[0]
-        ahead = -((found.sessions - starts[found.owners]) % count)
-        return take_best(found, ahead, self._sample_size)
+        ahead = -((sharing.sessions - starts[sharing.owners]) % count)
+        return take_best(sharing, ahead, self._sample_size)
 
     def _starts(self, prompts: Sessions) -> Int64:
         if self._seed is None:
@@ -144,11 +144,13 @@ class NeighbourIndex:
         return cast("csr_array[np.float64]", rows @ lists)
 
 
-def take_best(found: Neighbours, keys: npt.NDArray[Any], k: int) -> Neighbours:
+def take_best(neighbours: Neighbours, keys: npt.NDArray[Any], k: int) -> Neighbours:
     """Return each prompt's neighbours with the `k` largest keys; a prompt's keys are distinct."""
-    kept = keys >= kth_largest(keys, found.offsets, k)[found.owners]
-    counts = np.concatenate(([0], np.cumsum(kept)))
-    return Neighbours(counts[found.offsets], found.sessions[kept], found.similarities[kept])
+    best = keys >= kth_largest(keys, neighbours.offsets, k)[neighbours.owners]
+    counts = np.concatenate(([0], np.cumsum(best)))
+    return Neighbours(
+        counts[neighbours.offsets], neighbours.sessions[best], neighbours.similarities[best]
+    )
 
 
 def binary(codes: Int32, offsets: Int64, items: int) -> csr_array[np.float64]:

@@ -75,10 +75,10 @@ class Checkpoint:
 
     def restore(self, trainer: Resumable) -> None:
         """Put the trainer where it was; an unreadable file is as good as none."""
-        found = None if self.path is None else read(self.path)
-        if found is None:
+        content = None if self.path is None else read(self.path)
+        if content is None:
             return
-        arrays, about = found
+        arrays, about = content
         device = trainer.device
         trainer.network.load_state_dict(_under("weights/", arrays))
         trainer.best = {n: v.to(device) for n, v in _under("best/", arrays).items()}
@@ -129,10 +129,10 @@ def demand(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         DataError: there is no such file.
     """
-    found = read(path)
-    if found is None:
+    content = read(path)
+    if content is None:
         raise DataError(f"{path} is no model that benchkit kept; fit one and save it there")
-    return found
+    return content
 
 
 def _under(prefix: str, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -241,6 +241,6 @@ class Vocabulary:
         if not len(self):
             return sessions.where(np.zeros(sessions.interactions, dtype=bool))
         places = np.searchsorted(self.codes, sessions.items).clip(max=len(self) - 1)
-        known = self.codes[places] == sessions.items
+        trained = self.codes[places] == sessions.items
         dense = Sessions(places.astype(np.int32), sessions.offsets, sessions.times, sessions.ids)
-        return dense if known.all() else dense.where(known)
+        return dense if trained.all() else dense.where(trained)

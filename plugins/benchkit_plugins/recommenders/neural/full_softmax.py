@@ -39,11 +39,11 @@ class FullSoftmax:
         self, name: str, rows: int, columns: int, like: Tensor, dtype: torch.dtype
     ) -> Tensor:
         """Return an uninitialised matrix whose memory is kept under `name`."""
-        kept = self._buffers.get(name)
-        if kept is None or kept.numel() < rows * columns or kept.dtype != dtype:
-            kept = torch.empty(rows * columns, dtype=dtype, device=like.device)
-            self._buffers[name] = kept
-        return kept[: rows * columns].view(rows, columns)
+        buffer = self._buffers.get(name)
+        if buffer is None or buffer.numel() < rows * columns or buffer.dtype != dtype:
+            buffer = torch.empty(rows * columns, dtype=dtype, device=like.device)
+            self._buffers[name] = buffer
+        return buffer[: rows * columns].view(rows, columns)
 
 
 class _Fused(torch.autograd.Function):
@@ -60,8 +60,8 @@ class _Fused(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         of_queries, of_table, of_bias = ctx.saved_tensors
         (scale,) = grads
-        found = (of_queries, of_table, of_bias)
-        return *(None if g is None else g * scale for g in found), None, None
+        gradients = (of_queries, of_table, of_bias)
+        return *(None if g is None else g * scale for g in gradients), None, None
 
 
 class _Work:

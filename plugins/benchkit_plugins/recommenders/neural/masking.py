@@ -48,8 +48,8 @@ class Attributes:
 
     def described(self, items: Int32) -> Bool:
         """Return which items have attributes."""
-        found: Bool = self.offsets[items] < self.offsets[items + 1]
-        return found
+        has_any: Bool = self.offsets[items] < self.offsets[items + 1]
+        return has_any
 
     def pairs(self, items: Int32) -> tuple[Int64, Int64]:
         """Return (place in `items`, attribute) of each of their attributes."""
@@ -135,22 +135,23 @@ def cut_segments(
 
     Returns:
         The sessions without their segments, the segments in their places, the foreign ones there,
-        all ``int32[positions]`` with masks elsewhere; and the rows whose foreign segment comes
+        all ``int32[positions]`` with masks other_starts; and the rows whose foreign segment comes
         from another session, for two cases may be prefixes of one.
     """
     rows = np.arange(len(batch))
-    others = np.roll(rows, -1)
-    shorter = np.minimum(batch.lengths, batch.lengths[others])
+    next_rows = np.roll(rows, -1)
+    shorter = np.minimum(batch.lengths, batch.lengths[next_rows])
     sizes = draw.integers(1, np.maximum(1, shorter // 2) + 1)
     starts = draw.integers(0, batch.lengths - sizes + 1)
-    theirs = batch.offsets[:-1][others] + draw.integers(0, batch.lengths[others] - sizes + 1)
+    other_starts = batch.offsets[:-1][next_rows]
+    other_starts = elsewhere + draw.integers(0, batch.lengths[next_rows] - sizes + 1)
     place = batch.positions - np.repeat(starts, batch.lengths)  # within the segment
     inside = (place >= 0) & (place < np.repeat(sizes, batch.lengths))
     context = np.where(inside, np.int32(items), batch.items)
     segments = np.where(inside, batch.items, np.int32(items))
     foreign = np.full_like(segments, items)
-    foreign[inside] = batch.items[(np.repeat(theirs, batch.lengths) + place)[inside]]
-    return context, segments, foreign, np.flatnonzero(batch.ids != batch.ids[others])
+    foreign[inside] = batch.items[(np.repeat(other_starts, batch.lengths) + place)[inside]]
+    return context, segments, foreign, np.flatnonzero(batch.ids != batch.ids[next_rows])
 
 
 def _spread(offsets: Int64, rows: Int32) -> tuple[Int64, Int64]:

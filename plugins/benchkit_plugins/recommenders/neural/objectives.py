@@ -120,13 +120,13 @@ class _SumOfSoftplus(torch.autograd.Function):
         total = queries.new_zeros(())
         of_queries, of_table = torch.zeros_like(queries), torch.zeros_like(table)
         rows = max(1, _SCORES // max(1, len(table)))
-        for part, found in zip(
+        for part, gradient in zip(
             torch.split(queries, rows), torch.split(of_queries, rows), strict=True
         ):
             scores = part @ table.T  # [rows, attributes]
             total += F.softplus(scores).sum()
             shares = scores.sigmoid_()
-            found.copy_(shares @ table)
+            gradient.copy_(shares @ table)
             of_table.addmm_(shares.T, part)
         ctx.save_for_backward(of_queries, of_table)
         return total
@@ -134,7 +134,7 @@ class _SumOfSoftplus(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
         (scale,) = grads
-        return tuple(found * scale for found in ctx.saved_tensors)
+        return tuple(gradient * scale for gradient in ctx.saved_tensors)
 
 
 def _compare(dim: int) -> Dense:
@@ -146,5 +146,5 @@ def _compare(dim: int) -> Dense:
 
 def _moved(values: Any, like: Tensor) -> Tensor:
     """Return an array as a tensor of indices, or of flags, beside another."""
-    found = torch.from_numpy(values).to(like.device)
-    return found if found.dtype == torch.bool else found.long()
+    tensor = torch.from_numpy(values).to(like.device)
+    return tensor if tensor.dtype == torch.bool else tensor.long()

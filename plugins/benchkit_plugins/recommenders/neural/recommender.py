@@ -112,13 +112,13 @@ class NeuralRecommender(Recommender):
         """
         from benchkit_plugins.recommenders.neural.scoring import answer
 
-        known = self._vocabulary.encode(prompts)
-        read = known.last(self.config.last_n_items)
+        trained = self._vocabulary.encode(prompts)
+        read = trained.last(self.config.last_n_items)
         return answer(
             self._network,
             self.examples(len(self._vocabulary)),
             read,
-            excluded(known, read, self.config.exclude_seen),
+            excluded(trained, read, self.config.exclude_seen),
             self._vocabulary.codes,
             tie_keys(prompts, self._seed),
             k,
@@ -162,27 +162,27 @@ class NeuralRecommender(Recommender):
         model._restore(path, arrays, about)
         return model
 
-    def _train_once(self, train: Sessions, bench: Bench, kept: Path) -> None:
+    def _train_once(self, train: Sessions, bench: Bench, path: Path) -> None:
         """Train unless the weights are kept already; another process that asks for them waits."""
-        with locked(kept.with_suffix(".lock")):
-            if kept.exists() and self._serves_again(kept, bench):
-                bench.weights[kept.name] = self.training.seconds
+        with locked(path.with_suffix(".lock")):
+            if path.exists() and self._serves_again(path, bench):
+                bench.weights[path.name] = self.training.seconds
             else:
                 started = time.perf_counter()
-                self._train(train, bench, kept)
+                self._train(train, bench, path)
                 here = time.perf_counter() - started
-                bench.weights[kept.name] = max(0.0, self.training.seconds - here)
+                bench.weights[path.name] = max(0.0, self.training.seconds - here)
 
-    def _serves_again(self, kept: Path, bench: Bench) -> bool:
+    def _serves_again(self, path: Path, bench: Bench) -> bool:
         """Take over the weights of an earlier fit; a damaged file is as good as none."""
         from benchkit_plugins.recommenders.neural.checkpoint import demand
 
         try:
-            self._restore(kept, *demand(kept))
+            self._restore(path, *demand(path))
         except DataError:
-            bench.report(f"weights of an earlier fit are damaged, and made anew: {kept.name}")
+            bench.report(f"weights of an earlier fit are damaged, and made anew: {path.name}")
             return False
-        bench.report(f"weights of an earlier fit serve again: {kept.name}")
+        bench.report(f"weights of an earlier fit serve again: {path.name}")
         return True
 
     def _restore(self, path: Path, arrays: dict[str, Tensor], about: Mapping[str, Any]) -> None:
@@ -204,7 +204,7 @@ class NeuralRecommender(Recommender):
         self.training, self._vocabulary, self._seed = training, Vocabulary(codes), seed
         self._network = network.to(device).eval()
 
-    def _train(self, train: Sessions, bench: Bench, kept: Path | None) -> None:
+    def _train(self, train: Sessions, bench: Bench, path: Path | None) -> None:
 
         from benchkit_plugins import hardware
         from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
@@ -214,7 +214,7 @@ class NeuralRecommender(Recommender):
 
         config, sessions = self.config, self._vocabulary.encode(train)
         learnt, held = hold_out(sessions, config, bench.rng("held-out sessions"))
-        preparation = Checkpoint(None if kept is None else kept.with_suffix(".pretraining"))
+        preparation = Checkpoint(None if path is None else path.with_suffix(".pretraining"))
         seconds = self.pretrain(learnt, bench, preparation)
         dtype = hardware.choose_dtype(config.dtype, self._network.table.device)
         trainer = Trainer(
@@ -226,11 +226,11 @@ class NeuralRecommender(Recommender):
             bench.report,
             dtype,
         )
-        checkpoint = Checkpoint(None if kept is None else kept.with_suffix(".training"))
+        checkpoint = Checkpoint(None if path is None else path.with_suffix(".training"))
         self.training = trainer.train(learnt, Validation.of(held, config), checkpoint)
         self.training.seconds += seconds
-        if kept is not None:
-            self.save(kept)
+        if path is not None:
+            self.save(path)
             checkpoint.remove()
             preparation.remove()
 

@@ -67,8 +67,8 @@ def _scores(network: Network, examples: Examples, read: Sessions, held: int) -> 
         batch = examples.prompts(read.take(filled))
         states = len(batch) * int(np.diff(batch.offsets).max()) * table.shape[1]
         parts = batch.split(-(-states // held))
-        found = [network.queries(Packed.of(part, table.device)) for part in parts]
-        queries[torch.from_numpy(filled).to(table.device)] = torch.cat(found)
+        of_parts = [network.queries(Packed.of(part, table.device)) for part in parts]
+        queries[torch.from_numpy(filled).to(table.device)] = torch.cat(of_parts)
     return torch.addmm(network.bias, queries, table.T)
 
 

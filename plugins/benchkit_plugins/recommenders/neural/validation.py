@@ -112,5 +112,5 @@ def _gains(scores: Tensor, truth: Tensor) -> float:
         return float("nan")
     right = scores.gather(1, truth[:, None])  # [prompts, 1]
     ranks = (scores >= right).sum(dim=1)  # [prompts]
-    found = (ranks <= CUTOFF) & (ranks > 0) & right[:, 0].isfinite()
-    return float((found / torch.log2(ranks + 1.0).clamp(min=1)).sum())
+    hit = (ranks <= CUTOFF) & (ranks > 0) & right[:, 0].isfinite()
+    return float((hit / torch.log2(ranks + 1.0).clamp(min=1)).sum())

@@ -98,7 +98,7 @@ class Asking:
         answers = {key: self.store.completions(key) for key in keys}
         trained = {self.fine_tune.key: self.trained} if self.fine_tune else {}
         spending.use(self.store.path.stem, {**answers, **trained})
-        return [each for key in keys if (each := answers[key]) is not None]
+        return [answer for key in keys if (answer := answers[key]) is not None]
 
     def _train(self, fine_tune: FineTune, spending: Spending, report: Report) -> None:
         trained = self.provider.train(fine_tune, spending.allow, report)

@@ -90,21 +90,21 @@ DIAGNOSTICS = (
 
 
 def diagnose(
-    said: Sequence[Sequence[Sequence[Title]] | None], matches: Matches, prompts: Sessions
+    answers: Sequence[Sequence[Sequence[Title]] | None], matches: Matches, prompts: Sessions
 ) -> dict[str, float]:
     """Return what can be told of the `DIAGNOSTICS`; {} where nothing was answered.
 
     Args:
-        said: titles of each completion of each prompt; None for a prompt that was not asked.
+        answers: titles of each completion of each prompt; None for a prompt that was not asked.
         matches: what became of them.
         prompts: what was asked, whole.
     """
-    answered = np.array([each is not None for each in said], dtype=bool)
+    answered = np.array([answer is not None for answer in answers], dtype=bool)
     if not answered.any():
         return {}
-    completions = [titles for each in said if each is not None for titles in each]
+    completions = [titles for answer in answers if answer is not None for titles in answer]
     items = matches.lists.items[answered]
-    found = {
+    shares = {
         "answered_prompts": float(answered.sum()),
         "distinct_texts": float(len({t.key for titles in matches.counted for t in titles})),
         "distinct_recommendations": float(len(np.unique(items[items >= 0]))),
@@ -114,16 +114,16 @@ def diagnose(
         "short_lists": float((items < 0).any(axis=1).mean()),
     }
     if matches.similarities:
-        found["hallucination_similarity"] = float(np.mean(matches.similarities))
+        shares["hallucination_similarity"] = float(np.mean(matches.similarities))
     if matches.off_list is not None:
-        found["off_list"] = matches.off_list / max(1, matches.titles)
-    return found
+        shares["off_list"] = matches.off_list / max(1, matches.titles)
+    return shares
 
 
 def _repeats(counted: Sequence[Sequence[Title]], prompts: Sessions) -> int:
-    there = (set(prompts[row].tolist()) for row in range(len(prompts)))
+    shown = (set(prompts[row].tolist()) for row in range(len(prompts)))
     return sum(
         not items.isdisjoint(title.items)
-        for items, titles in zip(there, counted, strict=True)
+        for items, titles in zip(shown, counted, strict=True)
         for title in titles
     )

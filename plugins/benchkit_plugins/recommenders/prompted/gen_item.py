@@ -26,8 +26,8 @@ class GenItem(Task):
     def _completions(self, prompts: Sessions, truth: Int32) -> list[str]:  # noqa: ARG002
         return [self.titles.shown[item] for item in truth]
 
-    def _ranked(self, said: Sequence[Sequence[Title]]) -> list[Title]:
-        titles = [title for completion in said for title in completion]
+    def _ranked(self, completions: Sequence[Sequence[Title]]) -> list[Title]:
+        titles = [title for completion in completions for title in completion]
         counts = Counter(title.key for title in titles)
         first = {title.key: title for title in reversed(titles)}
         # most_common keeps those of equal counts in the order in which they first appeared

@@ -104,13 +104,13 @@ class Matching:
         )
 
     def _named(self, answers: Sequence[Sequence[Title]], offers: Int32 | None) -> list[_Named]:
-        found: list[_Named] = []
+        named: list[_Named] = []
         for row, titles in enumerate(answers):
             choice: Container[int] = range(len(self._bench.catalog))
             if offers is not None:
                 choice = set((offers if offers.ndim == 1 else offers[row]).tolist())
-            found.append([(t, tuple(i for i in t.items if i in choice)) for t in _once(titles)])
-        return found
+            named.append([(t, tuple(i for i in t.items if i in choice)) for t in _once(titles)])
+        return named
 
     def _nearest(
         self, sought: Sequence[tuple[int, Title]], depth: int, offers: Int32 | None
@@ -124,8 +124,8 @@ class Matching:
         if offers is not None and offers.ndim == 2:
             rows = np.array([row for row, _ in sought], dtype=np.int64)
             return self._nearest_of(vectors[index], offers[rows], depth, ties[index])
-        found = self._nearest_in(vectors, depth, ties, offers)
-        return Recommendations(found.items[index], found.scores[index])
+        nearest = self._nearest_in(vectors, depth, ties, offers)
+        return Recommendations(nearest.items[index], nearest.scores[index])
 
     def _tie_keys(self, titles: Iterable[Title]) -> UInt64:
         """Return what orders items equally near to each title, ``uint64[titles]``."""
@@ -134,12 +134,12 @@ class Matching:
 
     def _vectors_of(self, titles: Sequence[Title]) -> Float32:
         """Return the embeddings of titles, known or not, ``float32[titles, dim]``."""
-        known = np.array([bool(title.items) for title in titles], dtype=bool)
+        in_catalog = np.array([bool(title.items) for title in titles], dtype=bool)
         vectors = np.zeros((len(titles), self.vectors.shape[1]), dtype=np.float32)
-        vectors[known] = self.vectors[[title.items[0] for title in titles if title.items]]
-        if not known.all():
+        vectors[in_catalog] = self.vectors[[title.items[0] for title in titles if title.items]]
+        if not in_catalog.all():
             texts = [title.text for title in titles if not title.items]
-            vectors[~known] = normalised(self._bench.embed_texts(texts, self._embedder))
+            vectors[~in_catalog] = normalised(self._bench.embed_texts(texts, self._embedder))
         return vectors
 
     def _nearest_in(
@@ -151,20 +151,20 @@ class Matching:
             vectors = np.zeros_like(vectors)
             vectors[offers] = self.vectors[offers]
         items = SimilarItems(vectors)
-        found = Recommendations.empty(len(queries), depth)
+        nearest = Recommendations.empty(len(queries), depth)
         for start in range(0, len(queries), items.batch):
             part = slice(start, start + items.batch)
             nothing = _nothing(len(queries[part]))
             best = items.best(queries[part], depth, ties[part], nothing, "dot")
-            found.items[part], found.scores[part] = best.items, best.scores
-        return found
+            nearest.items[part], nearest.scores[part] = best.items, best.scores
+        return nearest
 
     def _nearest_of(
         self, queries: Float32, offers: Int32, depth: int, ties: UInt64
     ) -> Recommendations:
         """Return the items nearest to each query, of as many offers as there are queries."""
-        known = np.any(queries != 0, axis=1, keepdims=True)
-        rows, columns = np.nonzero((offers >= 0) & known)
+        embedded = np.any(queries != 0, axis=1, keepdims=True)
+        rows, columns = np.nonzero((offers >= 0) & embedded)
         codes = offers[rows, columns]
         scores = dots(queries, rows, self.vectors, codes)
         return top_k_of(rows, codes, scores, depth, ties)
@@ -183,15 +183,15 @@ def _placed(
     pairs: _Named, taken: set[int], nearest: Iterator[tuple[list[int], list[float]]]
 ) -> list[tuple[int, float | None]]:
     """Return the item that each title of one prompt takes, and the cosine of a hallucination."""
-    found: list[tuple[int, float | None]] = []
+    placed: list[tuple[int, float | None]] = []
     for _, items in pairs:
         near = ([], []) if items else next(nearest)
         cosines = dict(zip(*near, strict=True))
         item = next((i for i in items or near[0] if i >= 0 and i not in taken), None)
         if item is not None:
             taken.add(item)
-            found.append((item, None if items else cosines[item]))
-    return found
+            placed.append((item, None if items else cosines[item]))
+    return placed
 
 
 def _nothing(count: int) -> Sessions:

@@ -31,8 +31,8 @@ def titles_in(completion: str, titles: Titles, most: int) -> list[Title]:
         titles: the catalog's.
         most: how many titles were asked for; more are not looked at.
     """
-    found = (titles.find(spellings(line)) for line in _lines(completion[:_LONGEST]))
-    return list(islice((title for title in found if title is not None), most))
+    read = (titles.find(spellings(line)) for line in _lines(completion[:_LONGEST]))
+    return list(islice((title for title in read if title is not None), most))
 
 
 def gives_all(completion: str, most: int) -> bool:
@@ -49,13 +49,13 @@ def gives_all(completion: str, most: int) -> bool:
 
 def spellings(line: str) -> list[str]:
     """Return a line as it is, then with less and less around its title."""
-    found = [line]
+    shorter = [line]
     for _ in range(_LAYERS):
-        bare = _bare(found[-1])
-        if bare in ("", found[-1]):
+        bare = _bare(shorter[-1])
+        if bare in ("", shorter[-1]):
             break
-        found.append(bare)
-    return found
+        shorter.append(bare)
+    return shorter
 
 
 def _lines(completion: str) -> Iterator[str]:
@@ -77,15 +77,15 @@ def _shown(lines: Iterable[str]) -> Iterator[str]:
 
 def _strings(text: str) -> list[str]:
     """Return the strings of a JSON list, without what is cut off; deep nesting cannot hurt."""
-    found = []
+    strings = []
     for piece in _STRING.finditer(text):
         if _KEY.match(text, piece.end()):
             continue
         try:
-            found.append(str(json.loads(piece[0], strict=False)))
+            strings.append(str(json.loads(piece[0], strict=False)))
         except ValueError:  # cut off, or no JSON at all
             continue
-    return found
+    return strings
 
 
 def _bare(text: str) -> str:

@@ -98,9 +98,9 @@ class LLMSeqPrompt(PromptedRecommender):
         task = self.task_type(self.config, train, bench)
         asking = self._asking(task, train, bench)
         asking.store.refresh()
-        asked = [each for each in task.ask(prompts) if each is not None]
+        conversations = [talk for talk in task.ask(prompts) if talk is not None]
         with self._named():
-            return asking.work(asked, self._sampling(bench.seed))
+            return asking.work(conversations, self._sampling(bench.seed))
 
     def fit(self, train: Sessions, bench: Bench) -> None:
         """Prepare the task; fine-tune the model, where it can be and is not yet.
@@ -116,13 +116,13 @@ class LLMSeqPrompt(PromptedRecommender):
 
     def recommend(self, prompts: Sessions, k: int) -> Recommendations:
         """Return what the model's answers stand for; a list is short where they say too little."""
-        asked = self._task.ask(prompts)
+        conversations = self._task.ask(prompts)
         sampling = self._sampling(self._bench.seed)
-        questions = [each for each in asked if each is not None]
+        questions = [talk for talk in conversations if talk is not None]
         spending, report = self._bench.spending, self._bench.report
         with self._named():
             completions = self._model.ask(questions, sampling, spending, report)
-        reading = self._task.read(prompts, _by_prompt(asked, completions), k)
+        reading = self._task.read(prompts, _by_prompt(conversations, completions), k)
         self._diagnostics = {**reading.diagnostics, **self._cost(completions)}
         return reading.lists
 
@@ -168,16 +168,16 @@ class LLMSeqPrompt(PromptedRecommender):
     def _pairs(self, task: Task, train: Sessions, bench: Bench) -> Pairs:
         """Return the examples of the drawn sessions; the first of them validate."""
         drawn = bench.rng("fine-tuning").permutation(len(train))[: self.config.train_sessions]
-        examples = [each for each in task.example(train.take(drawn)) if each is not None]
-        kept = self.config.validation_sessions
-        if kept is None:
-            kept = self._usual_validation(len(examples), bench.workspace)
-        elif examples and kept >= len(examples):
+        examples = [example for example in task.example(train.take(drawn)) if example is not None]
+        validation = self.config.validation_sessions
+        if validation is None:
+            validation = self._usual_validation(len(examples), bench.workspace)
+        elif examples and validation >= len(examples):
             raise ConfigError(
-                f"validation_sessions={kept:,} leaves nothing to train on: {len(examples):,} "
+                f"validation_sessions={validation:,} leaves nothing to train on: {len(examples):,} "
                 "sessions give an example"
             )
-        return Pairs(examples[kept:], examples[:kept])
+        return Pairs(examples[validation:], examples[:validation])
 
     def _usual_validation(self, examples: int, folder: Path) -> int:
         """Return how many examples validate where the user does not say how many."""
@@ -190,17 +190,17 @@ class LLMSeqPrompt(PromptedRecommender):
         trained = self._model.trained
         number = max(1, len(completions))
         return {
-            "tokens_per_prompt": sum(each.tokens for each in completions) / number,
-            "seconds_per_prompt": sum(each.seconds for each in completions) / number,
-            "dollars_per_prompt": sum(each.dollars for each in completions) / number,
+            "tokens_per_prompt": sum(answer.tokens for answer in completions) / number,
+            "seconds_per_prompt": sum(answer.seconds for answer in completions) / number,
+            "dollars_per_prompt": sum(answer.dollars for answer in completions) / number,
             "training_seconds": trained.seconds if trained else 0.0,
             "training_dollars": trained.dollars if trained else 0.0,
         }
 
 
 def _by_prompt(
-    asked: Sequence[Conversation | None], completions: Sequence[Completions]
+    conversations: Sequence[Conversation | None], completions: Sequence[Completions]
 ) -> list[Sequence[str] | None]:
     """Return the texts of each prompt, None where it was not asked."""
     answers = iter(completions)
-    return [None if each is None else next(answers).texts for each in asked]
+    return [None if talk is None else next(answers).texts for talk in conversations]

@@ -46,11 +46,11 @@ def key_of(fine_tune: str, prompt: Conversation, sampling: Sampling) -> str:
 
 def identities(workspace: Path, provider: str) -> list[dict[str, Any]]:
     """Return the base models whose completions are kept; what cannot be read is none."""
-    found = []
+    models = []
     for path in sorted((workspace / FOLDER).glob(f"{provider}-*.jsonl")):
         with suppress(OSError, ValueError, TypeError, KeyError), path.open("rb") as file:
-            found.append(dict(json.loads(file.readline())["about"]))
-    return found
+            models.append(dict(json.loads(file.readline())["about"]))
+    return models
 
 
 class CompletionStore:

@@ -121,14 +121,16 @@ class Task(ABC):
             answers: completions of each prompt, None where it was not asked.
             k: length of the lists.
         """
-        said = [
+        titles = [
             None if texts is None else [titles_in(text, self.titles, self.most) for text in texts]
             for texts in answers
         ]
-        ranked = [[] if each is None else self._ranked(each) for each in said]
+        ranked = [
+            [] if completions is None else self._ranked(completions) for completions in titles
+        ]
         seen = excluded(prompts, self._shown(prompts), self.config.exclude_seen)
         matches = self.matching.lists(ranked, k, seen, self._offers(prompts))
-        return Reading(matches.lists, diagnose(said, matches, prompts))
+        return Reading(matches.lists, diagnose(titles, matches, prompts))
 
     @abstractmethod
     def _completions(self, prompts: Sessions, truth: Int32) -> list[str]:
@@ -139,9 +141,9 @@ class Task(ABC):
             truth: the item after each, ``int32[prompts]``.
         """
 
-    def _ranked(self, said: Sequence[Sequence[Title]]) -> list[Title]:
+    def _ranked(self, completions: Sequence[Sequence[Title]]) -> list[Title]:
         """Return the titles of a prompt's completions, best first."""
-        return [title for completion in said for title in completion]
+        return [title for completion in completions for title in completion]
 
     def _offers(self, prompts: Sessions, truth: Int32 | None = None) -> Int32 | None:  # noqa: ARG002
         """Return what there is to choose from, as `Matching.lists` takes it.
@@ -158,15 +160,15 @@ class Task(ABC):
 
     def _conversations(self, prompts: Sessions, offers: Int32 | None) -> list[Conversation | None]:
         shown = self._shown(prompts)
-        found: list[Conversation | None] = []
+        conversations: list[Conversation | None] = []
         for row in range(len(shown)):
             values = self._values(offers, row) if len(shown[row]) else None
             if values is None:
-                found.append(None)
+                conversations.append(None)
             else:
                 titles = self.titles.lines(shown[row])
-                found.append(self.template.fill({**values, "titles": titles}))
-        return found
+                conversations.append(self.template.fill({**values, "titles": titles}))
+        return conversations
 
     def _shown(self, prompts: Sessions) -> Sessions:
         titled = prompts.where(self.titles.present[prompts.items])

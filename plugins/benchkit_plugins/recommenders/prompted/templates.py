@@ -70,9 +70,9 @@ def read_template(
     """
     entries = _read(_OURS)
     if path is not None:
-        given = _read(Path(path))
-        _check(given, entries, path)
-        entries[task].update(given.get(task, {}))
+        own = _read(Path(path))
+        _check(own, entries, path)
+        entries[task].update(own.get(task, {}))
     template = Template(**{name: text.strip() for name, text in entries[task].items()})
     _check_placeholders(template, task, path, set(needs), {*needs, *may})
     return template
@@ -87,8 +87,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"templates {path} are no TOML: {error}") from error
 
 
-def _check(given: Mapping[str, Any], ours: Mapping[str, Any], path: str) -> None:
-    for task, entries in given.items():
+def _check(content: Mapping[str, Any], ours: Mapping[str, Any], path: str) -> None:
+    for task, entries in content.items():
         if task not in ours:
             raise ConfigError(f"templates {path}: {unknown_name('task', task, ours)}")
         if not isinstance(entries, dict):
@@ -105,7 +105,7 @@ def _check_placeholders(
     template: Template, task: str, path: str | None, needs: set[str], may: set[str]
 ) -> None:
     for name in sorted(template.placeholders - may):
-        problem = unknown_name("placeholder", f"{{{name}}}", [f"{{{each}}}" for each in may])
+        problem = unknown_name("placeholder", f"{{{name}}}", [f"{{{word}}}" for word in may])
         raise ConfigError(f"templates {path}: [{task}] has an {problem}")
     if missing := sorted(f"{{{name}}}" for name in needs - template.placeholders):
         raise ConfigError(f"templates {path}: [{task}] lacks {' and '.join(missing)}")

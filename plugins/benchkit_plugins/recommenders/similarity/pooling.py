@@ -70,12 +70,12 @@ def pool(sessions: Sessions, vectors: Float32, present: Bool, pooling: Pooling) 
     Returns:
         ``float32[sessions, dim]``.
     """
-    known = sessions.where(present[sessions.items])
-    shares = weights(known, pooling)
+    embedded = sessions.where(present[sessions.items])
+    shares = weights(embedded, pooling)
     # Sums from one interaction to the next would differ with the sessions before: add by session.
-    totals = np.bincount(known.owners, shares, minlength=len(known))
-    shares /= np.repeat(totals, known.lengths)
-    averages: Float32 = _rows(known, shares.astype(np.float32), len(vectors)) @ vectors
+    totals = np.bincount(embedded.owners, shares, minlength=len(embedded))
+    shares /= np.repeat(totals, embedded.lengths)
+    averages: Float32 = _rows(embedded, shares.astype(np.float32), len(vectors)) @ vectors
     return averages
 
 

@@ -72,12 +72,12 @@ def dots(left: Float32, rows: Int64, right: Float32, columns: Int32 | Int64) -> 
     Returns:
         ``float32[pairs]``.
     """
-    found = np.empty(len(rows), dtype=np.float32)
+    products = np.empty(len(rows), dtype=np.float32)
     step = max(1, _CACHED // max(1, left.shape[1]))
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
-        np.einsum("pd,pd->p", left[rows[part]], right[columns[part]], out=found[part])
-    return found
+        np.einsum("pd,pd->p", left[rows[part]], right[columns[part]], out=products[part])
+    return products
 
 
 def _as(similarity: Similarity, cosines: Float32, lengths: np.ndarray) -> Float32:
@@ -85,11 +85,11 @@ def _as(similarity: Similarity, cosines: Float32, lengths: np.ndarray) -> Float3
     if similarity == "cosine":
         return cosines
     with np.errstate(invalid="ignore"):  # an empty place of an empty query: -inf * 0
-        found = np.where(cosines > -np.inf, cosines * lengths, -np.inf)
+        scores = np.where(cosines > -np.inf, cosines * lengths, -np.inf)
     if similarity == "euclidean":
-        found = np.sqrt(np.maximum(lengths**2 + 1 - 2 * found, 0))
-        found = np.where(np.isfinite(found), 1 / (1 + found), -np.inf)
-    return np.asarray(found, dtype=np.float32)
+        scores = np.sqrt(np.maximum(lengths**2 + 1 - 2 * scores, 0))
+        scores = np.where(np.isfinite(scores), 1 / (1 + scores), -np.inf)
+    return np.asarray(scores, dtype=np.float32)
 
 
 def append_new(first: Int32, second: Int32, k: int) -> Recommendations:

@@ -67,7 +67,7 @@ def answered(example: Example) -> Conversation:
 
 def tokens_of(conversation: Conversation) -> int:
     """Return about how many tokens a conversation has, rather too many."""
-    return sum(estimated_tokens(each.content) + 4 for each in conversation)
+    return sum(estimated_tokens(turn.content) + 4 for turn in conversation)
 
 
 def _file(
@@ -95,7 +95,7 @@ def _file(
 
 def _problem(example: Example, limits: Limits) -> str | None:
     """Return why a service would refuse a pair, or None."""
-    roles = [each.role for each in example.prompt]
+    roles = [turn.role for turn in example.prompt]
     turns = roles[1:] if roles[:1] == ["system"] else roles
     if len(turns) % 2 == 0 or turns != (["user", "assistant"] * len(turns))[: len(turns)]:
         return (
@@ -104,7 +104,7 @@ def _problem(example: Example, limits: Limits) -> str | None:
         )
     if not example.completion.strip():
         return "its completion is empty"
-    if any(not each.content.strip() for each in example.prompt):
+    if any(not turn.content.strip() for turn in example.prompt):
         return "a message of its prompt is empty"
     tokens = tokens_of(answered(example))
     if tokens > limits.tokens:

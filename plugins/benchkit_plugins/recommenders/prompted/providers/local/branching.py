@@ -58,8 +58,8 @@ class Store(DynamicCache):  # type: ignore[misc]
         self.rows, self.places, self.used = rows, places, width
         if width > self.width:
             self.width = max(width, self.width * 3 // 2)
-            self.keys = [self._widened(kept) for kept in self.keys]
-            self.values = [self._widened(kept) for kept in self.values]
+            self.keys = [self._widened(layer) for layer in self.keys]
+            self.values = [self._widened(layer) for layer in self.values]
 
     def update(
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_: Any, **__: Any
@@ -84,25 +84,26 @@ class Store(DynamicCache):  # type: ignore[misc]
     @torch.inference_mode()
     def move(self, source: int, target: int, columns: int) -> None:
         """Copy the first columns of a row into another."""
-        for kept in (*self.keys, *self.values):
-            kept[target, :, :columns] = kept[source, :, :columns]
+        for layer in (*self.keys, *self.values):
+            layer[target, :, :columns] = layer[source, :, :columns]
 
     def bytes_per_token(self) -> int:
         """Return what a token takes in all layers."""
-        return sum(kept[0, :, 0].nbytes for kept in (*self.keys, *self.values))
+        return sum(layer[0, :, 0].nbytes for layer in (*self.keys, *self.values))
 
-    def _put(self, kept: Tensor, new: Tensor) -> Tensor:
-        kept[self.places[0], :, self.places[1]] = new[0].transpose(0, 1).to(kept.dtype)  # [N, H, D]
-        return kept[self.rows, :, : self.used]  # [B, H, S, D]
+    def _put(self, layer: Tensor, new: Tensor) -> Tensor:
+        tokens = new[0].transpose(0, 1).to(layer.dtype)  # [N, H, D]
+        layer[self.places[0], :, self.places[1]] = tokens
+        return layer[self.rows, :, : self.used]  # [B, H, S, D]
 
     def _room(self, like: Tensor) -> Tensor:
         dtype = torch.float32 if like.device.type == "cpu" else like.dtype
         # zeros: what is masked is multiplied by 0, and may not be NaN
         return like.new_zeros(self.height, like.shape[1], self.width, like.shape[3], dtype=dtype)
 
-    def _widened(self, kept: Tensor) -> Tensor:
-        wider = kept.new_zeros(*kept.shape[:2], self.width, kept.shape[3])
-        wider[:, :, : kept.shape[2]] = kept
+    def _widened(self, layer: Tensor) -> Tensor:
+        wider = layer.new_zeros(*layer.shape[:2], self.width, layer.shape[3])
+        wider[:, :, : layer.shape[2]] = layer
         return wider
 
 
@@ -139,10 +140,10 @@ def attend(
     mask = attention_mask.repeat(1, 1, shares, 1)
     common = _READING.get().seen()
     if common is None:
-        found = F.scaled_dot_product_attention(folded, key, value, attn_mask=mask, scale=scaling)
+        mixed = F.scaled_dot_product_attention(folded, key, value, attn_mask=mask, scale=scaling)
     else:
-        found = _both(folded, key, value, mask, scaling or folded.shape[3] ** -0.5, common)
-    unfolded = found.reshape(rows, heads, shares, places, -1)
+        mixed = _both(folded, key, value, mask, scaling or folded.shape[3] ** -0.5, common)
+    unfolded = mixed.reshape(rows, heads, shares, places, -1)
     unfolded = unfolded.permute(0, 3, 1, 2, 4).flatten(2, 3)  # [B, C, H * G, E]
     return unfolded[real][None].to(query.dtype), None
 
@@ -165,8 +166,8 @@ def _both(
     scores = torch.cat([far.view(heads, rows, count, size).transpose(0, 1), near], dim=3)
     shares = scores.softmax(3, dtype=torch.float32).to(value.dtype)
     of_common = shares[..., :size].transpose(0, 1).flatten(1, 2) @ common[1]  # [H, B * N, E]
-    found: Tensor = shares[..., size:] @ value  # [B, H, N, E]
-    return found + of_common.view(heads, rows, count, -1).transpose(0, 1)
+    of_rows: Tensor = shares[..., size:] @ value  # [B, H, N, E]
+    return of_rows + of_common.view(heads, rows, count, -1).transpose(0, 1)
 
 
 def read_tree(
@@ -210,12 +211,12 @@ def enable_tree_attention(model: Any) -> int | None:
     before = model.config._attn_implementation
     AttentionInterface.register(_NAME, attend)
     for text in probe_texts(model):
-        told = text[[0, 1, 2, 0, 3, 4]].view(2, 3)
-        expected = model(input_ids=told, use_cache=False).logits[:, 1:]  # [2, 2, V]
+        branches = text[[0, 1, 2, 0, 3, 4]].view(2, 3)
+        expected = model(input_ids=branches, use_cache=False).logits[:, 1:]  # [2, 2, V]
         try:
             common = Store(1)
             model.set_attn_implementation(_NAME)
-            if logits_match(_small_tree(model, common, told), expected):
+            if logits_match(_small_tree(model, common, branches), expected):
                 return common.bytes_per_token()
         except Exception:  # noqa: S110 - whatever it says, it does not read trees
             pass
@@ -223,13 +224,13 @@ def enable_tree_attention(model: Any) -> int | None:
     return None
 
 
-def _small_tree(model: Any, common: Store, told: Tensor) -> Tensor:
+def _small_tree(model: Any, common: Store, branches: Tensor) -> Tensor:
     """Return the logits after the second and third token of two texts with a common first one."""
-    device = told.device
+    device = branches.device
     zero = torch.zeros(1, dtype=torch.int64, device=device)
     sees = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=device)
     common.aim(slice(0, 1), torch.stack([zero, zero]), 1)
-    read_tree(model, common, told[0, :1], zero, sees, zero)
+    read_tree(model, common, branches[0, :1], zero, sees, zero)
     sees = torch.eye(4, dtype=torch.bool, device=device)
     sees[2, 0] = sees[3, 1] = True
     columns = torch.arange(4, device=device)
@@ -237,6 +238,6 @@ def _small_tree(model: Any, common: Store, told: Tensor) -> Tensor:
     store.aim(slice(0, 1), torch.stack([columns * 0, columns]), 4)
     positions = torch.tensor([1, 1, 2, 2], device=device)
     asked = torch.tensor([0, 2, 1, 3], device=device)
-    tokens = torch.cat([told[:, 1], told[:, 2]])
+    tokens = torch.cat([branches[:, 1], branches[:, 2]])
     logits = read_tree(model, store, tokens, positions, sees[None, None], asked)
     return logits.view(2, 2, -1)  # [2, 2, V]

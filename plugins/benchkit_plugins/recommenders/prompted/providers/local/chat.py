@@ -87,10 +87,8 @@ class Chat:
     def _encode(self, texts: Sequence[str], *, special: bool) -> list[list[int]]:
         if not texts:
             return []
-        found: list[list[int]] = self._tokenizer(list(texts), add_special_tokens=special)[
-            "input_ids"
-        ]
-        return found
+        ids: list[list[int]] = self._tokenizer(list(texts), add_special_tokens=special)["input_ids"]
+        return ids
 
     def _rendered(self, conversation: Conversation, *, asking: bool) -> str:
         turns = [(message.role, self._inert(message.content)) for message in conversation]

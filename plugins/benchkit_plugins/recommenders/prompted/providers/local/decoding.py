@@ -58,13 +58,13 @@ class Decoder:
         """
         # the longest first: memory runs out at once or never; read from the end
         waiting = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
-        known, common = self._read_common(prompts)
-        rows = self._rows([prompt[known:] for prompt in prompts])
+        shared, common = self._read_common(prompts)
+        rows = self._rows([prompt[shared:] for prompt in prompts])
         while waiting:
             under_way: list[tuple[int, Tree]] = []  # by row
             try:
                 with memory_errors():
-                    yield from self._serve(prompts, waiting, under_way, Store(rows, common), known)
+                    yield from self._serve(prompts, waiting, under_way, Store(rows, common), shared)
             except torch.OutOfMemoryError:
                 if rows == 1:
                     raise
@@ -79,13 +79,13 @@ class Decoder:
         waiting: list[int],
         under_way: list[tuple[int, Tree]],
         store: Store,
-        known: int,
+        shared: int,
     ) -> Iterator[tuple[int, Tree]]:
         while waiting or under_way:
             free = store.height - len(under_way)
             # a few at a time: reading one prompt alone is slow
             if waiting and free >= max(1, store.height // 4):
-                for group in self._admit(prompts, waiting, free, known):
+                for group in self._admit(prompts, waiting, free, shared):
                     first = len(under_way)
                     under_way += group
                     self._step(store, first, [tree for _, tree in group])
@@ -107,14 +107,14 @@ class Decoder:
                 yield index, tree
 
     def _admit(
-        self, prompts: Sequence[list[int]], waiting: list[int], free: int, known: int
+        self, prompts: Sequence[list[int]], waiting: list[int], free: int, shared: int
     ) -> Iterator[list[tuple[int, Tree]]]:
         """Yield prompts for the free rows, so many at a time as may be read together."""
         group: list[tuple[int, Tree]] = []
         for _ in range(min(free, len(waiting))):
             index = waiting[-1]
             tree = Tree(prompts[index], self._samples, self._sampling.seed)
-            tree.begin(known)
+            tree.begin(shared)
             longest = max((len(other.tokens) for _, other in group), default=0)
             size = max(longest, len(tree.tokens)) * (len(group) + 1)
             if group and size > _PREFILL[self._device.type]:
@@ -190,12 +190,12 @@ class Decoder:
     ) -> tuple[int, Sequence[tuple[Tensor, Tensor]]]:
         """Read what all prompts begin with; return how many tokens that is, and what to keep."""
         # the last one of each is answered
-        known = min(common_length(prompts), *(len(prompt) - 1 for prompt in prompts))
-        if not known or len(prompts) == 1:
+        shared = min(common_length(prompts), *(len(prompt) - 1 for prompt in prompts))
+        if not shared or len(prompts) == 1:
             return 0, ()
         common = Store(1)
-        self._read(common, 0, [Tree(prompts[0][:known], 1, 0)])
-        return known, common.first_row()
+        self._read(common, 0, [Tree(prompts[0][:shared], 1, 0)])
+        return shared, common.first_row()
 
     def _rows(self, prompts: Sequence[list[int]]) -> int:
         """Return how many prompts fit into memory at a time, if no sample equals another.
@@ -245,9 +245,9 @@ def _step_down(below: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
     last = below[..., -1:]
     # rounding up to the end would leave it
     wanted = torch.minimum(numbers * last, last * (1 - torch.finfo(below.dtype).eps))
-    found = torch.searchsorted(below, wanted, right=True)
-    start = F.pad(below, (1, 0)).gather(-1, found)
-    return found, (wanted - start) / (below.gather(-1, found) - start)
+    steps = torch.searchsorted(below, wanted, right=True)
+    start = F.pad(below, (1, 0)).gather(-1, steps)
+    return steps, (wanted - start) / (below.gather(-1, steps) - start)
 
 
 def nucleus(mass: Tensor, top_p: float) -> Tensor:

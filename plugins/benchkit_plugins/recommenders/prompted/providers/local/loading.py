@@ -43,8 +43,8 @@ class Causal:
     @property
     def device(self) -> torch.device:
         """Where the model computes."""
-        found: torch.device = self.model.device
-        return found
+        device: torch.device = self.model.device
+        return device
 
 
 def load(source: Source, device: str, adapter: Path | None = None) -> Causal:

@@ -164,7 +164,7 @@ class Trainer:
 
     def _epoch(self, examples: Sequence[TokenizedExample], checkpoint: Checkpoint) -> None:
         state, started = self.state, time.perf_counter()
-        kept = started
+        saved_at = started
         order = np.random.default_rng([self.seed, state.epoch])
         steps = batches(examples, self.recipe.batch_size, order)
         self.model.train()
@@ -176,9 +176,9 @@ class Trainer:
             now = time.perf_counter()
             state.seconds, started = state.seconds + now - started, now
             tell(state.step, len(steps))
-            if now - kept > _KEEP_EVERY:
+            if now - saved_at > _KEEP_EVERY:
                 checkpoint.keep(self)
-                kept = now
+                saved_at = now
 
     def _step(self, batch: Sequence[TokenizedExample]) -> None:
         """Take one step; in smaller parts where memory is short."""

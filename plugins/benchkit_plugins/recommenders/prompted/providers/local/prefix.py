@@ -33,11 +33,13 @@ class Prefix:
     def __init__(self, model: Any, tokens: Sequence[int]) -> None:
         from transformers import DynamicCache
 
-        self.length, made = len(tokens), DynamicCache()
+        self.length, cache = len(tokens), DynamicCache()
         ids = torch.tensor([tokens], device=model.device)  # [1, P]
-        model(input_ids=ids, use_cache=True, logits_to_keep=1, **{cache_argument(model): made})
-        self._read = [kept for layer in made.layers for kept in (layer.keys, layer.values)]
-        self._copies = [kept.detach().requires_grad_(kept.requires_grad) for kept in self._read]
+        model(input_ids=ids, use_cache=True, logits_to_keep=1, **{cache_argument(model): cache})
+        self._read = [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
+        self._copies = [
+            tensor.detach().requires_grad_(tensor.requires_grad) for tensor in self._read
+        ]
 
     def cache(self, texts: int) -> Any:
         """Return a fresh cache that holds the prefix of so many texts."""
@@ -52,13 +54,13 @@ class Prefix:
     def backward(self) -> None:
         """Add the gradients of all parts so far to those of the model's variables."""
         reached: list[tuple[Tensor, Tensor]] = [
-            (made, copy.grad)
-            for made, copy in zip(self._read, self._copies, strict=True)
+            (original, copy.grad)
+            for original, copy in zip(self._read, self._copies, strict=True)
             if copy.grad is not None
         ]
         if reached:
-            made, gradients = zip(*reached, strict=True)
-            torch.autograd.backward(made, gradients)
+            original, gradients = zip(*reached, strict=True)
+            torch.autograd.backward(original, gradients)
 
 
 @torch.no_grad()
@@ -84,5 +86,5 @@ def _continues(model: Any, text: Tensor) -> bool:
     expected = model(input_ids=text, use_cache=False).logits[:, 2:]  # [1, 2, V]
     cache = Prefix(model, text[0, :2].tolist()).cache(1)
     places = torch.arange(2, 4, device=model.device)[None]
-    given = {"position_ids": places, "use_cache": True, cache_argument(model): cache}
-    return logits_match(model(input_ids=text[:, 2:], **given).logits, expected)
+    arguments = {"position_ids": places, "use_cache": True, cache_argument(model): cache}
+    return logits_match(model(input_ids=text[:, 2:], **arguments).logits, expected)

@@ -27,7 +27,7 @@ def probe_texts(model: Any) -> Iterator[Tensor]:
         yield torch.tensor([int(share * size) for share in shares], device=model.device)
 
 
-def logits_match(found: Tensor, expected: Tensor) -> bool:
+def logits_match(logits: Tensor, expected: Tensor) -> bool:
     """Return whether logits differ by rounding alone."""
-    rounding = torch.finfo(found.dtype).eps ** 0.5 * expected.abs().max()
-    return bool((found - expected).abs().max() <= rounding)
+    rounding = torch.finfo(logits.dtype).eps ** 0.5 * expected.abs().max()
+    return bool((logits - expected).abs().max() <= rounding)

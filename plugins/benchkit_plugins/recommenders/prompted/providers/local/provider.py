@@ -92,8 +92,8 @@ class Local(Provider):
         drawn = sampling.samples if sampling.temperature else 1  # the likeliest is computed once
         written = len(prompts) * drawn * sampling.max_tokens
         # what all begin with is read once
-        known = _common_tokens(prompts) * (len(prompts) - 1)
-        seconds = (read - known) / _READING + written / _WRITING
+        read_once = _common_tokens(prompts) * (len(prompts) - 1)
+        seconds = (read - read_once) / _READING + written / _WRITING
         return Work(calls=len(prompts), tokens=read + written, seconds=seconds * self._size)
 
     def status(self, fine_tune: FineTune) -> Status:

@@ -48,14 +48,14 @@ class Sampler:
         fitting = [index for index, prompt in enumerate(prompts) if 0 < len(prompt) <= room]
         lacking = sorted(set(range(len(prompts))) - set(fitting))
         if lacking:
-            told = (
+            problem = (
                 f"{len(lacking):,} of {len(prompts):,} prompts are too long for the model, which "
                 f"has room for {self.causal.context:,} tokens, answers of {sampling.max_tokens:,} "
                 "included (max_tokens); last_n_items shows it fewer items"
             )
             if not fitting:
-                raise UnavailableError(told)
-            report(f"{told}; their answers are empty")
+                raise UnavailableError(problem)
+            report(f"{problem}; their answers are empty")
         for index in lacking:
             yield index, Completions(("",) * sampling.samples)
         if fitting:

@@ -50,8 +50,8 @@ class Source:
     def identity(self) -> dict[str, Value]:
         """Return what tells the model apart, without network."""
         if self.given is None:
-            known = version(_PACKAGE) if self.gguf else None
-            return {"model": DEFAULT, "package": _PACKAGE, "version": known}
+            package = version(_PACKAGE) if self.gguf else None
+            return {"model": DEFAULT, "package": _PACKAGE, "version": package}
         if self.gguf and self.gguf.is_file():
             return {**pretrained.file_identity(self.gguf), "prompts": _PROMPTS}
         return {**pretrained.identity(self._name, self._revision), "prompts": _PROMPTS}
@@ -66,9 +66,9 @@ class Source:
         Its name says so, or the size of its weights: GGUF's are taken for 8 bits each, others for
         16.
         """
-        told = _SIZE.search(Path(self.given).name if self.given else DEFAULT)
-        if told:
-            return float(told[1]) * (1e9 if told[2] in "bB" else 1e6)
+        size = _SIZE.search(Path(self.given).name if self.given else DEFAULT)
+        if size:
+            return float(size[1]) * (1e9 if size[2] in "bB" else 1e6)
         if self.gguf:
             return self.gguf.stat().st_size if self.gguf.is_file() else 0.0
         return pretrained.weights(self._name, self._revision) / 2

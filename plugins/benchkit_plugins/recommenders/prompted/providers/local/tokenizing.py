@@ -70,11 +70,13 @@ def tokenize(
     answers = chat.completions([example.completion for example in examples])
     cut = sum(len(p) + len(a) > longest for p, a in zip(prompts, answers, strict=True))
     if cut:
-        told = f"{cut:,} of {len(examples):,} examples are longer than the {longest:,} tokens that "
-        told += "the model reads (last_n_items shows it fewer items)"
+        problem = (
+            f"{cut:,} of {len(examples):,} examples are longer than the {longest:,} tokens that "
+        )
+        problem += "the model reads (last_n_items shows it fewer items)"
         if cut == len(examples):
-            raise UnavailableError(told)
-        report(f"{told}; their beginnings are left out")
+            raise UnavailableError(problem)
+        report(f"{problem}; their beginnings are left out")
     # one token before the answer is needed to predict its first
     return [
         TokenizedExample((prompt + answer)[-longest:], min(len(answer), longest - 1))
@@ -88,12 +90,12 @@ def batches(
     """Return the rows of an epoch's batches: drawn anew, and of like length within a batch."""
     lengths = np.array([len(example.tokens) for example in examples])
     order = rng.permutation(len(examples))
-    found: list[Ints] = []
+    groups: list[Ints] = []
     for start in range(0, len(order), size * _SORTED):
         drawn = order[start : start + size * _SORTED]
         alike = drawn[np.argsort(lengths[drawn], kind="stable")]
-        found += [alike[first : first + size] for first in range(0, len(alike), size)]
-    return [found[place] for place in rng.permutation(len(found))]
+        groups += [alike[first : first + size] for first in range(0, len(alike), size)]
+    return [groups[place] for place in rng.permutation(len(groups))]
 
 
 def known_length(examples: Sequence[TokenizedExample]) -> int:

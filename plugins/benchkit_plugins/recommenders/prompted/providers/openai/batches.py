@@ -106,7 +106,7 @@ class _Run:
         self.label = _digest({"model": name, "sampling": repr(sampling)})
         # of what is asked, not of what is sent: there, titles that cannot be sent may be the same
         self.waiting = {
-            _digest([[each.role, each.content] for each in prompt]): _Request(
+            _digest([[turn.role, turn.content] for turn in prompt]): _Request(
                 index,
                 chat.request(name, prompt, sampling, self.count, seed, service.own),
                 tokens_of(prompt),
@@ -138,8 +138,8 @@ class _Run:
         """Return a batch of these requests, begun unless it is there."""
         digest = _digest(sorted(part))
         for batch in self.earlier():
-            there = batch.status in (*_UNDER_WAY, "completed") and batch.id not in self.seen
-            if there and batch.metadata.get(_PART) == digest:
+            usable = batch.status in (*_UNDER_WAY, "completed") and batch.id not in self.seen
+            if usable and batch.metadata.get(_PART) == digest:
                 return batch
         lines = "".join(_line(name, request.body) for name, request in part.items())
         client = self.service.client
@@ -152,8 +152,8 @@ class _Run:
 
     def concerned(self, batch: Any) -> bool:
         """Return whether a batch asks what waits here."""
-        asked = (_fields(line).get("custom_id") for line in self._lines(batch.input_file_id))
-        return any(name in self.waiting for name in asked)
+        names = (_fields(line).get("custom_id") for line in self._lines(batch.input_file_id))
+        return any(name in self.waiting for name in names)
 
     def answers(self, batch: Any) -> Iterator[tuple[int, Completions]]:
         """Yield what a batch brings to waiting prompts, after its end."""
@@ -178,12 +178,12 @@ class _Run:
 
     def _end(self, batch: Any) -> Any:
         """Return a batch at its end, None where it has vanished."""
-        said, waits = "", jobs.pauses()
+        reported, waits = "", jobs.pauses()
         while batch is not None:
             done, total = (getattr(batch.request_counts, k, 0) for k in ("completed", "total"))
             state = f"batch {batch.id}: {batch.status}, {done} of {total}".replace("_p", " p")
-            if state != said:
-                said = state
+            if state != reported:
+                reported = state
                 self.report(state)
             if batch.status not in _UNDER_WAY:
                 return batch
@@ -224,8 +224,8 @@ class _Run:
             return
         try:
             if response.get("status_code") in chat.REFUSING:
-                said = scrubbed(error.get("message"), openai.key())
-                answer = chat.refusal(error, said, self.count)
+                reason = scrubbed(error.get("message"), openai.key())
+                answer = chat.refusal(error, reason, self.count)
             else:
                 answer = chat.read(body, self.count)
         except CallError as problem:

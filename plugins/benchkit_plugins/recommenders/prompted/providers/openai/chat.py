@@ -51,7 +51,7 @@ def refusal(error: object, reason: str, count: int) -> Answer:
     code = fields(error).get("code")
     if code in _CONTENT:
         return Answer([""] * count, 0, 0)
-    kinds = [each for each in (code, fields(error).get("type")) if isinstance(each, str)]
+    kinds = [word for word in (code, fields(error).get("type")) if isinstance(word, str)]
     kind = f" ({scrubbed(', '.join(kinds), openai.key())})" if kinds else ""
     return Answer([], 0, 0, reason + kind)
 

@@ -45,8 +45,8 @@ class OpenAIJobs(Jobs):
             listed = list(self.service.client.fine_tuning.jobs.list(limit=100))
         except NotFoundError:  # a server that does not fine-tune
             return None
-        found = [job for job in listed if (job.metadata or {}).get(LABEL) == fine_tune.key]
-        best = min(found, key=lambda job: job.status in ("failed", "cancelled"), default=None)
+        matching = [job for job in listed if (job.metadata or {}).get(LABEL) == fine_tune.key]
+        best = min(matching, key=lambda job: job.status in ("failed", "cancelled"), default=None)
         return None if best is None else self._job(best)
 
     def begin(self, fine_tune: FineTune) -> Job:
@@ -97,8 +97,8 @@ class OpenAIJobs(Jobs):
 
     def _tuning(self) -> dict[str, Value]:
         config = self.service.config
-        given = {"n_epochs": config.epochs, "learning_rate_multiplier": config.learning_rate}
-        return {name: value for name, value in given.items() if value is not None}
+        parameters = {"n_epochs": config.epochs, "learning_rate_multiplier": config.learning_rate}
+        return {name: value for name, value in parameters.items() if value is not None}
 
     def _job(self, job: Any) -> Job:
         if job.status in ("failed", "cancelled"):
@@ -117,10 +117,13 @@ class OpenAIJobs(Jobs):
         from openai import NotFoundError
 
         try:
-            found = list(self.service.client.fine_tuning.jobs.checkpoints.list(job.id))
+            checkpoints = list(self.service.client.fine_tuning.jobs.checkpoints.list(job.id))
         except NotFoundError:
-            found = []
-        losses = {each.fine_tuned_model_checkpoint: _loss(each.metrics) for each in found}
+            checkpoints = []
+        losses = {
+            checkpoint.fine_tuned_model_checkpoint: _loss(checkpoint.metrics)
+            for checkpoint in checkpoints
+        }
         best = min(losses, key=lambda name: losses[name], default=None)
         return best if best and losses[best] < math.inf else str(job.fine_tuned_model)
 

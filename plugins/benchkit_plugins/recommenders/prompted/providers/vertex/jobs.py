@@ -44,9 +44,9 @@ class VertexJobs(Jobs):
 
     def find(self, fine_tune: FineTune) -> Job | None:
         listed = self.client.list_tuning_jobs(parent=self.service.parent, **self.how)
-        found = [self._job(job) for job in listed if job.labels.get(LABEL) == fine_tune.key]
+        matching = [self._job(job) for job in listed if job.labels.get(LABEL) == fine_tune.key]
         ended_badly = ("failed", "cancelled")
-        return min(found, key=lambda job: job.status.state in ended_badly, default=None)
+        return min(matching, key=lambda job: job.status.state in ended_badly, default=None)
 
     def begin(self, fine_tune: FineTune) -> Job:
         uris = {
@@ -88,8 +88,8 @@ class VertexJobs(Jobs):
                 "--set RECOMMENDER.bucket=BUCKET"
             )
         place = self.service.client("storage").bucket(bucket)
-        there = place.get_blob(name, **self.how)
-        if there is None or there.size != len(content):  # it is all ASCII
+        present = place.get_blob(name, **self.how)
+        if present is None or present.size != len(content):  # it is all ASCII
             place.blob(name).upload_from_string(content, "application/jsonl", **self.how)
         return f"gs://{bucket}/{name}"
 
