@@ -109,5 +109,5 @@ def test_whoever_has_the_vectors_needs_neither_server_nor_key(
 
 def test_openai_itself_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "k")
-    monkeypatch.setattr(served, "_told", None)
+    monkeypatch.setattr(served, "_reported", None)
     assert "revision" not in embedder("openai", {}).identity()
