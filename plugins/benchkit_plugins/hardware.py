@@ -80,7 +80,7 @@ def memory_errors() -> Iterator[None]:
 def in_parts(
     compute: Callable[[int], Result], parts: int, most: int, report: Callable[[int], None]
 ) -> tuple[Result, int]:
-    """Return what a computation in `parts` gives, in twice as many wherever memory is short.
+    """Compute in `parts`, in twice as many wherever memory is short.
 
     Args:
         compute: gets the number of parts.

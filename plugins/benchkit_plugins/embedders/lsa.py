@@ -47,7 +47,7 @@ class LSA(Embedder):
         return vectors
 
     def embed_others(self, texts: Sequence[str], corpus: Sequence[str], ask: Ask) -> Float32:  # noqa: ARG002
-        """Return what the catalog's words say of other texts; zeros where they share none."""
+        """Return vectors of other texts in the catalog's words; zeros where they share none."""
         _, transform = self._learn(sorted(corpus))
         return transform(texts)
 

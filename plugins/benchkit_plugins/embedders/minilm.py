@@ -25,7 +25,7 @@ _MAX_TOKENS = 256  # as the model's authors set it
 
 @dataclass(frozen=True, kw_only=True)
 class MiniLMConfig(Config):
-    """What MiniLM leaves to choose."""
+    """Parameters of MiniLM."""
 
     device: str = param("auto", "where to compute: auto (CUDA where there is one), cpu, cuda:1")
 

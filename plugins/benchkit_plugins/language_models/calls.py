@@ -72,13 +72,13 @@ class CallError(Exception):
 def persistently(
     call: Callable[[], Result], allow: Callable[[], None], retries: int, stop: threading.Event
 ) -> Result:
-    """Return what a call gives, trying again with growing pauses.
+    """Return the result of a call, retried with growing pauses.
 
     Args:
         call: raises `CallError` where it fails.
         allow: called before a call is sent, again where the one before may have been paid for.
         retries: how often to try again.
-        stop: set when nobody waits for the result any more.
+        stop: set when the result is not wanted any more.
 
     Raises:
         UnavailableError: it kept failing, or trying again cannot help.

@@ -24,7 +24,7 @@ def key() -> str:
 
 
 def obstacle() -> str | None:
-    """Return what is missing: the package or the key."""
+    """Return whether the package or the key is missing, in words, or None."""
     if find_spec("openai") is None:
         return "it needs the package openai"
     if not (secret := key()):
@@ -46,7 +46,7 @@ def client(base_url: str, timeout: float) -> Any:
 
 
 def failed(error: Exception, timeout: float) -> CallError:
-    """Return what an error of the SDK means; to be raised `from None`.
+    """Translate an error of the SDK; to be raised `from None`.
 
     No traceback may hold what a server said: it could echo the key.
     """
@@ -72,7 +72,7 @@ def failed(error: Exception, timeout: float) -> CallError:
         )
     if isinstance(error, ValueError):
         return CallError(
-            f"openai's answer is no JSON ({scrubbed(error, key())})", again=True, billed=True
+            f"openai's answer is not JSON ({scrubbed(error, key())})", again=True, billed=True
         )
     words = f"{type(error).__name__}: {scrubbed(error, key())}"
     return CallError(f"openai: {words}", billed=True)  # trying again mends nothing

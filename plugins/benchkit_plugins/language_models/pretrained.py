@@ -27,7 +27,7 @@ EXTRA = extra_missing("local")
 
 
 def not_installed(*packages: str) -> str | None:
-    """Return what to install where one of the packages is missing."""
+    """Return the advice to install the extra where one of the packages is missing."""
     return EXTRA if any(find_spec(package) is None for package in packages) else None
 
 
@@ -62,7 +62,7 @@ def weights(model: str, revision: str) -> int:
 
 
 def identity(model: str, revision: str) -> dict[str, Value]:
-    """Return what tells a model apart: its name and revision, or a folder's content."""
+    """Return a model's identity: its name and revision, or a folder's content."""
     path = Path(model).expanduser()
     if not path.is_dir():
         return {"model": model, "revision": revision}
@@ -82,7 +82,7 @@ def gguf_of(model: str) -> Path | None:
 
 
 def file_identity(path: Path) -> dict[str, Value]:
-    """Return what tells a model in one file apart: the file's content."""
+    """Return the identity of a model in one file: the file's content."""
     return _content(path.parent, [path])
 
 

@@ -1,4 +1,4 @@
-"""What models cost: data with a date, which a parameter overrides."""
+"""Prices of models: data with a date, which a parameter overrides."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchkit.contracts.errors import ConfigError, UnavailableError
 
 @dataclass(frozen=True)
 class Price:
-    """What a model costs.
+    """The price of a model.
 
     Attributes:
         dollars: US dollars per million.
@@ -36,7 +36,7 @@ def price(service: str, model: str, dollars: float | None) -> Price:
     """Return a model's price, the user's where one is given.
 
     Raises:
-        UnavailableError: nobody knows it.
+        UnavailableError: it is not known.
     """
     if dollars is not None:
         return Price(dollars, "tokens")
@@ -52,12 +52,12 @@ def price(service: str, model: str, dollars: float | None) -> Price:
 
 @dataclass(frozen=True)
 class Rates:
-    """What a model that writes completions costs, in US dollars per million tokens.
+    """Prices of a model that writes completions, in US dollars per million tokens.
 
     Attributes:
         input: tokens read.
         output: tokens written.
-        training: tokens trained on; None where nobody knows.
+        training: tokens trained on; None where they are not known.
         batch: share of the price that a batch API takes.
     """
 
@@ -75,7 +75,7 @@ class Rates:
         """Return the US dollars of training on so many tokens.
 
         Raises:
-            UnavailableError: nobody knows them.
+            UnavailableError: they are not known.
         """
         if self.training is None:
             raise UnavailableError(f"what training the model costs is not known; {_GIVE}")
@@ -89,7 +89,7 @@ _GIVE = (
 
 
 def rates(prices: Mapping[str, Any], model: str, tuned: bool, own_price: str | None) -> Rates:
-    """Return what a model's completions cost, the user's prices where they are given.
+    """Return the prices of a model's completions, the user's where they are set.
 
     Args:
         prices: of a service's models, by name: fields of `Rates`, and under ``tuned`` those that
@@ -100,7 +100,7 @@ def rates(prices: Mapping[str, Any], model: str, tuned: bool, own_price: str | N
 
     Raises:
         ConfigError: the user's prices cannot be read.
-        UnavailableError: nobody knows them.
+        UnavailableError: they are not known.
     """
     if own_price is not None:
         return replace(parsed(own_price), batch=prices.get(model, {}).get("batch", 1.0))

@@ -31,10 +31,10 @@ def revision(
     named: str | None,
     stores: Callable[[], Iterable[Mapping[str, Any]]],
 ) -> dict[str, Value]:
-    """Return what goes into an identity to tell apart models of one name at one server.
+    """Return the part of an identity that tells apart models of one name at one server.
 
     Where the server cannot be asked, and so without a key, it is the model whose answers are kept:
-    whoever has them needs no server.
+    who has them needs no server.
 
     Args:
         identity: all else that decides the answers; ``model`` and ``base_url`` among it.
@@ -42,7 +42,7 @@ def revision(
         stores: gives the identities of those that there are.
 
     Returns:
-        ``{"revision": ...}``, or nothing where nobody tells.
+        ``{"revision": ...}``, or nothing where the server does not tell.
 
     Raises:
         UnavailableError: the server cannot be asked, and answers of several models are kept.

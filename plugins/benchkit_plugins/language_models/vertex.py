@@ -18,12 +18,12 @@ _EXTRA = extra_missing("vertex")
 
 
 def project(given: str | None) -> str:
-    """Return the project that pays, "" where nobody said."""
+    """Return the project that pays, "" where none is set."""
     return given or os.environ.get(PROJECT, "").strip()
 
 
 def not_installed() -> str | None:
-    """Return what to install, where it is missing."""
+    """Return the advice to install the extra, or None."""
     # the parent first: looking for a submodule of what is missing is an error
     if find_spec("google") is None or find_spec("google.cloud") is None:
         return _EXTRA
@@ -94,7 +94,7 @@ def token(client: Any) -> str | None:
 
 
 def failed(error: Exception, timeout: float, *tokens: str | None) -> CallError:
-    """Return what an error of a client means; to be raised `from None`.
+    """Translate an error of a client; to be raised `from None`.
 
     No traceback may hold what a server said: it could echo a token.
     """

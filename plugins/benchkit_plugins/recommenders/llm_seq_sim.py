@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class LLMSeqSimConfig(EmbeddedConfig):
-    """What LLMSeqSim leaves to choose; ranges of the paper's online material."""
+    """Parameters of LLMSeqSim; ranges of the paper's online material."""
 
     pooling: Pooling = param(
         "harmonic",

@@ -19,7 +19,7 @@ _BATCH = 1 << 22  # candidates ranked at once
 
 @dataclass(frozen=True, kw_only=True)
 class MostPopularConfig(Config):
-    """What MostPopular leaves to choose."""
+    """Parameters of MostPopular."""
 
     exclude_seen: ExcludeSeen = param(
         "none", "prompt items to keep out of the list; read: those the model reads, here all"

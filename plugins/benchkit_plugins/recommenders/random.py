@@ -20,7 +20,7 @@ _BATCH = 1 << 21  # scores held at once
 
 @dataclass(frozen=True, kw_only=True)
 class RandomConfig(Config):
-    """What Random leaves to choose."""
+    """Parameters of Random."""
 
     exclude_seen: ExcludeSeen = param(
         "none", "prompt items to keep out of the list; read: those the model reads, here all"

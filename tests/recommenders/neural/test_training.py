@@ -250,7 +250,7 @@ def test_damaged_weights_are_made_anew(tmp_path: Path) -> None:
     (kept,) = tmp_path.glob("*.safetensors")
     kept.write_bytes(kept.read_bytes()[:1000])
     require_equal(one, fitted(SASRec, checkpoints=tmp_path, report=lines.append))
-    assert lines[0] == f"weights of an earlier fit are damaged, and made anew: {kept.name}"
+    assert lines[0] == f"weights of an earlier fit are damaged and trained again: {kept.name}"
     require_equal(one, SASRec.load(kept))
 
 

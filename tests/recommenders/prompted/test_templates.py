@@ -72,8 +72,8 @@ def test_braces_in_titles_mean_nothing() -> None:
         ('[rank]\nusers = ""', r"\[rank\] has an unknown entry 'users'; did you mean user\?"),
         ("[rank]\nuser = 3", r"user of \[rank\] must be a text"),
         ('rank = "{titles}"', r"rank must be a table, \[rank\]"),
-        ("[gen-item", r"are no TOML: "),
-        (b"\xff", r"are no TOML: "),
+        ("[gen-item", r"are not TOML: "),
+        (b"\xff", r"are not TOML: "),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(

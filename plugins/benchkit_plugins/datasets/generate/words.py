@@ -21,7 +21,7 @@ _END = "bel dor fey la lin lys mar na nor ra rian sa ta va vine wen"
 
 @dataclass(frozen=True)
 class Niche:
-    """What the items of one niche have in common.
+    """The vocabulary of one niche of items.
 
     Attributes:
         labels: genres, or a path of categories.

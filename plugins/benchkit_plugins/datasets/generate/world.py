@@ -29,7 +29,7 @@ _SERIES = 7  # items a series has on average
 
 @dataclass(frozen=True)
 class Shape:
-    """What a kind of data looks like.
+    """The shape of a kind of data.
 
     Attributes:
         niches: how many niches there are.

@@ -1,4 +1,4 @@
-"""What the paper's Tables 2 to 7 print about its datasets, one JSON file each.
+"""Figures of the paper's Tables 2 to 7 about its datasets, one JSON file each.
 
 Beside them stand the rows that only the authors' online material has, each with its `source`. In a
 dataset plugin: ``published = published_in_paper("beauty")``.
@@ -13,7 +13,7 @@ from benchkit.contracts.published import Published, PublishedAnswers, PublishedR
 
 
 def published_in_paper(dataset: str) -> Published:
-    """Return what the paper prints about a dataset."""
+    """Return the paper's figures of a dataset."""
     path = Path(__file__).with_name(f"{dataset}.json")
     content = json.loads(path.read_text(encoding="utf-8"))
     return Published(

@@ -32,7 +32,7 @@ Fields = Mapping[str, str]
 
 
 def dialect_of(block: Block) -> Dialect:
-    """Tell by a file's first line what it holds: JSON can read it or not."""
+    """Return the dialect of a file, by its first line: JSON or Python literals."""
     try:
         json.loads(block.text.lstrip().partition(b"\n")[0])
     except ValueError:

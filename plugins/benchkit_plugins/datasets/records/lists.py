@@ -56,7 +56,7 @@ def _named(out: UInt8, strings: Strings, key: bytes) -> Ints:
 
 
 def reads(out: UInt8, starts: Ints, text: bytes) -> Bool:
-    """Tell at which of the positions `text` stands, ``bool[positions]``."""
+    """Return at which of the positions `text` stands, ``bool[positions]``."""
     left = np.flatnonzero(out.take(starts, mode="clip") == text[0])  # drops most positions
     left = left.compress((starts[left] >= 0) & (starts[left] <= len(out) - len(text)))
     step = 1

@@ -59,7 +59,7 @@ def _is_utf8(text: bytes) -> bool:
 
 
 def _nothing_else(frame: pl.DataFrame, text: bytes, fields: Fields) -> bool:
-    """Tell whether all lines hold the wanted fields, texts and numbers, and nothing else.
+    """Return whether all lines hold the wanted fields, texts and numbers, and nothing else.
 
     This proof is the quicker one. No column has a null, so each line has each key at least once;
     as many colons as keys leave no room for others. Without lists and escapes a line has at most
@@ -78,7 +78,7 @@ def _nothing_else(frame: pl.DataFrame, text: bytes, fields: Fields) -> bool:
 
 
 def _counted(frame: pl.DataFrame, text: bytes, fields: Fields) -> bool:
-    """Tell whether each wanted key occurs as often as it has a value of the right kind."""
+    """Return whether each wanted key occurs as often as it has a value of the right kind."""
     content = np.frombuffer(text, dtype=np.uint8)
     colons = np.flatnonzero(content == ord(":"))
     if _spaced(content, colons):
@@ -93,7 +93,7 @@ def _counted(frame: pl.DataFrame, text: bytes, fields: Fields) -> bool:
 
 
 def _spaced(content: UInt8, colons: Ints) -> bool:
-    """Tell whether a key may stand before blanks and a colon, which no ``repr`` writes."""
+    """Return whether a key may stand before blanks and a colon, which no ``repr`` writes."""
     before = colons - 1
     before = before[content[before] <= ord(" ")]
     while len(before):
@@ -105,7 +105,7 @@ def _spaced(content: UInt8, colons: Ints) -> bool:
 
 
 def _right(content: UInt8, colons: Ints, kind: str) -> bool:
-    """Tell whether a value of the right kind stands behind each key, in the spacing of ``repr``."""
+    """Return whether a value of the right kind follows each key, in the spacing of ``repr``."""
     if kind == INTEGER:
         return bool(
             reads(content, colons, b": ").all() and not reads(content, colons, b': "').any()

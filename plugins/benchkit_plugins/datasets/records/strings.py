@@ -84,7 +84,7 @@ def _walk(buffer: UInt8, ends: Int64, escapes: Ints) -> Strings:
 
 
 def _roles(kinds: UInt8, counts: Int64) -> tuple[UInt8, Ints]:
-    """Return what each quote does and the lines whose quotes do not pair.
+    """Return the role of each quote, and the lines whose quotes do not pair.
 
     Args:
         kinds: the quotes, line by line.
@@ -116,7 +116,7 @@ def _roles(kinds: UInt8, counts: Int64) -> tuple[UInt8, Ints]:
 
 
 def _doubles(doubles: Ints, bounds: Int64) -> tuple[UInt8, Bool]:
-    """Return what each ``"`` does, and whether each line's do not pair.
+    """Return the role of each ``"``, and whether each line's do not pair.
 
     Round r takes the r-th of every line that has one. Outside of strings it opens one if the
     number of ``'`` since the last string in double quotes is even, else it is inside of one.

@@ -1,1 +1,1 @@
-"""What embedders share: paid services, and encoding on this machine."""
+"""Shared by embedders: paid services, and encoding on this machine."""

@@ -1,4 +1,4 @@
-"""What embedders that cost money share: packing, prices, parallel calls, refusing nonsense."""
+"""Base of the paid embedders: packing, prices, parallel calls, checks of the answers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class PaidConfig(Config):
-    """What all services have in common; none of it changes vectors."""
+    """Parameters of all services; none of them changes vectors."""
 
     concurrency: int = param(4, "requests under way at a time", at_least=1, at_most=64)
     timeout: float = param(60.0, "wait for an answer", unit="seconds", at_least=0.01)

@@ -29,7 +29,7 @@ _BATCH = 1 << 22  # index entries read and scores held at once
 
 @dataclass(frozen=True, kw_only=True)
 class NeighbourhoodConfig(Config):
-    """What all variants leave to choose; ranges of the paper's online material."""
+    """Parameters of all variants; ranges of the paper's online material."""
 
     k: int = param(
         100, "most similar neighbours that vote", search=Int(50, 500), unit="sessions", at_least=1
@@ -123,7 +123,7 @@ class Neighbourhood(Recommender):
         return scores
 
     def _read(self, prompts: Sessions) -> Sessions:
-        """Return what is read of the prompts: the last items, trained, first occurrences."""
+        """Return the last items of the prompts, of trained ones the first occurrences."""
         read = prompts.last(self.config.last_n_items)
         keys = read.owners * len(self._idf) + read.items
         first = np.zeros(read.interactions, dtype=bool)

@@ -21,7 +21,7 @@ _FORMAT = "benchkit neural 1"
 
 
 class Resumable(Protocol):
-    """What can go on from a checkpoint: training, and pre-training.
+    """State that a checkpoint keeps: training, and pre-training.
 
     Attributes:
         best: weights to return to.
@@ -33,15 +33,15 @@ class Resumable(Protocol):
 
     @property
     def network(self) -> nn.Module:
-        """What is trained."""
+        """The network in training."""
 
     @property
     def variables(self) -> list[nn.Parameter]:
-        """What of it learns."""
+        """Its trainable variables."""
 
     @property
     def optimizer(self) -> AdamW | torch.optim.Optimizer:
-        """What moves the variables."""
+        """The optimizer of the variables."""
 
     @property
     def state(self) -> Any:
@@ -53,7 +53,7 @@ class Resumable(Protocol):
 
     @property
     def report(self) -> Callable[[str], None]:
-        """Who is told."""
+        """Receives a line of progress."""
 
 
 class Checkpoint:
@@ -74,7 +74,7 @@ class Checkpoint:
         write(self.path, arrays, {"state": vars(trainer.state), "parts": trainer.parts})
 
     def restore(self, trainer: Resumable) -> None:
-        """Put the trainer where it was; an unreadable file is as good as none."""
+        """Put the trainer where it was; an unreadable file is ignored."""
         content = None if self.path is None else read(self.path)
         if content is None:
             return
@@ -124,7 +124,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
 
 
 def demand(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return what `read` returns.
+    """Return the content of a file, as `read`.
 
     Raises:
         DataError: there is no such file.

@@ -163,7 +163,7 @@ class Cloze(Examples):
     """Masked positions predict the item under the mask (BERT4Rec).
 
     A session makes eleven cases an epoch: one masks the last item, as prompts do; ten mask each
-    item with probability `mask_prob`, anew in every epoch.
+    item with probability `mask_prob`, drawn again in every epoch.
 
     Args:
         items: number of trained items.
@@ -219,7 +219,7 @@ class Cloze(Examples):
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """Trained items: only they are read, scored and recommended (`PROTOCOL.md`, candidates).
+    """Trained items: only they are read, scored and recommended.
 
     Attributes:
         codes: catalog code of each trained item, ascending, ``int32[items]``.

@@ -34,7 +34,7 @@ class Loss(ABC):
         """
 
     def of_popularity(self, frequencies: Int64) -> float:  # noqa: ARG002
-        """Return the least loss that one answer to all prompts has; -inf where nobody knows.
+        """Return the least loss that one answer to all prompts has; -inf where it is not known.
 
         Args:
             frequencies: how often each item is to be predicted, ``int64[items]``.

@@ -1,4 +1,4 @@
-"""What S3-Rec's pre-training reads: prefixes of sessions with masks, and the items' attributes.
+"""Inputs of S3-Rec's pre-training: prefixes of sessions with masks, and the items' attributes.
 
 K. Zhou et al., CIKM 2020, section 4.2. As in its authors' code, each prefix of a session is a
 case of its own, its last item is always masked, and a segment holds at most half of it.
@@ -144,7 +144,7 @@ def cut_segments(
     sizes = draw.integers(1, np.maximum(1, shorter // 2) + 1)
     starts = draw.integers(0, batch.lengths - sizes + 1)
     other_starts = batch.offsets[:-1][next_rows]
-    other_starts = elsewhere + draw.integers(0, batch.lengths[next_rows] - sizes + 1)
+    other_starts = other_starts + draw.integers(0, batch.lengths[next_rows] - sizes + 1)
     place = batch.positions - np.repeat(starts, batch.lengths)  # within the segment
     inside = (place >= 0) & (place < np.repeat(sizes, batch.lengths))
     context = np.where(inside, np.int32(items), batch.items)

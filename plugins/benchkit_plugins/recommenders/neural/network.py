@@ -1,4 +1,4 @@
-"""What networks are made of: the item table and the head that scores it (paper 5.1), layers."""
+"""Parts of all networks: the item table, the head that scores it (paper 5.1), layers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Network(nn.Module):
         """Return hidden states where the network predicts, ``[predictions, width]``."""
 
     def queries(self, packed: Packed) -> Tensor:
-        """Return what is multiplied with the table, ``[predictions, dim]``."""
+        """Return the factors of the item table, ``[predictions, dim]``."""
         return self.activation(self.head(self(packed)))  # [predictions, dim]
 
     def embed(self, items: Tensor) -> Tensor:

@@ -84,7 +84,7 @@ class Pretrainer:
         return self.state
 
     def report(self, line: str) -> None:
-        """Tell a line that says what it is about."""
+        """Report a line under the heading of pre-training."""
         self._report(f"pre-training: {line}")
 
     def _epoch(self, cases: Prefixes) -> Tensor:

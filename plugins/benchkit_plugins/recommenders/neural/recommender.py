@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class NeuralRecommender(Recommender):
-    """A network over the trained items, trained as PROTOCOL.md says and asked in batches.
+    """A network over the trained items, trained with early stopping and asked in batches.
 
     Early stopping departs from the paper in when it stops, but for the paper's presets
     (`training.Trainer`), and in what it predicts (`validation`); initial weights and the head
@@ -174,13 +174,13 @@ class NeuralRecommender(Recommender):
                 bench.weights[path.name] = max(0.0, self.training.seconds - here)
 
     def _serves_again(self, path: Path, bench: Bench) -> bool:
-        """Take over the weights of an earlier fit; a damaged file is as good as none."""
+        """Take over the weights of an earlier fit; a damaged file is ignored."""
         from benchkit_plugins.recommenders.neural.checkpoint import demand
 
         try:
             self._restore(path, *demand(path))
         except DataError:
-            bench.report(f"weights of an earlier fit are damaged, and made anew: {path.name}")
+            bench.report(f"weights of an earlier fit are damaged and trained again: {path.name}")
             return False
         bench.report(f"weights of an earlier fit serve again: {path.name}")
         return True

@@ -29,7 +29,7 @@ def scored(
     exclude: Sessions,
     find: Callable[[Int64, Tensor], Found],
 ) -> Iterator[Found]:
-    """Yield what is found in the scores of each part of the prompts; smaller ones on short memory.
+    """Yield a function of the scores of each part of the prompts; smaller parts on short memory.
 
     Args:
         network: in evaluation mode.

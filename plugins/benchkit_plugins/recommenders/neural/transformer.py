@@ -113,7 +113,7 @@ class Layer(nn.Module):
 
 
 def through(layers: nn.ModuleList, x: Tensor, packed: Packed, at: Tensor | None) -> Tensor:
-    """Return what layers make of ``[positions, dim]``; the last one only for the positions `at`."""
+    """Apply layers to ``[positions, dim]``; the last one only for the positions `at`."""
     for layer in layers[:-1]:
         x = layer(x, packed)  # [positions, dim]
     result: Tensor = layers[-1](x, packed, at)

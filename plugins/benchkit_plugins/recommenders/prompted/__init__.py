@@ -1,4 +1,4 @@
-"""What the prompted recommenders share (paper 4).
+"""Shared by the prompted recommenders (paper 4).
 
 task        sessions to conversations, answers to ranked titles     task.py
 provider    trains a model, samples completions                     providers/ (entry points)

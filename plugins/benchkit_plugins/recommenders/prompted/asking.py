@@ -51,7 +51,7 @@ class Asking:
         return sorted(row for key, row in first.items() if self.store.completions(key) is None)
 
     def work(self, prompts: Sequence[Conversation], sampling: Sampling) -> Work:
-        """Return what training and asking would still take; nothing is sent."""
+        """Return the estimated work of training and sampling that is left; nothing is sent."""
         lacking = [prompts[row] for row in self.missing(prompts, sampling)]
         if not lacking:
             return Work()

@@ -1,4 +1,4 @@
-"""What answers were like (paper Table 7), beside how well they rank."""
+"""Diagnostics of the answers (paper Table 7), beside how well they rank."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ DIAGNOSTICS = (
 def diagnose(
     answers: Sequence[Sequence[Sequence[Title]] | None], matches: Matches, prompts: Sessions
 ) -> dict[str, float]:
-    """Return what can be told of the `DIAGNOSTICS`; {} where nothing was answered.
+    """Return the values of `DIAGNOSTICS`; {} where nothing was answered.
 
     Args:
         answers: titles of each completion of each prompt; None for a prompt that was not asked.

@@ -26,7 +26,7 @@ _Named = list[tuple[Title, tuple[int, ...]]]
 
 @dataclass(frozen=True, eq=False)
 class Matches:
-    """What became of all titles.
+    """The items that titles were matched to.
 
     Attributes:
         lists: ranked items, ``int32[prompts, k]``.
@@ -128,7 +128,7 @@ class Matching:
         return Recommendations(nearest.items[index], nearest.scores[index])
 
     def _tie_keys(self, titles: Iterable[Title]) -> UInt64:
-        """Return what orders items equally near to each title, ``uint64[titles]``."""
+        """Return the keys that order items equally near to each title, ``uint64[titles]``."""
         texts = Texts.of([title.text for title in titles])
         return mix(keys_of(texts) ^ np.uint64(self._bench.seed))
 

@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 # At most this share of the sessions is kept out of fine-tuning, unless the configuration says.
 _VALIDATION = 0.1
-# What stands in a provider's advice for the name of whoever asked it.
+# Stands in a provider's advice for the recommender's name.
 _RECOMMENDER = "RECOMMENDER"
 
 
 class LLMSeqPrompt(PromptedRecommender):
     """Base of the recommenders that prompt a language model, as it is or fine-tuned.
 
-    Answers are kept by content: an equal question is never asked twice, and whoever has copies of
+    Answers are kept by content: an equal question is never asked twice, and who has copies of
     the folders `completions` and `embeddings` needs no key. (What GenList, Class and Rank ask is
     computed from embeddings, where another processor may differ in the last digit.) A fine-tuned
     model is known by its examples, recipe and seed, so one model serves all temperatures.
@@ -94,7 +94,7 @@ class LLMSeqPrompt(PromptedRecommender):
         }
 
     def estimate(self, train: Sessions, prompts: Sessions, bench: Bench) -> Work:
-        """Return what fine-tuning and asking would still take."""
+        """Return the estimated work of fine-tuning and sampling that is left."""
         task = self.task_type(self.config, train, bench)
         asking = self._asking(task, train, bench)
         asking.store.refresh()
@@ -115,7 +115,7 @@ class LLMSeqPrompt(PromptedRecommender):
         self._diagnostics: dict[str, float] = {}
 
     def recommend(self, prompts: Sessions, k: int) -> Recommendations:
-        """Return what the model's answers stand for; a list is short where they say too little."""
+        """Return the items that the answers name; a list is short where they name too few."""
         conversations = self._task.ask(prompts)
         sampling = self._sampling(self._bench.seed)
         questions = [talk for talk in conversations if talk is not None]
@@ -127,7 +127,7 @@ class LLMSeqPrompt(PromptedRecommender):
         return reading.lists
 
     def diagnostics(self) -> Mapping[str, float]:
-        """Return what the last answers were like, and what they and the fine-tuning took."""
+        """Return diagnostics of the last answers, and the cost of them and of fine-tuning."""
         return self._diagnostics
 
     @contextmanager

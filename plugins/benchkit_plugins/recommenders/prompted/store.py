@@ -70,7 +70,7 @@ class CompletionStore:
         self._read = 0  # bytes of the file that are known
 
     def completions(self, key: str) -> Completions | None:
-        """Return what is kept under a key (`key_of`), None where nothing is."""
+        """Return the completions kept under a key (`key_of`), or None."""
         return self._completions.get(key)
 
     def trained(self, fine_tune: str) -> Trained | None:
@@ -168,5 +168,5 @@ class CompletionStore:
 
 
 def _kept(answer: Completions | Trained) -> dict[str, Any]:
-    """Return what is kept of an answer: who paid for it is of no concern to its readers."""
+    """Return the fields to keep of an answer: not who paid for it."""
     return {name: value for name, value in asdict(answer).items() if name != "earlier"}

@@ -1,4 +1,4 @@
-"""What a language model is asked, and how its answer is read: titles out, titles back (paper 4).
+"""Tasks: sessions become conversations of titles, answers become ranked items (paper 4).
 
 A task stands beside its recommender, or here where several share it.
 """
@@ -32,7 +32,7 @@ COUNT = 20  # titles that are asked for (paper 4)
 
 @dataclass(frozen=True)
 class Reading:
-    """What the answers say.
+    """The answers, read.
 
     Attributes:
         lists: ranked items, ``int32[prompts, k]``; short where an answer says too little.
@@ -134,7 +134,7 @@ class Task(ABC):
 
     @abstractmethod
     def _completions(self, prompts: Sessions, truth: Int32) -> list[str]:
-        """Return what the model should answer to each prompt; "" where nobody can tell.
+        """Return the wanted answer to each prompt; "" where it is not known.
 
         Args:
             prompts: sessions whose items all have titles.
@@ -146,7 +146,7 @@ class Task(ABC):
         return [title for completion in completions for title in completion]
 
     def _offers(self, prompts: Sessions, truth: Int32 | None = None) -> Int32 | None:  # noqa: ARG002
-        """Return what there is to choose from, as `Matching.lists` takes it.
+        """Return the items to choose from, as `Matching.lists` takes them.
 
         Args:
             prompts: any prompts.

@@ -1,4 +1,4 @@
-"""What language models are asked: our wording, entry by entry replaced by a user's file."""
+"""Templates of prompts: our wording, entry by entry replaced by a user's file."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"cannot read templates {path}: {error.strerror}") from error
     except ValueError as error:  # no UTF-8, or no TOML
-        raise ConfigError(f"templates {path} are no TOML: {error}") from error
+        raise ConfigError(f"templates {path} are not TOML: {error}") from error
 
 
 def _check(content: Mapping[str, Any], ours: Mapping[str, Any], path: str) -> None:

@@ -51,7 +51,7 @@ class Title:
 
     @property
     def key(self) -> str:
-        """What two titles share that are the same."""
+        """Equal for titles that count as the same."""
         return self.text.casefold()
 
 

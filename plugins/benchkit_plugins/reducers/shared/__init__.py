@@ -1,1 +1,1 @@
-"""What reducers share."""
+"""Shared by reducers."""

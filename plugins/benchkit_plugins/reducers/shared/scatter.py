@@ -1,4 +1,4 @@
-"""What PCA and LDA share: scatter around means, and signs that do not depend on luck."""
+"""Shared by PCA and LDA: scatter around means, and signs that do not depend on luck."""
 
 from __future__ import annotations
 

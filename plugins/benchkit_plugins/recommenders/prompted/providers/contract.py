@@ -1,4 +1,4 @@
-"""What a provider does: train a model, say how that stands, sample completions.
+"""The contract of a provider: train a model, report its status, sample completions.
 
 A distribution brings one by an entry point in group ``benchkit_providers``: the name is what the
 parameter `provider` takes, the value a class derived from `Provider`, loaded where it is chosen.
@@ -158,19 +158,19 @@ class Provider(ABC):
         """Return why it cannot be asked from here (an extra, a key), or None; quick."""
 
     def downloads(self) -> str | None:
-        """Return what must be downloaded before it can be asked, or None."""
+        """Return the model that must be downloaded first, or None."""
         return None
 
     @abstractmethod
     def identity(self) -> dict[str, Value]:
-        """Return what decides the base model's answers, secrets and machine apart.
+        """Return all that decides the base model's answers, but for secrets and the machine.
 
         It is computable without a key: kept answers are found by it.
         """
 
     @abstractmethod
     def recipe(self) -> dict[str, Value]:
-        """Return what of the configuration decides what fine-tuning gives."""
+        """Return the parameters that decide the result of fine-tuning."""
 
     def exports(self, pairs: Pairs) -> Mapping[str, str]:  # noqa: ARG002
         """Return the files that its fine-tuning takes, by name; none where it takes none.
@@ -182,22 +182,22 @@ class Provider(ABC):
 
     @abstractmethod
     def work(self, pairs: Pairs) -> Work:
-        """Return what fine-tuning would take."""
+        """Return the estimated work of fine-tuning."""
 
     @abstractmethod
     def asking(self, prompts: Sequence[Conversation], sampling: Sampling) -> Work:
-        """Return what sampling would take."""
+        """Return the estimated work of sampling."""
 
     @abstractmethod
     def status(self, fine_tune: FineTune) -> Status:
-        """Return how a fine-tuning stands, whoever began it.
+        """Return the status of a fine-tuning, whichever process began it.
 
         Raises:
             UnavailableError: the provider cannot be asked.
         """
 
     def has(self, fine_tune: FineTune) -> bool:  # noqa: ARG002
-        """Return whether a model that was trained is still there; quick, asking nobody."""
+        """Return whether a trained model still exists; quick, nothing is sent."""
         return True
 
     @abstractmethod

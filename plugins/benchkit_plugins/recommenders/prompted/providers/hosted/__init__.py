@@ -1,1 +1,1 @@
-"""What services share: requests, prices, jobs and batches that are found again."""
+"""Shared by services: requests one by one, fine-tuning jobs, training files."""

@@ -19,7 +19,7 @@ _NO_ROOM = re.compile(
 
 @dataclass(frozen=True)
 class Answer:
-    """What one request brought.
+    """The answer to one request.
 
     Attributes:
         texts: completions, none where the request is refused.

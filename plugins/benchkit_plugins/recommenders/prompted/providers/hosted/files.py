@@ -18,7 +18,7 @@ from benchkit_plugins.language_models.tokens import estimated_tokens
 
 @dataclass(frozen=True)
 class Limits:
-    """What a service takes.
+    """Limits of a service's training files.
 
     Attributes:
         service: its name.

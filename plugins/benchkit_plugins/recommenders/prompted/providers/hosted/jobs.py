@@ -65,7 +65,7 @@ class Jobs(ABC):
         """
 
     def events(self, name: str, reported: set[str]) -> list[str]:  # noqa: ARG002
-        """Return what a job says of itself, oldest first, and add its ids to `reported`."""
+        """Return a job's new events, oldest first, and add their ids to `reported`."""
         return []
 
     def train(
@@ -75,7 +75,7 @@ class Jobs(ABC):
         allow: Callable[[float], None],
         report: Callable[[str], None],
     ) -> Trained:
-        """Return what a fine-tuning's job gives, begun unless it is there.
+        """Return the model of a fine-tuning's job, begun unless there is one.
 
         Args:
             fine_tune: what to train.
@@ -101,7 +101,7 @@ class Jobs(ABC):
         job = self._end(self._of.call(found_or_begun), report)
         trained = job.status.trained
         if trained is None:
-            # whoever cancels a job at the service wants no search's next trial to begin another
+            # a job cancelled at the service is not to be begun again by a search's next trial
             raise FinalError(
                 f"the fine-tuning {job.name} at {self._of.name} came to nothing: "
                 f"{job.status.detail}; the same command begins another"

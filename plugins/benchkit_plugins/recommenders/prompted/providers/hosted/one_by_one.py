@@ -131,7 +131,7 @@ class _Run:
         spare: float,
         stop: threading.Event,
     ) -> tuple[Answer, Completions]:
-        """Return what one request brings, for the completions from `start` on.
+        """Send one request for the completions from `start` on.
 
         Args:
             spare: dollars promised already that nothing else will take.

@@ -50,7 +50,7 @@ class Service(ABC):
 
     @abstractmethod
     def identity(self) -> dict[str, Value]:
-        """Return what decides the base model's answers, as of `Provider.identity`."""
+        """Return the identity of the base model, as `Provider.identity`."""
 
     @abstractmethod
     def complete(
@@ -63,7 +63,7 @@ class Service(ABC):
 
     @abstractmethod
     def call_error(self, error: Exception) -> CallError:
-        """Return what an error of the service's client means."""
+        """Translate an error of the service's client."""
 
     @property
     def model(self) -> str:
@@ -71,7 +71,7 @@ class Service(ABC):
         return self.config.model or self.default
 
     def rates(self, tuned: bool) -> Rates:
-        """Return what the model costs."""
+        """Return the prices of the model."""
         prices: dict[str, Any] = json.loads(self.prices.read_text(encoding="utf-8"))["models"]
         return rates(prices, self.model, tuned, self.config.price)
 
@@ -90,7 +90,7 @@ class Service(ABC):
         allow: Callable[[], None] = lambda: None,
         stop: threading.Event | None = None,
     ) -> Result:
-        """Return what a call of the service's client gives, tried again where that may help."""
+        """Return the result of a call of the client, retried where that may help."""
 
         def attempt() -> Result:
             try:
@@ -103,7 +103,7 @@ class Service(ABC):
         return persistently(attempt, allow, self.config.retries, stop or threading.Event())
 
     def gone(self, model: str) -> CallError:
-        """Return what to raise where the service no longer has a fine-tuned model."""
+        """Return the error for a fine-tuned model that the service has deleted."""
         return CallError(
-            f"{self.name} no longer has the fine-tuned model {model}; another --seed trains anew"
+            f"{self.name} no longer has the fine-tuned model {model}; another --seed trains one"
         )

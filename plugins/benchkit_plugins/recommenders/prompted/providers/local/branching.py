@@ -73,7 +73,7 @@ class Store(DynamicCache):  # type: ignore[misc]
         return self._put(keys, key_states), self._put(values, value_states)
 
     def seen(self) -> _Pair | None:
-        """Return what all rows see in the layer whose keys and values were kept last."""
+        """Return keys and values common to all rows, of the layer updated last."""
         return self.common[self.layer] if self.common else None
 
     def first_row(self) -> list[_Pair]:
@@ -88,7 +88,7 @@ class Store(DynamicCache):  # type: ignore[misc]
             layer[target, :, :columns] = layer[source, :, :columns]
 
     def bytes_per_token(self) -> int:
-        """Return what a token takes in all layers."""
+        """Return the bytes of a token in all layers."""
         return sum(layer[0, :, 0].nbytes for layer in (*self.keys, *self.values))
 
     def _put(self, layer: Tensor, new: Tensor) -> Tensor:
@@ -156,7 +156,7 @@ def _both(
     scaling: float,
     common: _Pair,
 ) -> Tensor:
-    """Return what queries find in rows of their own and in what is common, ``[B, H, N, E]``."""
+    """Attend to the rows' own and the common keys, ``[B, H, N, E]``."""
     rows, heads, count, _ = query.shape
     size = common[0].shape[1]
     query = query * scaling

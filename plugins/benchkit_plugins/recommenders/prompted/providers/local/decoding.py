@@ -172,7 +172,7 @@ class Decoder:
         )
 
     def _draw(self, logits: Tensor, trees: list[Tree]) -> Ints:
-        """Return what each sample draws after each branch, ``int64[branches, samples]``."""
+        """Return the tokens that samples draw after each branch, ``int64[branches, samples]``."""
         sampling = self._sampling
         if not sampling.temperature:
             likeliest: Ints = logits.argmax(1, keepdim=True).cpu().numpy()  # [N, 1]

@@ -97,7 +97,7 @@ def _computes(causal: Causal) -> bool:
 
 
 def cache_argument(model: Any) -> str:
-    """Return what a model calls the cache that it is given: transformers renamed it in version 5.
+    """Return the name of a model's argument for the cache: transformers 5 renamed it.
 
     Args:
         model: of transformers, or with adapters by peft, which passes on what it does not know.

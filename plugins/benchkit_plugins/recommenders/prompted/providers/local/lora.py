@@ -199,7 +199,7 @@ class Trainer:
         if not math.isfinite(loss + float(norm)):
             raise DivergedError(
                 f"fine-tuning diverged in epoch {state.epoch + 1}, step {state.step + 1}: the loss "
-                "is no finite number; a lower learning_rate may help"
+                "is not a finite number; a lower learning_rate may help"
             )
         self.optimizer.step()
         state.step += 1

@@ -1,4 +1,4 @@
-"""What a quick way to read has to show of each model: that it reads as the model itself does."""
+"""Probes whether a shortcut reads texts as the model itself does."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class Local(Provider):
         return Work(calls=len(prompts), tokens=read + written, seconds=seconds * self._size)
 
     def status(self, fine_tune: FineTune) -> Status:
-        """Return what the workspace says."""
+        """Return the status that the workspace shows."""
         folder = self._folder(fine_tune.key)
         if (folder / "training.json").is_file():
             about = json.loads((folder / "training.json").read_text(encoding="utf-8"))
@@ -173,7 +173,7 @@ class Local(Provider):
 
     @property
     def _size(self) -> float:
-        """The model's size in SmolLM2s; 0 where nobody can tell what it means for the time."""
+        """The model's size in SmolLM2s; 0 where the time does not follow from it."""
         device = self.config.device
         on_gpu = visible_gpus() if device == "auto" else device != "cpu"
         return 0.0 if on_gpu else self._source.parameters() / _PARAMETERS

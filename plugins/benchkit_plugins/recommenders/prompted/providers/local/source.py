@@ -48,7 +48,7 @@ class Source:
         return pretrained.obstacle(self._name)
 
     def identity(self) -> dict[str, Value]:
-        """Return what tells the model apart, without network."""
+        """Return the identity of the model, without network."""
         if self.given is None:
             package = version(_PACKAGE) if self.gguf else None
             return {"model": DEFAULT, "package": _PACKAGE, "version": package}
@@ -61,7 +61,7 @@ class Source:
         return None if self.gguf else pretrained.to_download(self._name, self._revision)
 
     def parameters(self) -> float:
-        """Return how many parameters the model has, roughly, 0 where nobody can tell.
+        """Return how many parameters the model has, roughly, 0 where it is not known.
 
         Its name says so, or the size of its weights: GGUF's are taken for 8 bits each, others for
         16.

@@ -1,4 +1,4 @@
-"""What a model is fine-tuned on, as tokens, and as batches of like length."""
+"""Examples to fine-tune on, as tokens, and as batches of like length."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def tokenize(
 def batches(
     examples: Sequence[TokenizedExample], size: int, rng: np.random.Generator
 ) -> list[Ints]:
-    """Return the rows of an epoch's batches: drawn anew, and of like length within a batch."""
+    """Return the rows of an epoch's batches: drawn again, and of like length within a batch."""
     lengths = np.array([len(example.tokens) for example in examples])
     order = rng.permutation(len(examples))
     groups: list[Ints] = []
@@ -105,7 +105,7 @@ def known_length(examples: Sequence[TokenizedExample]) -> int:
 
 
 def unit(length: int) -> int:
-    """Return what to round a length to multiples of, so that few lengths differ: an eighth of it.
+    """Return a unit to round a length up to, an eighth of it, so that few lengths differ.
 
     Of lengths from one power of two to the next eight are left.
     """
@@ -113,7 +113,7 @@ def unit(length: int) -> int:
 
 
 def weight_of(examples: Sequence[TokenizedExample], known: int, prompt_weight: float) -> float:
-    """Return what the predicted tokens of examples weigh together; arguments as in `padded`."""
+    """Return the total weight of the predicted tokens; arguments as in `padded`."""
     answers = sum(example.answer for example in examples)
     predicted = sum(len(example.tokens) - known - 1 for example in examples)
     return answers + prompt_weight * (predicted - answers)

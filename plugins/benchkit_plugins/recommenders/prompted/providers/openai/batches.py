@@ -130,7 +130,7 @@ class _Run:
         return sum(estimates)
 
     def earlier(self) -> list[Any]:
-        """Return this label's batches, whoever began them."""
+        """Return this label's batches, whichever process began them."""
         batches = self.service.client.batches.list(limit=100)
         return [batch for batch in batches if (batch.metadata or {}).get(jobs.LABEL) == self.label]
 
@@ -156,7 +156,7 @@ class _Run:
         return any(name in self.waiting for name in names)
 
     def answers(self, batch: Any) -> Iterator[tuple[int, Completions]]:
-        """Yield what a batch brings to waiting prompts, after its end."""
+        """Yield a batch's answers to waiting prompts, after its end."""
         self.seen.add(batch.id)
         self.problem, self.refused = "", {}
         batch = self._end(batch)

@@ -41,7 +41,7 @@ def request(
 
 
 def refusal(error: object, reason: str, count: int) -> Answer:
-    """Return what stands for a request that is refused: empty texts where it is for its content.
+    """Return the answer to a request that is refused: empty texts where it is for its content.
 
     Args:
         error: the object ``error`` of the response's body.
