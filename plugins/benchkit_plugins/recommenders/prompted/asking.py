@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -13,14 +12,14 @@ from benchkit.toolkit.progress import Pace
 from benchkit_plugins.recommenders.prompted.providers.contract import (
     Completions,
     FineTune,
+    Prompts,
     Provider,
+    Report,
     Sampling,
     Trained,
 )
 from benchkit_plugins.recommenders.prompted.store import CompletionStore, key_of
 
-# Told one line at a time how it goes.
-Report = Callable[[str], None]
 Answer = TypeVar("Answer", Completions, Trained)
 
 
@@ -43,14 +42,14 @@ class Asking:
         """The fine-tuned model; None for the base model, and before it is trained."""
         return self.store.trained(self.fine_tune.key) if self.fine_tune else None
 
-    def missing(self, prompts: Sequence[Conversation], sampling: Sampling) -> list[int]:
+    def missing(self, prompts: Prompts, sampling: Sampling) -> list[int]:
         """Return which distinct prompts' completions are not kept, as places of the prompts."""
         first = {
             self._key(prompt, sampling): row for row, prompt in reversed([*enumerate(prompts)])
         }
         return sorted(row for key, row in first.items() if self.store.completions(key) is None)
 
-    def work(self, prompts: Sequence[Conversation], sampling: Sampling) -> Work:
+    def work(self, prompts: Prompts, sampling: Sampling) -> Work:
         """Return the estimated work of training and sampling that is left; nothing is sent."""
         lacking = [prompts[row] for row in self.missing(prompts, sampling)]
         if not lacking:
@@ -77,11 +76,7 @@ class Asking:
                 self._train(self.fine_tune, spending, report)
 
     def ask(
-        self,
-        prompts: Sequence[Conversation],
-        sampling: Sampling,
-        spending: Spending,
-        report: Report,
+        self, prompts: Prompts, sampling: Sampling, spending: Spending, report: Report
     ) -> list[Completions]:
         """Return the completions of each prompt.
 

@@ -21,6 +21,10 @@ from benchkit.toolkit.isolation import interruptible, stdout_on_stderr
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.registry import entry_point, origin
 
+Prompts = Sequence[Conversation]
+Allow = Callable[[float], None]  # called with dollars before they are spent; raises beyond the cap
+Report = Callable[[str], None]  # receives a line of progress
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -69,6 +73,9 @@ class Completions:
     def tokens(self) -> int:
         """Tokens read and written."""
         return self.prompt_tokens + self.completion_tokens
+
+
+Answers = Iterator[tuple[int, Completions]]  # of prompts, by their index, in any order
 
 
 @dataclass(frozen=True)
@@ -185,7 +192,7 @@ class Provider(ABC):
         """Return the estimated work of fine-tuning."""
 
     @abstractmethod
-    def asking(self, prompts: Sequence[Conversation], sampling: Sampling) -> Work:
+    def asking(self, prompts: Prompts, sampling: Sampling) -> Work:
         """Return the estimated work of sampling."""
 
     @abstractmethod
@@ -201,9 +208,7 @@ class Provider(ABC):
         return True
 
     @abstractmethod
-    def train(
-        self, fine_tune: FineTune, allow: Callable[[float], None], report: Callable[[str], None]
-    ) -> Trained:
+    def train(self, fine_tune: FineTune, allow: Allow, report: Report) -> Trained:
         """Fine-tune to the end, going on with what an earlier call began.
 
         Args:
@@ -218,13 +223,8 @@ class Provider(ABC):
 
     @abstractmethod
     def sample(
-        self,
-        model: str | None,
-        prompts: Sequence[Conversation],
-        sampling: Sampling,
-        allow: Callable[[float], None],
-        report: Callable[[str], None],
-    ) -> Iterator[tuple[int, Completions]]:
+        self, model: str | None, prompts: Prompts, sampling: Sampling, allow: Allow, report: Report
+    ) -> Answers:
         """Yield (index of the prompt, its completions) in any order, as they arrive.
 
         A prompt that the provider refuses for its content, or that the model has not the room to

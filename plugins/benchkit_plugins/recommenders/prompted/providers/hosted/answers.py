@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from benchkit import UnavailableError
-from benchkit_plugins.recommenders.prompted.providers.contract import Sampling
+from benchkit_plugins.recommenders.prompted.providers.contract import (
+    Report,
+    Sampling,
+)
 
 # What servers say of a prompt that does not fit: llama.cpp, vLLM, SGLang, OpenAI, Vertex AI.
 _NO_ROOM = re.compile(
@@ -62,7 +65,7 @@ class Unanswered:
         return True
 
     @contextmanager
-    def reported(self, report: Callable[[str], None]) -> Iterator[None]:
+    def reported(self, report: Report) -> Iterator[None]:
         """Report at the end what is not answered.
 
         Raises:

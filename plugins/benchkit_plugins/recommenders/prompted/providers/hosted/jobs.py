@@ -14,7 +14,13 @@ from functools import partial
 
 from benchkit.contracts.errors import FinalError
 from benchkit.contracts.prompted import Pairs
-from benchkit_plugins.recommenders.prompted.providers.contract import FineTune, Status, Trained
+from benchkit_plugins.recommenders.prompted.providers.contract import (
+    Allow,
+    FineTune,
+    Report,
+    Status,
+    Trained,
+)
 from benchkit_plugins.recommenders.prompted.providers.hosted.service import Service
 
 LABEL = "benchkit"  # what a service shows our keys under
@@ -69,11 +75,7 @@ class Jobs(ABC):
         return []
 
     def train(
-        self,
-        fine_tune: FineTune,
-        dollars: Callable[[], float],
-        allow: Callable[[float], None],
-        report: Callable[[str], None],
+        self, fine_tune: FineTune, dollars: Callable[[], float], allow: Allow, report: Report
     ) -> Trained:
         """Return the model of a fine-tuning's job, begun unless there is one.
 
@@ -109,7 +111,7 @@ class Jobs(ABC):
         earlier = 0.0 if promised else trained.dollars
         return replace(trained, promised=sum(promised), earlier=earlier)
 
-    def _end(self, job: Job, report: Callable[[str], None]) -> Job:
+    def _end(self, job: Job, report: Report) -> Job:
         """Return a job at its end, having reported how it goes."""
         reported: set[str] = set()
         detail = ""

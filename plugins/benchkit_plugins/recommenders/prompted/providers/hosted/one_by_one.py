@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
 from benchkit import UnavailableError
 from benchkit.contracts.prompted import Conversation
 from benchkit_plugins.language_models.calls import in_parallel
-from benchkit_plugins.recommenders.prompted.providers.contract import Completions, Sampling
+from benchkit_plugins.recommenders.prompted.providers.contract import (
+    Allow,
+    Answers,
+    Completions,
+    Prompts,
+    Report,
+    Sampling,
+)
 from benchkit_plugins.recommenders.prompted.providers.hosted.answers import (
     Answer,
     Unanswered,
@@ -33,11 +39,11 @@ HOPELESS = 20  # prompts refused before any is answered: the fault is not theirs
 def sample_one_by_one(
     service: Service,
     model: str | None,
-    prompts: Sequence[Conversation],
+    prompts: Prompts,
     sampling: Sampling,
-    allow: Callable[[float], None],
-    report: Callable[[str], None],
-) -> Iterator[tuple[int, Completions]]:
+    allow: Allow,
+    report: Report,
+) -> Answers:
     """Yield completions as they arrive, empty ones of prompts that are too long."""
     run = _Run(service, model, sampling, allow)
 
@@ -66,11 +72,7 @@ class _Run:
     """
 
     def __init__(
-        self,
-        service: Service,
-        model: str | None,
-        sampling: Sampling,
-        allow: Callable[[float], None],
+        self, service: Service, model: str | None, sampling: Sampling, allow: Allow
     ) -> None:
         self.service, self.model, self.sampling, self.allow = service, model, sampling, allow
         self.rates = service.rates(model is not None)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 
 from benchkit.contracts.config import Value
-from benchkit.contracts.prompted import Conversation, Pairs, Work
+from benchkit.contracts.prompted import Pairs, Work
 from benchkit_plugins.recommenders.prompted.providers.contract import (
-    Completions,
+    Allow,
+    Answers,
     FineTune,
+    Prompts,
     Provider,
+    Report,
     Sampling,
     Status,
     Trained,
@@ -56,7 +59,7 @@ class Hosted(Provider):
         seconds = _QUEUE + tokens / _TOKENS_A_SECOND
         return Work(1, tokens, self.service.rates(False).of_training(tokens), seconds)
 
-    def asking(self, prompts: Sequence[Conversation], sampling: Sampling) -> Work:
+    def asking(self, prompts: Prompts, sampling: Sampling) -> Work:
         requests = math.ceil(distinct(sampling) / self.service.most)
         read = requests * sum(map(tokens_of, prompts))
         written = len(prompts) * distinct(sampling) * sampling.max_tokens
@@ -70,21 +73,14 @@ class Hosted(Provider):
         job = self.service.call(lambda: self.jobs.find(fine_tune))
         return job.status if job else Status("none")
 
-    def train(
-        self, fine_tune: FineTune, allow: Callable[[float], None], report: Callable[[str], None]
-    ) -> Trained:
+    def train(self, fine_tune: FineTune, allow: Allow, report: Report) -> Trained:
         """Find this fine-tuning's job, or begin one, and wait for its end."""
         self.service.require()
         return self.jobs.train(fine_tune, lambda: self.work(fine_tune.pairs).dollars, allow, report)
 
     def sample(
-        self,
-        model: str | None,
-        prompts: Sequence[Conversation],
-        sampling: Sampling,
-        allow: Callable[[float], None],
-        report: Callable[[str], None],
-    ) -> Iterator[tuple[int, Completions]]:
+        self, model: str | None, prompts: Prompts, sampling: Sampling, allow: Allow, report: Report
+    ) -> Answers:
         """Ask prompt by prompt, several at a time."""
         self.service.require()
         yield from sample_one_by_one(self.service, model, prompts, sampling, allow, report)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +16,12 @@ from benchkit.toolkit.machine import visible_gpus
 from benchkit_plugins.language_models.tokens import estimated_tokens
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.contract import (
-    Completions,
+    Allow,
+    Answers,
     FineTune,
+    Prompts,
     Provider,
+    Report,
     Sampling,
     Status,
     Trained,
@@ -87,7 +89,7 @@ class Local(Provider):
         seconds *= epochs * self._size
         return Work(calls=1, tokens=epochs * (learnt + checked), seconds=seconds)
 
-    def asking(self, prompts: Sequence[Conversation], sampling: Sampling) -> Work:
+    def asking(self, prompts: Prompts, sampling: Sampling) -> Work:
         read = sum(map(_talk_tokens, prompts))
         drawn = sampling.samples if sampling.temperature else 1  # the likeliest is computed once
         written = len(prompts) * drawn * sampling.max_tokens
@@ -116,9 +118,7 @@ class Local(Provider):
         """Return whether the adapters are in the workspace; answers may come without them."""
         return (self._folder(fine_tune.key) / "training.json").is_file()
 
-    def train(
-        self, fine_tune: FineTune, allow: Callable[[float], None], report: Callable[[str], None]
-    ) -> Trained:
+    def train(self, fine_tune: FineTune, allow: Allow, report: Report) -> Trained:
         """Train the adapters, unless they are there; another process that asks for them waits."""
         allow(0.0)
         if not fine_tune.pairs.train:
@@ -133,13 +133,8 @@ class Local(Provider):
         return done
 
     def sample(
-        self,
-        model: str | None,
-        prompts: Sequence[Conversation],
-        sampling: Sampling,
-        allow: Callable[[float], None],
-        report: Callable[[str], None],
-    ) -> Iterator[tuple[int, Completions]]:
+        self, model: str | None, prompts: Prompts, sampling: Sampling, allow: Allow, report: Report
+    ) -> Answers:
         """Yield completions, many prompts at a time; long prompts first.
 
         Prompts in one batch do not know each other; only rounding differs with who is beside whom.
@@ -150,7 +145,7 @@ class Local(Provider):
         sampler = self._sampler(model)
         yield from sampler(sampler.causal.chat.prompts(prompts), sampling, report)
 
-    def _train(self, fine_tune: FineTune, folder: Path, report: Callable[[str], None]) -> None:
+    def _train(self, fine_tune: FineTune, folder: Path, report: Report) -> None:
         from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
         from benchkit_plugins.recommenders.prompted.providers.local import loading, lora, tokenizing
 
@@ -199,7 +194,7 @@ def _talk_tokens(conversation: Conversation) -> int:
     return sum(estimated_tokens(message.content) + 5 for message in conversation)
 
 
-def _common_tokens(prompts: Sequence[Conversation]) -> int:
+def _common_tokens(prompts: Prompts) -> int:
     firsts = {talk[0] for talk in prompts}
     return estimated_tokens(firsts.pop().content) if len(firsts) == 1 else 0
 

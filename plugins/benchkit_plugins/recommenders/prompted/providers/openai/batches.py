@@ -9,17 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Any
 
 from benchkit import UnavailableError
-from benchkit.contracts.prompted import Conversation
 from benchkit_plugins.language_models import openai
 from benchkit_plugins.language_models.calls import CallError, scrubbed
-from benchkit_plugins.recommenders.prompted.providers.contract import Completions, Sampling
+from benchkit_plugins.recommenders.prompted.providers.contract import (
+    Allow,
+    Answers,
+    Completions,
+    Prompts,
+    Report,
+    Sampling,
+)
 from benchkit_plugins.recommenders.prompted.providers.hosted import jobs
 from benchkit_plugins.recommenders.prompted.providers.hosted.answers import (
     Answer,
@@ -33,7 +39,7 @@ from benchkit_plugins.recommenders.prompted.providers.openai import chat
 from benchkit_plugins.recommenders.prompted.providers.openai.jobs import uploaded
 from benchkit_plugins.recommenders.prompted.providers.openai.service import OpenAIService
 
-Ask = Callable[..., Iterator[tuple[int, Completions]]]  # as `Provider.sample`
+Ask = Callable[..., Answers]  # as `Provider.sample`
 LARGEST = 10_000  # requests a batch; the service takes 50,000, but answers must fit in memory
 WINDOW = 86_400.0  # seconds within which the service answers
 _PART = "requests"  # key of the metadata that says which requests a batch holds
@@ -54,12 +60,12 @@ class _Request:
 def sample_in_batches(
     service: OpenAIService,
     model: str | None,
-    prompts: Sequence[Conversation],
+    prompts: Prompts,
     sampling: Sampling,
-    allow: Callable[[float], None],
-    report: Callable[[str], None],
+    allow: Allow,
+    report: Report,
     one_by_one: Ask,
-) -> Iterator[tuple[int, Completions]]:
+) -> Answers:
     """Yield completions of earlier batches, then of new ones, one batch after the other.
 
     Where too few are left to be worth a batch, they are asked `one_by_one`.
@@ -96,8 +102,8 @@ class _Run:
         service: OpenAIService,
         model: str | None,
         sampling: Sampling,
-        prompts: Sequence[Conversation],
-        report: Callable[[str], None],
+        prompts: Prompts,
+        report: Report,
     ) -> None:
         self.service, self.sampling, self.report = service, sampling, report
         self.rates = service.rates(model is not None)
@@ -155,7 +161,7 @@ class _Run:
         names = (_fields(line).get("custom_id") for line in self._lines(batch.input_file_id))
         return any(name in self.waiting for name in names)
 
-    def answers(self, batch: Any) -> Iterator[tuple[int, Completions]]:
+    def answers(self, batch: Any) -> Answers:
         """Yield a batch's answers to waiting prompts, after its end."""
         self.seen.add(batch.id)
         self.problem, self.refused = "", {}
@@ -212,7 +218,7 @@ class _Run:
 
         return self.service.call(content).split(b"\n")
 
-    def _read(self, line: bytes, seconds: float) -> Iterator[tuple[int, Completions]]:
+    def _read(self, line: bytes, seconds: float) -> Answers:
         """Yield the answers that a line brings, if it does."""
         entry = _fields(line)
         name = str(entry.get("custom_id"))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchkit.contracts.prompted import Conversation, Work
+from benchkit.contracts.prompted import Work
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
-from benchkit_plugins.recommenders.prompted.providers.contract import Completions, Sampling
+from benchkit_plugins.recommenders.prompted.providers.contract import (
+    Allow,
+    Answers,
+    Prompts,
+    Report,
+    Sampling,
+)
 from benchkit_plugins.recommenders.prompted.providers.hosted.provider import Hosted
 from benchkit_plugins.recommenders.prompted.providers.openai import batches
 from benchkit_plugins.recommenders.prompted.providers.openai.jobs import OpenAIJobs
@@ -27,7 +32,7 @@ class OpenAI(Hosted):
         self.service = OpenAIService(config, workspace)
         self.jobs = OpenAIJobs(self.service)
 
-    def asking(self, prompts: Sequence[Conversation], sampling: Sampling) -> Work:
+    def asking(self, prompts: Prompts, sampling: Sampling) -> Work:
         work = super().asking(prompts, sampling)
         if not prompts or not self.service.batched(len(prompts)):
             return work
@@ -36,13 +41,8 @@ class OpenAI(Hosted):
         return Work(work.calls, work.tokens, dollars, days * batches.WINDOW)
 
     def sample(
-        self,
-        model: str | None,
-        prompts: Sequence[Conversation],
-        sampling: Sampling,
-        allow: Callable[[float], None],
-        report: Callable[[str], None],
-    ) -> Iterator[tuple[int, Completions]]:
+        self, model: str | None, prompts: Prompts, sampling: Sampling, allow: Allow, report: Report
+    ) -> Answers:
         """Ask in batches or prompt by prompt; what batches have brought already, not again."""
         one_by_one = super().sample
         if not self.service.batched():
