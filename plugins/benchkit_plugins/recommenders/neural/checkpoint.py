@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from benchkit import DataError
 from benchkit.toolkit.files import write_atomically
-from benchkit_plugins.recommenders.neural.optimizer import AdamW
 
 _FORMAT = "benchkit neural 1"
 
@@ -24,36 +23,24 @@ class Resumable(Protocol):
     """State that a checkpoint keeps: training, and pre-training.
 
     Attributes:
+        network: the module in training.
+        variables: those of its parameters that learn.
+        optimizer: moves them.
+        state: how far it has come: a dataclass of plain values with a field ``epoch``.
         best: weights to return to.
         parts: parts that each step is taken in.
+        device: where it computes.
+        report: receives a line of progress.
     """
 
+    network: Any
+    variables: list[nn.Parameter]
+    optimizer: Any
+    state: Any
     best: dict[str, Tensor]
     parts: int
-
-    @property
-    def network(self) -> nn.Module:
-        """The network in training."""
-
-    @property
-    def variables(self) -> list[nn.Parameter]:
-        """Its trainable variables."""
-
-    @property
-    def optimizer(self) -> AdamW | torch.optim.Optimizer:
-        """The optimizer of the variables."""
-
-    @property
-    def state(self) -> Any:
-        """How far it has come: a dataclass of plain values with a field ``epoch``."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where it computes."""
-
-    @property
-    def report(self) -> Callable[[str], None]:
-        """Receives a line of progress."""
+    device: torch.device
+    report: Callable[[str], None]
 
 
 class Checkpoint:

@@ -54,7 +54,8 @@ class Pretrainer:
         self.device = network.table.device
         with seeded(rng("pretrain weights"), self.device):
             self.network = Objectives(network, attributes).to(self.device)
-        self.config, self.rng, self._report = config, rng, report
+        self.config, self.rng = config, rng
+        self.report: Callable[[str], None] = lambda line: report(f"pre-training: {line}")
         weights = (config.aap_weight, config.mip_weight, config.map_weight, config.sp_weight)
         self.weights = torch.tensor(weights, device=self.device)
         self.variables = list(self.network.parameters())
@@ -82,10 +83,6 @@ class Pretrainer:
             checkpoint.keep(self)
             self._tell(len(cases), seconds)
         return self.state
-
-    def report(self, line: str) -> None:
-        """Report a line under the heading of pre-training."""
-        self._report(f"pre-training: {line}")
 
     def _epoch(self, cases: Prefixes) -> Tensor:
         """Train one epoch and return the mean of each loss, ``[4]``."""
