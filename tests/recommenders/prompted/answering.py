@@ -57,10 +57,10 @@ class Echo(Provider):
     def recipe(self) -> dict[str, Value]:
         return {"epochs": self.config.epochs}
 
-    def work(self, pairs: Pairs) -> Work:
+    def training_work(self, pairs: Pairs) -> Work:
         return Work(1, 10 * len(pairs.train), 5.0)
 
-    def asking(self, prompts: Sequence[Conversation], sampling: Sampling) -> Work:
+    def sampling_work(self, prompts: Sequence[Conversation], sampling: Sampling) -> Work:
         return Work(len(prompts), 7 * len(prompts), 0.01 * len(prompts))
 
     def status(self, fine_tune: FineTune) -> Status:

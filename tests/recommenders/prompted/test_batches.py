@@ -34,7 +34,7 @@ def test_answers_arrive(service: Service) -> None:
     assert line["url"] == batch["body"]["endpoint"] == "/v1/chat/completions"
     assert service.count("POST /v1/chat") == 0
     assert math.isclose(sum(each.promised for each in found.values()), purse.allowed[0])
-    work = asked.asking([prompt(text) for text in TEXTS], sampling())
+    work = asked.sampling_work([prompt(text) for text in TEXTS], sampling())
     assert math.isclose(work.dollars, purse.allowed[0])
     # a share of the batch's 100 seconds, of 10 requests
     assert found["prompt 3"].seconds == 10.0

@@ -207,7 +207,7 @@ def test_nobody_tells_how_long_a_gpu_takes(tmp_path: Path, monkeypatch: pytest.M
     example = Example(tiny.ask("a", "b"), "c")
     for gpus, device, known in (("", "auto", True), ("0", "auto", False), ("0", "cpu", True)):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
-        work = Local(config(device=device), tmp_path).work(Pairs([example], []))
+        work = Local(config(device=device), tmp_path).training_work(Pairs([example], []))
         assert (work.seconds > 0) == known
         assert work.tokens > 0
 
@@ -230,11 +230,11 @@ def test_templates_without_a_system_role_and_models_without_a_template() -> None
 def test_estimates_grow_with_the_work(tmp_path: Path) -> None:
     local = Local(PromptedConfig(), tmp_path)
     example = Example(tiny.ask("a", "b"), "c")
-    one, two = (local.work(Pairs([example] * n, [example])) for n in (1, 2))
+    one, two = (local.training_work(Pairs([example] * n, [example])) for n in (1, 2))
     assert 0 < one.tokens < two.tokens
     assert 0 < one.seconds < two.seconds
     assert one.dollars == 0
-    asking = local.asking([tiny.ask("a")] * 3, SAMPLING)
+    asking = local.sampling_work([tiny.ask("a")] * 3, SAMPLING)
     assert asking.calls == 3
     assert asking.tokens > 3 * 2 * 4
     assert asking.seconds > 0
@@ -245,10 +245,13 @@ def test_what_all_prompts_begin_with_takes_its_time_once(tmp_path: Path) -> None
     users = [Message("user", word) for word in "abc"]
     long = Message("system", "word " * 700)
     own = [(Message("system", f"{long.content} {user.content}"), user) for user in users]
-    shared = local.asking([(long, user) for user in users], SAMPLING)
-    apart = local.asking(own, SAMPLING)
+    shared = local.sampling_work([(long, user) for user in users], SAMPLING)
+    apart = local.sampling_work(own, SAMPLING)
     assert shared.tokens == pytest.approx(apart.tokens, rel=0.01)
-    alone = local.asking([(users[0],)], SAMPLING), local.asking([(long, users[0])], SAMPLING)
+    alone = (
+        local.sampling_work([(users[0],)], SAMPLING),
+        local.sampling_work([(long, users[0])], SAMPLING),
+    )
     reading = alone[1].seconds - alone[0].seconds
     assert apart.seconds - shared.seconds == pytest.approx(2 * reading, rel=0.05)
 
@@ -257,7 +260,7 @@ def test_what_all_examples_begin_with_is_learnt_from_once_a_step(tmp_path: Path)
     local = Local(PromptedConfig(batch_size=2, epochs=1), tmp_path)
     long = Message("system", "word " * 700)
     four = [Example((long, Message("user", word)), "c") for word in "abcd"]
-    one, two, all_four = (local.work(Pairs(four[:n], [])).seconds for n in (1, 2, 4))
+    one, two, all_four = (local.training_work(Pairs(four[:n], [])).seconds for n in (1, 2, 4))
     assert two < 1.1 * one
     assert all_four == pytest.approx(2 * two, rel=0.01)
 

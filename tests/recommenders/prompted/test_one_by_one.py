@@ -91,7 +91,7 @@ def test_who_refuses_a_prompt_takes_no_more_of_the_cap_with_each_try(service: Se
     with pytest.raises(UnavailableError, match="refused 1 of 1"):
         list(asked.sample(None, [prompt("BAD")], sampling(20), allowed.append, print))
     assert [body["n"] for body in service.sent("POST /v1/chat")] == [20, 10, 5, 2, 1]
-    whole = asked.asking([prompt("BAD")], sampling(20)).dollars
+    whole = asked.sampling_work([prompt("BAD")], sampling(20)).dollars
     assert math.isclose(sum(allowed), whole)
 
 

@@ -165,7 +165,7 @@ def test_the_cap_is_asked_before_anything_is_uploaded(service: Service) -> None:
         raise BenchkitError(f"no {dollars:.6f}")
 
     asked = provider("openai", service.url)
-    work = asked.work(pairs())
+    work = asked.training_work(pairs())
     assert (work.calls, work.tokens > 100, work.seconds > 0) == (1, True, True)
     with pytest.raises(BenchkitError, match=f"no {work.dollars:.6f}"):
         asked.train(fine_tune(asked), refuse, print)
@@ -180,7 +180,7 @@ def test_completions_arrive(service: Service) -> None:
     assert math.isclose(found["three"].dollars, (3 * 1 + 6 * 2) / 1e6)
     assert sorted(each.promised for each in found.values()) == sorted(purse.allowed)
     assert all(each.dollars < each.promised for each in found.values())
-    work = asked.asking([prompt("one two"), prompt("three")], sampling())
+    work = asked.sampling_work([prompt("one two"), prompt("three")], sampling())
     assert math.isclose(work.dollars, sum(purse.allowed))
     assert work.calls == 2
     body = service.sent("POST /v1/chat")[0]
@@ -285,15 +285,15 @@ def test_without_a_key_nothing_is_asked(service: Service, monkeypatch: pytest.Mo
 def test_prices_are_known_or_asked_for() -> None:
     own: dict[str, Any] = {"base_url": None, "price": None}
     asked = provider("openai", "", **own)
-    plain = asked.asking([prompt("x")] * 99, sampling())
-    batched = asked.asking([prompt("x")] * 198, sampling())
+    plain = asked.sampling_work([prompt("x")] * 99, sampling())
+    batched = asked.sampling_work([prompt("x")] * 198, sampling())
     assert math.isclose(plain.dollars, batched.dollars), "a batch is half the price"
     assert batched.seconds == 86_400
     with pytest.raises(UnavailableError, match=r"'mine' is not known.*price=INPUT/OUTPUT/TRAIN"):
-        provider("openai", "", **own, model="mine").asking([prompt("x")], sampling())
-    assert provider("openai", "", **own, model="mine").asking([], sampling()).dollars == 0
+        provider("openai", "", **own, model="mine").sampling_work([prompt("x")], sampling())
+    assert provider("openai", "", **own, model="mine").sampling_work([], sampling()).dollars == 0
     free = provider("openai", "http://localhost", model="mine", price="0/0/0")
-    assert free.work(pairs()).dollars == 0
+    assert free.training_work(pairs()).dollars == 0
     tuned, base = asked.service.rates(True), asked.service.rates(False)
     assert tuned.output > base.output
 

@@ -134,7 +134,7 @@ def test_completions_arrive_eight_a_request(service: Service) -> None:
     assert (found.prompt_tokens, found.completion_tokens) == (3 * 2, 20 * 3 + 3)
     assert math.isclose(found.dollars, (6 * 1 + 63 * 2) / 1e6)
     assert math.isclose(found.promised, sum(purse.allowed))
-    work = asked.asking([prompt("one two")], sampling(20))
+    work = asked.sampling_work([prompt("one two")], sampling(20))
     assert math.isclose(work.dollars, sum(purse.allowed))
 
 
@@ -216,9 +216,9 @@ def test_without_a_project_nothing_is_asked(
 
 def test_a_training_price_that_nobody_knows_is_asked_for() -> None:
     asked = provider("vertex", "http://localhost", price=None)
-    assert asked.asking([prompt("x")], sampling()).dollars > 0
+    assert asked.sampling_work([prompt("x")], sampling()).dollars > 0
     with pytest.raises(UnavailableError, match=r"training the model costs is not known; give it"):
-        asked.work(pairs())
+        asked.training_work(pairs())
 
 
 def test_hostile_titles_reach_the_service(service: Service) -> None:

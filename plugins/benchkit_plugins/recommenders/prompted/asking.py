@@ -54,12 +54,12 @@ class Asking:
         lacking = [prompts[row] for row in self.missing(prompts, sampling)]
         if not lacking:
             return Work()
-        asking = self.provider.asking(lacking, sampling)
+        sampling_work = self.provider.sampling_work(lacking, sampling)
         if self.fine_tune is None or (
             self.trained is not None and self.provider.has(self.fine_tune)
         ):
-            return asking
-        return self.provider.work(self.fine_tune.pairs) + asking
+            return sampling_work
+        return self.provider.training_work(self.fine_tune.pairs) + sampling_work
 
     def train(self, spending: Spending, report: Report) -> None:
         """Fine-tune the model unless that is done, here or elsewhere.
@@ -70,7 +70,7 @@ class Asking:
         """
         if self.fine_tune is None:
             return
-        with self.store.asking(self.fine_tune.key):
+        with self.store.exclusive(self.fine_tune.key):
             if self.trained is None:
                 self._reachable("the model is not fine-tuned yet")
                 self._train(self.fine_tune, spending, report)
@@ -84,7 +84,7 @@ class Asking:
             UnavailableError: some are not kept, and the provider cannot be asked.
             BenchkitError: the cap would be exceeded; what has arrived is kept.
         """
-        with self.store.asking(self._name):
+        with self.store.exclusive(self._name):
             rows = self.missing(prompts, sampling)
             if rows:
                 self._reachable(f"{len(rows):,} of {len(prompts):,} answers are not kept here")

@@ -96,7 +96,7 @@ class CompletionStore:
         self.refresh()
 
     @contextmanager
-    def asking(self, fine_tune: str) -> Iterator[None]:
+    def exclusive(self, fine_tune: str) -> Iterator[None]:
         """Hold a model while asking for what is lacking, so that two processes never pay twice.
 
         What another process has kept meanwhile is known within.

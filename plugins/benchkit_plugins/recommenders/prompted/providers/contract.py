@@ -188,11 +188,11 @@ class Provider(ABC):
         return {}
 
     @abstractmethod
-    def work(self, pairs: Pairs) -> Work:
+    def training_work(self, pairs: Pairs) -> Work:
         """Return the estimated work of fine-tuning."""
 
     @abstractmethod
-    def asking(self, prompts: Prompts, sampling: Sampling) -> Work:
+    def sampling_work(self, prompts: Prompts, sampling: Sampling) -> Work:
         """Return the estimated work of sampling."""
 
     @abstractmethod

@@ -53,13 +53,13 @@ class Hosted(Provider):
     def exports(self, pairs: Pairs) -> Mapping[str, str]:
         return {f"{part}.jsonl": content for part, content in self.jobs.files(pairs).items()}
 
-    def work(self, pairs: Pairs) -> Work:
+    def training_work(self, pairs: Pairs) -> Work:
         tokens = sum(tokens_of(answered(example)) for example in pairs.train)
         tokens *= self.config.epochs or _EPOCHS
         seconds = _QUEUE + tokens / _TOKENS_A_SECOND
         return Work(1, tokens, self.service.rates(False).of_training(tokens), seconds)
 
-    def asking(self, prompts: Prompts, sampling: Sampling) -> Work:
+    def sampling_work(self, prompts: Prompts, sampling: Sampling) -> Work:
         requests = math.ceil(distinct(sampling) / self.service.most)
         read = requests * sum(map(tokens_of, prompts))
         written = len(prompts) * distinct(sampling) * sampling.max_tokens
@@ -76,7 +76,9 @@ class Hosted(Provider):
     def train(self, fine_tune: FineTune, allow: Allow, report: Report) -> Trained:
         """Find this fine-tuning's job, or begin one, and wait for its end."""
         self.service.require()
-        return self.jobs.train(fine_tune, lambda: self.work(fine_tune.pairs).dollars, allow, report)
+        return self.jobs.train(
+            fine_tune, lambda: self.training_work(fine_tune.pairs).dollars, allow, report
+        )
 
     def sample(
         self, model: str | None, prompts: Prompts, sampling: Sampling, allow: Allow, report: Report

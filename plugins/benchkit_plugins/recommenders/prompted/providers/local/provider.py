@@ -78,7 +78,7 @@ class Local(Provider):
             "prompt_weight": config.prompt_weight,
         }
 
-    def work(self, pairs: Pairs) -> Work:
+    def training_work(self, pairs: Pairs) -> Work:
         train, held_out, epochs = pairs.train, pairs.validation, self.config.epochs or 5
         common = _common_tokens([example.prompt for example in (*train, *held_out)])
         learnt, checked = (sum(map(_tokens_of, part)) for part in (train, held_out))
@@ -89,7 +89,7 @@ class Local(Provider):
         seconds *= epochs * self._size
         return Work(calls=1, tokens=epochs * (learnt + checked), seconds=seconds)
 
-    def asking(self, prompts: Prompts, sampling: Sampling) -> Work:
+    def sampling_work(self, prompts: Prompts, sampling: Sampling) -> Work:
         read = sum(map(_talk_tokens, prompts))
         drawn = sampling.samples if sampling.temperature else 1  # the likeliest is computed once
         written = len(prompts) * drawn * sampling.max_tokens

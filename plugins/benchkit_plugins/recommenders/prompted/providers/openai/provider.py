@@ -32,8 +32,8 @@ class OpenAI(Hosted):
         self.service = OpenAIService(config, workspace)
         self.jobs = OpenAIJobs(self.service)
 
-    def asking(self, prompts: Prompts, sampling: Sampling) -> Work:
-        work = super().asking(prompts, sampling)
+    def sampling_work(self, prompts: Prompts, sampling: Sampling) -> Work:
+        work = super().sampling_work(prompts, sampling)
         if not prompts or not self.service.batched(len(prompts)):
             return work
         dollars = work.dollars * self.service.rates(self.config.state == "fine-tuned").batch
