@@ -1,4 +1,4 @@
-"""Asking prompt by prompt: what one meets harms no other, and nothing is paid for twice."""
+"""StoredModel prompt by prompt: what one meets harms no other, and nothing is paid for twice."""
 
 from __future__ import annotations
 

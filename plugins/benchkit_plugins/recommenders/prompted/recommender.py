@@ -12,7 +12,6 @@ from benchkit.contracts.prompted import Conversation, Pairs, PromptedRecommender
 from benchkit.toolkit.digests import digest_of
 from benchkit.toolkit.fingerprint import code_digest
 from benchkit.toolkit.workspace import workspace
-from benchkit_plugins.recommenders.prompted.asking import Asking
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.contract import (
     Completions,
@@ -23,6 +22,7 @@ from benchkit_plugins.recommenders.prompted.providers.contract import (
 )
 from benchkit_plugins.recommenders.prompted.providers.registry import provider_names
 from benchkit_plugins.recommenders.prompted.store import CompletionStore
+from benchkit_plugins.recommenders.prompted.stored_model import StoredModel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,11 +96,11 @@ class LLMSeqPrompt(PromptedRecommender):
     def estimate(self, train: Sessions, prompts: Sessions, bench: Bench) -> Work:
         """Return the estimated work of fine-tuning and sampling that is left."""
         task = self.task_type(self.config, train, bench)
-        asking = self._asking(task, train, bench)
-        asking.store.refresh()
+        model = self._stored_model(task, train, bench)
+        model.store.refresh()
         conversations = [talk for talk in task.ask(prompts) if talk is not None]
         with self._named():
-            return asking.work(conversations, self._sampling(bench.seed))
+            return model.work(conversations, self._sampling(bench.seed))
 
     def fit(self, train: Sessions, bench: Bench) -> None:
         """Prepare the task; fine-tune the model, where it can be and is not yet.
@@ -108,7 +108,7 @@ class LLMSeqPrompt(PromptedRecommender):
         Without a key there may be answers of an earlier run: then `recommend` uses those.
         """
         self._task, self._bench = self.task_type(self.config, train, bench), bench
-        self._model = self._asking(self._task, train, bench)
+        self._model = self._stored_model(self._task, train, bench)
         if self._model.provider.obstacle() is None:
             with self._named():
                 self._model.train(bench.spending, bench.report)
@@ -151,13 +151,13 @@ class LLMSeqPrompt(PromptedRecommender):
         # the likeliest answer depends on neither mass nor seed, and is asked for once
         return sampling if config.temperature else replace(sampling, top_p=1.0, seed=0)
 
-    def _asking(self, task: Task, train: Sessions, bench: Bench) -> Asking:
+    def _stored_model(self, task: Task, train: Sessions, bench: Bench) -> StoredModel:
         provider = self._provider(bench.workspace)
         fine_tune = None
         if self.config.state == "fine-tuned":
             pairs = self._pairs(task, train, bench)
             fine_tune = FineTune(provider.identity(), provider.recipe(), pairs, bench.seed)
-        return Asking(provider, self._store(provider, bench.workspace), fine_tune)
+        return StoredModel(provider, self._store(provider, bench.workspace), fine_tune)
 
     def _provider(self, folder: Path, name: str | None = None) -> Provider:
         return provider_class(name or self.config.provider)(self.config, folder)

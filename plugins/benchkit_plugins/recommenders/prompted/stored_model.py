@@ -1,4 +1,4 @@
-"""Asking a model: what the store holds is read, the rest is asked for, checked and kept."""
+"""A model behind its store: kept answers are read, the rest is requested, checked and kept."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Answer = TypeVar("Answer", Completions, Trained)
 
 
 @dataclass(frozen=True, eq=False)
-class Asking:
+class StoredModel:
     """A model behind its store.
 
     Attributes:
