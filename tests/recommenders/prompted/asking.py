@@ -65,8 +65,8 @@ def answers(text: str, *counts: int, how: Sampling | None = None) -> tuple[str, 
     )
 
 
-class Purse:
-    """Notes what is asked for, and what is told."""
+class Recorder:
+    """Records the dollars that are allowed, and the lines that are reported."""
 
     def __init__(self) -> None:
         self.allowed: list[float] = []
@@ -84,10 +84,10 @@ def sampled(
     texts: Sequence[str],
     how: Sampling | None = None,
     model: str | None = None,
-    purse: Purse | None = None,
+    recorder: Recorder | None = None,
 ) -> dict[str, Completions]:
     """Return the completions of each prompt."""
-    purse = purse or Purse()
+    recorder = recorder or Recorder()
     prompts = [prompt(text) for text in texts]
-    found = of.sample(model, prompts, how or sampling(), purse.allow, purse.report)
+    found = of.sample(model, prompts, how or sampling(), recorder.allow, recorder.report)
     return {texts[index]: completions for index, completions in found}

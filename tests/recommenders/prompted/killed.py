@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from benchkit_plugins.recommenders.prompted.providers.hosted import jobs
-from tests.recommenders.prompted.asking import Purse, fine_tune, provider, sampled
+from tests.recommenders.prompted.asking import Recorder, fine_tune, provider, sampled
 
 TEXTS = [f"prompt {number}" for number in range(10)]
 
@@ -18,8 +18,8 @@ def main() -> None:
     what, name, url = sys.argv[1:]
     jobs.POLL = 0.02
     if what == "train":
-        asked, purse = provider(name, url), Purse()
-        asked.train(fine_tune(asked), purse.allow, purse.report)
+        asked, recorder = provider(name, url), Recorder()
+        asked.train(fine_tune(asked), recorder.allow, recorder.report)
     else:
         sampled(provider(name, url, batch=True), TEXTS)
 

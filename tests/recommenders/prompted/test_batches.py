@@ -14,7 +14,14 @@ from benchkit_plugins.language_models import openai
 from benchkit_plugins.recommenders.prompted.providers.hosted.provider import Hosted
 from benchkit_plugins.recommenders.prompted.providers.openai import batches
 from benchkit_plugins.recommenders.prompted.providers.openai.provider import OpenAI
-from tests.recommenders.prompted.asking import Purse, answers, prompt, provider, sampled, sampling
+from tests.recommenders.prompted.asking import (
+    Recorder,
+    answers,
+    prompt,
+    provider,
+    sampled,
+    sampling,
+)
 from tests.recommenders.prompted.killed import TEXTS
 from tests.recommenders.prompted.killing import kill_in_the_middle
 from tests.recommenders.prompted.server import Refused, Service
@@ -25,20 +32,20 @@ def batching(service: Service) -> Hosted:
 
 
 def test_answers_arrive(service: Service) -> None:
-    purse, asked = Purse(), batching(service)
-    found = sampled(asked, TEXTS, purse=purse)
+    recorder, asked = Recorder(), batching(service)
+    found = sampled(asked, TEXTS, recorder=recorder)
     assert set(found) == set(TEXTS)
     assert found["prompt 3"].texts == answers("prompt 3", 3)
     (batch,) = service.batches
     line = json.loads(service.files[0]["content"].splitlines()[0])
     assert line["url"] == batch["body"]["endpoint"] == "/v1/chat/completions"
     assert service.count("POST /v1/chat") == 0
-    assert math.isclose(sum(each.promised for each in found.values()), purse.allowed[0])
+    assert math.isclose(sum(each.promised for each in found.values()), recorder.allowed[0])
     work = asked.sampling_work([prompt(text) for text in TEXTS], sampling())
-    assert math.isclose(work.dollars, purse.allowed[0])
+    assert math.isclose(work.dollars, recorder.allowed[0])
     # a share of the batch's 100 seconds, of 10 requests
     assert found["prompt 3"].seconds == 10.0
-    assert "in progress, 5 of 10" in purse.lines[1]
+    assert "in progress, 5 of 10" in recorder.lines[1]
 
 
 def test_half_the_price(service: Service) -> None:
@@ -59,18 +66,18 @@ def test_a_killed_run_finds_its_batch_again(service: Service) -> None:
     kill_in_the_middle(service, "sample", "openai", lambda: service.count("GET /v1/batches/") > 3)
     with service.lock:
         service.batches[0]["life"] = ["in_progress", "completed"]
-    purse = Purse()
-    found = sampled(batching(service), TEXTS, purse=purse)
+    recorder = Recorder()
+    found = sampled(batching(service), TEXTS, recorder=recorder)
     assert set(found) == set(TEXTS)
     assert len(service.batches) == 1
-    assert not purse.allowed
+    assert not recorder.allowed
     assert all(each.earlier == each.dollars > 0 for each in found.values())
     assert all(each.dollars > 0 and each.promised == 0 for each in found.values())
 
 
 def test_killed_while_reading_nothing_is_paid_twice(service: Service) -> None:
     prompts = [prompt(text) for text in TEXTS]
-    reading = batching(service).sample(None, prompts, sampling(), Purse().allow, print)
+    reading = batching(service).sample(None, prompts, sampling(), Recorder().allow, print)
     read = [next(reading) for _ in range(4)]
     del reading
     rest = sampled(batching(service), TEXTS[4:])
@@ -89,12 +96,12 @@ def test_a_batch_is_read_though_too_few_are_left_to_begin_one(
     )
     read = {texts[next(reading)[0]] for _ in range(100)}
     del reading
-    purse = Purse()
+    recorder = Recorder()
     left = [text for text in texts if text not in read]
-    found = sampled(provider("openai", service.url), [*left, "new"], purse=purse)
+    found = sampled(provider("openai", service.url), [*left, "new"], recorder=recorder)
     assert set(found) == {*left, "new"}
     assert len(service.batches) == 1
-    assert service.count("POST /v1/chat") == len(purse.allowed) == 1
+    assert service.count("POST /v1/chat") == len(recorder.allowed) == 1
     assert found["new"].texts == answers("new", 3)
 
 
@@ -121,13 +128,13 @@ def test_a_batch_that_asks_something_else_is_not_waited_for(service: Service) ->
 
 def test_what_a_batch_left_out_is_asked_again(service: Service) -> None:
     service.answered_of_a_batch, service.life = 4, ["expired"]
-    purse = Purse()
-    found = sampled(batching(service), TEXTS, purse=purse)
+    recorder = Recorder()
+    found = sampled(batching(service), TEXTS, recorder=recorder)
     assert set(found) == set(TEXTS)
     sizes = [len(f["content"].splitlines()) for f in service.files if f["purpose"] == "batch"]
     assert sizes == [10, 6, 2]
-    assert len(purse.allowed) == 3
-    assert math.isclose(sum(each.promised for each in found.values()), sum(purse.allowed))
+    assert len(recorder.allowed) == 3
+    assert math.isclose(sum(each.promised for each in found.values()), sum(recorder.allowed))
 
 
 def test_a_batch_without_answers_is_an_error(service: Service) -> None:
@@ -162,15 +169,15 @@ def test_prompts_that_are_not_taken_keep_no_other_from_its_answer(service: Servi
         "LONG": Refused(400, "no", "context_length_exceeded"),
         "BAD": Refused(400, "cannot read it"),
     }
-    texts, purse = ["LONG", "BAD", "x"], Purse()
+    texts, recorder = ["LONG", "BAD", "x"], Recorder()
     prompts = [prompt(text) for text in texts]
-    reading = batching(service).sample(None, prompts, sampling(), print, purse.report)
+    reading = batching(service).sample(None, prompts, sampling(), print, recorder.report)
     found: list[Any] = []
     with pytest.raises(UnavailableError, match="refused 1 of 3 prompts: cannot read it; the other"):
         found.extend(reading)
     said = {texts[index]: completions.texts for index, completions in found}
     assert said == {"LONG": ("", "", ""), "x": answers("x", 3)}
-    assert "1 of 3 prompts are too long" in purse.lines[-1]
+    assert "1 of 3 prompts are too long" in recorder.lines[-1]
     assert len(service.batches) == 1, "the same day, it would be refused again"
     service.errors = {}
     assert all(sampled(batching(service), ["BAD"])["BAD"].texts)
@@ -186,11 +193,11 @@ def test_prompts_that_are_not_taken_keep_no_other_from_its_answer(service: Servi
     ],
 )
 def test_what_passes_is_waited_out(service: Service, request_: str, order: str) -> None:
-    service.orders, purse = [(request_, order)], Purse()
+    service.orders, recorder = [(request_, order)], Recorder()
     asked = provider("openai", service.url, batch=True, timeout=0.6 if order == "slow" else 5.0)
-    assert set(sampled(asked, TEXTS, purse=purse)) == set(TEXTS)
+    assert set(sampled(asked, TEXTS, recorder=recorder)) == set(TEXTS)
     assert len(service.batches) == 1
-    assert len(purse.allowed) == 1
+    assert len(recorder.allowed) == 1
 
 
 def test_files_that_are_no_answers_are_survived(service: Service) -> None:

@@ -11,7 +11,14 @@ from benchkit.contracts.errors import BenchkitError, UnavailableError
 from benchkit_plugins.language_models import vertex
 from benchkit_plugins.recommenders.prompted.providers.hosted import one_by_one
 from benchkit_plugins.recommenders.prompted.providers.hosted.answers import seed_of
-from tests.recommenders.prompted.asking import Purse, answers, prompt, provider, sampled, sampling
+from tests.recommenders.prompted.asking import (
+    Recorder,
+    answers,
+    prompt,
+    provider,
+    sampled,
+    sampling,
+)
 from tests.recommenders.prompted.server import Refused, Service
 
 
@@ -25,15 +32,15 @@ from tests.recommenders.prompted.server import Refused, Service
     ],
 )
 def test_a_prompt_that_is_too_long_has_empty_texts(service: Service, error: Refused) -> None:
-    service.errors, purse = {"LONG": error}, Purse()
+    service.errors, recorder = {"LONG": error}, Recorder()
     asked = provider("openai", service.url)
-    found = sampled(asked, ["LONG", "x", "y"], purse=purse)
+    found = sampled(asked, ["LONG", "x", "y"], recorder=recorder)
     assert found["LONG"].texts == ("", "", "")
     assert found["LONG"].dollars == 0 < found["LONG"].promised
     assert all(found["x"].texts + found["y"].texts)
     assert [body["n"] for body in service.sent("POST /v1/chat")] == [3, 3, 3]
     said = f"1 of 3 prompts are too long for {asked.service.model}: they count as unanswered"
-    assert purse.lines == [said]
+    assert recorder.lines == [said]
 
 
 def test_a_prompt_that_is_refused_keeps_no_other_from_its_answer(service: Service) -> None:
@@ -103,13 +110,13 @@ def test_what_a_request_brought_is_not_paid_for_again(service: Service) -> None:
     service.most, how = 1, sampling(5)
     with pytest.raises(BenchkitError, match="enough"):
         list(provider("openai", service.url).sample(None, [prompt("x")], how, allow, print))
-    purse, asked = Purse(), provider("openai", service.url)
-    found = sampled(asked, ["x"], how, purse=purse)["x"]
+    recorder, asked = Recorder(), provider("openai", service.url)
+    found = sampled(asked, ["x"], how, recorder=recorder)["x"]
     assert found.texts == answers("x", 1, 1, 1, 1, 1, how=how)
     assert [body["n"] for body in service.sent("POST /v1/chat")[5:]] == [2, 1, 1]
     assert (found.prompt_tokens, found.completion_tokens) == (5 * 3, 5 * 2)
     assert math.isclose(found.dollars, (15 * 1 + 10 * 2) / 1e6)
-    assert math.isclose(found.promised, sum(purse.allowed))
+    assert math.isclose(found.promised, sum(recorder.allowed))
     assert math.isclose(found.earlier, 0.6 * found.dollars), "three of them by the run before"
     other = sampled(asked, ["x"], replace(how, seed=101))["x"]
     assert not set(found.texts) & set(other.texts), "what was drawn otherwise is no part of it"

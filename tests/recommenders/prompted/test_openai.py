@@ -19,7 +19,7 @@ from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.contract import Completions
 from benchkit_plugins.recommenders.prompted.store import CompletionStore
 from tests.recommenders.prompted.asking import (
-    Purse,
+    Recorder,
     answers,
     fine_tune,
     pairs,
@@ -35,10 +35,10 @@ from tests.recommenders.prompted.server import Service
 JOBS = "POST /v1/fine_tuning/jobs"
 
 
-def trained(service: Service, purse: Purse | None = None, **values: Any) -> Any:
+def trained(service: Service, recorder: Recorder | None = None, **values: Any) -> Any:
     """Fine-tune with the service."""
-    asked, purse = provider("openai", service.url, **values), purse or Purse()
-    return asked.train(fine_tune(asked), purse.allow, purse.report)
+    asked, recorder = provider("openai", service.url, **values), recorder or Recorder()
+    return asked.train(fine_tune(asked), recorder.allow, recorder.report)
 
 
 def test_another_model_behind_the_name_has_answers_of_its_own(
@@ -60,12 +60,12 @@ def test_another_model_behind_the_name_has_answers_of_its_own(
 
 
 def test_a_fine_tuning_runs_to_its_end(service: Service) -> None:
-    service.losses, purse = [0.5, 0.2, None, 0.9], Purse()
-    done = trained(service, purse, epochs=2, learning_rate=0.5)
+    service.losses, recorder = [0.5, 0.2, None, 0.9], Recorder()
+    done = trained(service, recorder, epochs=2, learning_rate=0.5)
     assert done.model == f"ft:{service.jobs[0]['id']}:step-1", "the lowest validation loss"
     assert (done.tokens, done.seconds) == (5000, 60.0)
     assert math.isclose(done.dollars, 5000 * 3 / 1e6)
-    assert [line.rpartition(": ")[2] for line in purse.lines] == [
+    assert [line.rpartition(": ")[2] for line in recorder.lines] == [
         "created",
         "now queued",
         "now running",
@@ -88,11 +88,11 @@ def test_without_losses_the_final_model_is_taken(service: Service) -> None:
 
 def test_a_job_is_found_again_on_any_page(service: Service) -> None:
     first = trained(service)
-    asked, purse = provider("openai", service.url), Purse()
+    asked, recorder = provider("openai", service.url), Recorder()
     for seed in range(5):
-        asked.train(fine_tune(asked, seed), purse.allow, purse.report)
-    assert trained(service, purse) == first
-    assert len(purse.allowed) == 5, "what is found costs nothing"
+        asked.train(fine_tune(asked, seed), recorder.allow, recorder.report)
+    assert trained(service, recorder) == first
+    assert len(recorder.allowed) == 5, "what is found costs nothing"
     assert len(service.jobs) == 6
     assert asked.status(fine_tune(asked)).trained == first
     assert asked.status(fine_tune(asked, 99)).state == "none"
@@ -107,12 +107,12 @@ def test_a_killed_run_finds_its_job_again(service: Service) -> None:
     assert asked.status(fine_tune(asked)).state == "running"
     with service.lock:
         service.jobs[0]["life"] = ["running", "succeeded"]
-    purse = Purse()
-    done = trained(service, purse)
+    recorder = Recorder()
+    done = trained(service, recorder)
     assert done.model == f"ft:{service.jobs[0]['id']}"
     assert len(service.jobs) == 1
     assert len(service.files) == 2
-    assert not purse.allowed
+    assert not recorder.allowed
     assert done.earlier == done.dollars > 0
 
 
@@ -126,11 +126,11 @@ def test_a_killed_run_finds_its_job_again(service: Service) -> None:
     ],
 )
 def test_nothing_is_begun_twice(service: Service, request_: str, order: str) -> None:
-    service.orders, purse = [(request_, order)], Purse()
-    trained(service, purse, timeout=0.6 if order == "slow" else 5.0)
+    service.orders, recorder = [(request_, order)], Recorder()
+    trained(service, recorder, timeout=0.6 if order == "slow" else 5.0)
     assert len(service.jobs) == 1
     assert len(service.files) == 2
-    assert len(purse.allowed) == 1
+    assert len(recorder.allowed) == 1
 
 
 @pytest.mark.parametrize(
@@ -141,11 +141,11 @@ def test_what_comes_to_nothing_can_be_begun_again(service: Service, end: str, wo
     service.life = ["running", end]
     with pytest.raises(UnavailableError, match=f"came to nothing: {words}; the same command"):
         trained(service)
-    service.life, purse = ["succeeded"], Purse()
-    assert trained(service, purse).model == f"ft:{service.jobs[-1]['id']}"
+    service.life, recorder = ["succeeded"], Recorder()
+    assert trained(service, recorder).model == f"ft:{service.jobs[-1]['id']}"
     assert service.count(JOBS) == 2
     assert service.count("POST /v1/files") == 2, "the files are there"
-    assert len(purse.allowed) == 1
+    assert len(recorder.allowed) == 1
     asked = provider("openai", service.url)
     assert asked.status(fine_tune(asked)).state == "succeeded"
 
@@ -157,7 +157,7 @@ def test_closed_fine_tuning_is_said_in_words(service: Service) -> None:
     asked = provider("openai", service.url, base_url=service.url)
     assert asked.status(fine_tune(asked)).state == "none", "a server that does not fine-tune"
     with pytest.raises(UnavailableError, match=r"404: .*does not fine-tune"):
-        asked.train(fine_tune(asked), Purse().allow, print)
+        asked.train(fine_tune(asked), Recorder().allow, print)
 
 
 def test_the_cap_is_asked_before_anything_is_uploaded(service: Service) -> None:
@@ -173,15 +173,15 @@ def test_the_cap_is_asked_before_anything_is_uploaded(service: Service) -> None:
 
 
 def test_completions_arrive(service: Service) -> None:
-    purse, asked = Purse(), provider("openai", service.url)
-    found = sampled(asked, ["one two", "three"], purse=purse)
+    recorder, asked = Recorder(), provider("openai", service.url)
+    found = sampled(asked, ["one two", "three"], recorder=recorder)
     assert found["three"].texts == answers("three", 3)
     assert (found["three"].prompt_tokens, found["three"].completion_tokens) == (3, 6)
     assert math.isclose(found["three"].dollars, (3 * 1 + 6 * 2) / 1e6)
-    assert sorted(each.promised for each in found.values()) == sorted(purse.allowed)
+    assert sorted(each.promised for each in found.values()) == sorted(recorder.allowed)
     assert all(each.dollars < each.promised for each in found.values())
     work = asked.sampling_work([prompt("one two"), prompt("three")], sampling())
-    assert math.isclose(work.dollars, sum(purse.allowed))
+    assert math.isclose(work.dollars, sum(recorder.allowed))
     assert work.calls == 2
     body = service.sent("POST /v1/chat")[0]
     assert (body["n"], body["temperature"], body["max_tokens"]) == (3, 0.5, 16)
@@ -212,13 +212,13 @@ def test_refused_and_filtered_prompts_have_empty_texts(service: Service) -> None
 
 @pytest.mark.parametrize("order", ["429", "500", "cut", "slow", "no json"])
 def test_what_passes_is_waited_out(service: Service, order: str) -> None:
-    service.orders, purse = [("/chat/", order)] * 2, Purse()
+    service.orders, recorder = [("/chat/", order)] * 2, Recorder()
     values = {"timeout": 0.6 if order == "slow" else 5.0}
-    found = sampled(provider("openai", service.url, **values), ["x"], purse=purse)
+    found = sampled(provider("openai", service.url, **values), ["x"], recorder=recorder)
     assert all(found["x"].texts)
     maybe_paid = order in ("cut", "slow", "no json")
-    assert len(purse.allowed) == (3 if maybe_paid else 1)
-    assert found["x"].promised == purse.allowed[0]
+    assert len(recorder.allowed) == (3 if maybe_paid else 1)
+    assert found["x"].promised == recorder.allowed[0]
 
 
 def test_retry_after_is_honoured(service: Service) -> None:
@@ -229,8 +229,8 @@ def test_retry_after_is_honoured(service: Service) -> None:
 
 
 def test_what_has_arrived_is_yielded_before_a_failure(service: Service) -> None:
-    asked, purse = provider("openai", service.url, concurrency=1), Purse()
-    found = asked.sample(None, [prompt("a"), prompt("b")], sampling(), purse.allow, print)
+    asked, recorder = provider("openai", service.url, concurrency=1), Recorder()
+    found = asked.sample(None, [prompt("a"), prompt("b")], sampling(), recorder.allow, print)
     assert next(found)[0] == 0
     service.orders = [("/chat/", "403")]
     with pytest.raises(UnavailableError, match="answered 403: "):

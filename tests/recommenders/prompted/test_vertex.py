@@ -13,7 +13,7 @@ import pytest
 from benchkit.contracts.errors import UnavailableError
 from benchkit_plugins.language_models import vertex
 from tests.recommenders.prompted.asking import (
-    Purse,
+    Recorder,
     answers,
     fine_tune,
     pairs,
@@ -35,19 +35,19 @@ pytestmark = [
 ]
 
 
-def trained(service: Service, purse: Purse | None = None, **values: Any) -> Any:
+def trained(service: Service, recorder: Recorder | None = None, **values: Any) -> Any:
     """Fine-tune with the service."""
-    asked, purse = provider("vertex", service.url, **values), purse or Purse()
-    return asked.train(fine_tune(asked), purse.allow, purse.report)
+    asked, recorder = provider("vertex", service.url, **values), recorder or Recorder()
+    return asked.train(fine_tune(asked), recorder.allow, recorder.report)
 
 
 def test_a_fine_tuning_runs_to_its_end(service: Service) -> None:
-    service.life, purse = ["queued", *["running"] * 20, "succeeded"], Purse()
-    done = trained(service, purse, epochs=2, learning_rate=0.5)
+    service.life, recorder = ["queued", *["running"] * 20, "succeeded"], Recorder()
+    done = trained(service, recorder, epochs=2, learning_rate=0.5)
     assert done.model == f"{WHERE[4:]}/endpoints/0"
     assert (done.tokens, done.seconds) == (1000, 60.0)
     assert math.isclose(done.dollars, 1000 * 3 / 1e6)
-    states = [line.rpartition(": ")[2] for line in purse.lines]
+    states = [line.rpartition(": ")[2] for line in recorder.lines]
     assert states == ["pending", "queued", "running", "succeeded"]
     (job,) = service.sent(JOBS)
     tuning = {"epochCount": "2", "learningRateMultiplier": 0.5}
@@ -61,11 +61,11 @@ def test_a_fine_tuning_runs_to_its_end(service: Service) -> None:
 
 def test_a_job_is_found_again_on_any_page(service: Service) -> None:
     first = trained(service)
-    asked, purse = provider("vertex", service.url), Purse()
+    asked, recorder = provider("vertex", service.url), Recorder()
     for seed in range(4):
-        asked.train(fine_tune(asked, seed), purse.allow, purse.report)
-    assert trained(service, purse) == first
-    assert len(purse.allowed) == 4, "what is found costs nothing"
+        asked.train(fine_tune(asked, seed), recorder.allow, recorder.report)
+    assert trained(service, recorder) == first
+    assert len(recorder.allowed) == 4, "what is found costs nothing"
     assert asked.status(fine_tune(asked)).trained == first
     assert asked.status(fine_tune(asked, 99)).state == "none"
 
@@ -77,9 +77,9 @@ def test_a_killed_run_finds_its_job_again(service: Service) -> None:
     )
     with service.lock:
         service.jobs[0]["life"] = ["running", "succeeded"]
-    purse = Purse()
-    assert trained(service, purse).model.endswith("/endpoints/0")
-    assert (len(service.jobs), len(service.files), purse.allowed) == (1, 2, [])
+    recorder = Recorder()
+    assert trained(service, recorder).model.endswith("/endpoints/0")
+    assert (len(service.jobs), len(service.files), recorder.allowed) == (1, 2, [])
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,9 @@ def test_a_killed_run_finds_its_job_again(service: Service) -> None:
     ],
 )
 def test_nothing_is_begun_twice(service: Service, request_: str, order: str) -> None:
-    service.orders, purse = [(request_, order)], Purse()
-    trained(service, purse, timeout=0.6 if order == "slow" else 5.0)
-    assert (len(service.jobs), len(service.files), len(purse.allowed)) == (1, 2, 1)
+    service.orders, recorder = [(request_, order)], Recorder()
+    trained(service, recorder, timeout=0.6 if order == "slow" else 5.0)
+    assert (len(service.jobs), len(service.files), len(recorder.allowed)) == (1, 2, 1)
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,8 @@ def test_a_bucket_is_asked_for(service: Service) -> None:
 
 
 def test_completions_arrive_eight_a_request(service: Service) -> None:
-    purse, asked = Purse(), provider("vertex", service.url)
-    found = sampled(asked, ["one two"], sampling(20), purse=purse)["one two"]
+    recorder, asked = Recorder(), provider("vertex", service.url)
+    found = sampled(asked, ["one two"], sampling(20), recorder=recorder)["one two"]
     assert found.texts == answers("one two", 8, 8, 4)
     bodies = service.sent(f"POST {WHERE}/publishers/google/models/gemini-3.1-flash-lite")
     assert [body["generationConfig"]["candidateCount"] for body in bodies] == [8, 8, 4]
@@ -133,9 +133,9 @@ def test_completions_arrive_eight_a_request(service: Service) -> None:
     assert bodies[0]["systemInstruction"]["parts"] == [{"text": "You recommend."}]
     assert (found.prompt_tokens, found.completion_tokens) == (3 * 2, 20 * 3 + 3)
     assert math.isclose(found.dollars, (6 * 1 + 63 * 2) / 1e6)
-    assert math.isclose(found.promised, sum(purse.allowed))
+    assert math.isclose(found.promised, sum(recorder.allowed))
     work = asked.sampling_work([prompt("one two")], sampling(20))
-    assert math.isclose(work.dollars, sum(purse.allowed))
+    assert math.isclose(work.dollars, sum(recorder.allowed))
 
 
 def test_a_model_of_one_candidate_is_asked_more_often(service: Service) -> None:
@@ -153,9 +153,9 @@ def test_refused_and_filtered_prompts_have_empty_texts(service: Service) -> None
 def test_a_prompt_that_is_not_taken_keeps_no_other_from_its_answer(service: Service) -> None:
     words = "the input token count is 32806 but model only supports up to 32768"
     service.errors = {"LONG": Refused(400, words), "BAD": Refused(400, "cannot read it")}
-    asked, purse, texts = provider("vertex", service.url), Purse(), ["LONG", "BAD", "x"]
+    asked, recorder, texts = provider("vertex", service.url), Recorder(), ["LONG", "BAD", "x"]
     prompts = [prompt(text) for text in texts]
-    reading = asked.sample(None, prompts, sampling(), print, purse.report)
+    reading = asked.sample(None, prompts, sampling(), print, recorder.report)
     found: list[Any] = []
     with pytest.raises(
         UnavailableError, match=r"refused 1 of 3 .* 400: cannot read it; the others"
@@ -164,15 +164,17 @@ def test_a_prompt_that_is_not_taken_keeps_no_other_from_its_answer(service: Serv
     said = {texts[index]: completions.texts for index, completions in found}
     assert said == {"LONG": ("", "", ""), "x": answers("x", 3)}
     assert asked.service.most == 8
-    assert "1 of 3 prompts are too long" in purse.lines[0]
+    assert "1 of 3 prompts are too long" in recorder.lines[0]
 
 
 @pytest.mark.parametrize("order", ["429", "500", "cut", "slow", "no json"])
 def test_what_passes_is_waited_out(service: Service, order: str) -> None:
-    service.orders, purse = [(ASK, order)] * 2, Purse()
+    service.orders, recorder = [(ASK, order)] * 2, Recorder()
     values = {"timeout": 0.6 if order == "slow" else 5.0}
-    assert all(sampled(provider("vertex", service.url, **values), ["x"], purse=purse)["x"].texts)
-    assert len(purse.allowed) == (3 if order in ("cut", "slow", "no json") else 1)
+    assert all(
+        sampled(provider("vertex", service.url, **values), ["x"], recorder=recorder)["x"].texts
+    )
+    assert len(recorder.allowed) == (3 if order in ("cut", "slow", "no json") else 1)
 
 
 def test_retry_after_is_honoured(service: Service) -> None:
