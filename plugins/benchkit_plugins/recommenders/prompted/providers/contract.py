@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -245,8 +245,9 @@ class Provider(ABC):
         """
 
 
+@cache
 def provider_class(name: str) -> type[Provider]:
-    """Return the class of a provider, imported now.
+    """Return the class of a provider, imported at the first call.
 
     Raises:
         ConfigError: there is none of that name.
