@@ -22,7 +22,7 @@ from benchkit.testing.embedder import EmbedderConformance
 from benchkit_plugins.embedders.bert import BERT
 from benchkit_plugins.embedders.minilm import MiniLM, MiniLMConfig, model_folder
 from benchkit_plugins.embedders.sentence_transformer import SentenceTransformer
-from benchkit_plugins.language_models.batching import batches_by_length
+from benchkit_plugins.language_models.tokens import batches_by_length
 from tests.embedders.asking import embedded, kept, store
 from tests.recommenders.prompted import tiny
 

@@ -17,8 +17,7 @@ from benchkit.toolkit.embedding_store import identities
 from benchkit.toolkit.workspace import workspace
 from benchkit_plugins.embedders.shared.paid import Answer, PaidConfig, PaidEmbedder, as_vectors
 from benchkit_plugins.language_models import openai, served
-from benchkit_plugins.language_models.addresses import check_address
-from benchkit_plugins.language_models.calls import scrubbed
+from benchkit_plugins.language_models.calls import check_address, scrubbed
 from benchkit_plugins.language_models.tokens import plausible_tokens
 
 if TYPE_CHECKING:

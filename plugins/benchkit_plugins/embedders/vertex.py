@@ -12,7 +12,7 @@ import numpy as np
 from benchkit import Embedder, hookimpl, param
 from benchkit_plugins.embedders.shared.paid import Answer, PaidConfig, PaidEmbedder, as_vectors
 from benchkit_plugins.language_models import vertex
-from benchkit_plugins.language_models.addresses import check_address
+from benchkit_plugins.language_models.calls import check_address
 from benchkit_plugins.language_models.tokens import plausible_tokens
 
 if TYPE_CHECKING:

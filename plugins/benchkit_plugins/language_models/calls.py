@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from benchkit import UnavailableError
+from benchkit.contracts.errors import ConfigError
 
 # Seconds before the second try; doubles with each further one. Six tries more take over a minute,
 # and so outlast a quota by the minute.
@@ -140,3 +142,25 @@ def scrubbed(text: object, *secrets: str | None) -> str:
             words = words.replace(secret, "[secret]")
     printable = "".join(char if char.isprintable() else "\ufffd" for char in words)
     return printable[:300]
+
+
+def check_address(parameter: str, address: str) -> None:
+    """Refuse an address that is none, or that holds what must not be written down.
+
+    Args:
+        parameter: its name, for the message.
+        address: what was given.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # a bracket that is not closed
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(f"{parameter} takes an address such as http://localhost:8080/v1")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ConfigError(
+            f"{parameter} must hold no key or password: those come from the environment"
+        )

@@ -15,8 +15,7 @@ from scipy.stats import chi2_contingency
 
 from benchkit import UnavailableError
 from benchkit_plugins.recommenders.prompted.providers.contract import Completions, Sampling
-from benchkit_plugins.recommenders.prompted.reading import titles_in
-from benchkit_plugins.recommenders.prompted.titles import Titles
+from benchkit_plugins.recommenders.prompted.titles import Titles, titles_in
 from tests.recommenders.prompted import tiny
 from tests.recommenders.prompted.tasked import bench
 

@@ -11,8 +11,13 @@ from hypothesis import strategies as st
 from benchkit_plugins.recommenders.llm_seq_prompt_gen_list import GenList
 from benchkit_plugins.recommenders.llm_seq_prompt_rank import Rank
 from benchkit_plugins.recommenders.prompted.gen_item import GenItem
-from benchkit_plugins.recommenders.prompted.reading import gives_all, spellings, titles_in
-from benchkit_plugins.recommenders.prompted.titles import Titles, one_line
+from benchkit_plugins.recommenders.prompted.titles import (
+    Titles,
+    gives_all,
+    one_line,
+    spellings,
+    titles_in,
+)
 from tests.recommenders.prompted.tasked import bench, listed, prompt, task
 
 NAMES = ["Rose Hand Cream", "1. FM Radio", '"Quoted" Tea', "Tom &amp; Jerry", "A\n B\x00C", "", "!"]

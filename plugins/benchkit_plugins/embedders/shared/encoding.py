@@ -16,8 +16,7 @@ import numpy as np
 from benchkit import UnavailableError
 from benchkit.contracts.embedder import Batch
 from benchkit_plugins.language_models import checkpoints
-from benchkit_plugins.language_models.batching import batches_by_length
-from benchkit_plugins.language_models.tokens import well_formed
+from benchkit_plugins.language_models.tokens import batches_by_length, well_formed
 
 if TYPE_CHECKING:
     from benchkit.contracts.arrays import Bool, Float32

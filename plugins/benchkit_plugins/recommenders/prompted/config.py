@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchkit import Choice, Config, ExcludeSeen, param
-from benchkit_plugins.language_models.addresses import check_address
+from benchkit_plugins.language_models.calls import check_address
 from benchkit_plugins.language_models.prices import parsed
 from benchkit_plugins.recommenders.prompted.providers.registry import entry_point
 

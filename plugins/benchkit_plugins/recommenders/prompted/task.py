@@ -19,9 +19,8 @@ from benchkit.contracts.sessions import Sessions
 from benchkit.toolkit.ranking import excluded
 from benchkit_plugins.recommenders.prompted.diagnostics import diagnose
 from benchkit_plugins.recommenders.prompted.matching import Matching
-from benchkit_plugins.recommenders.prompted.reading import titles_in
 from benchkit_plugins.recommenders.prompted.templates import Template, read_template
-from benchkit_plugins.recommenders.prompted.titles import Title, Titles
+from benchkit_plugins.recommenders.prompted.titles import Title, Titles, titles_in
 
 if TYPE_CHECKING:
     from benchkit import Bench

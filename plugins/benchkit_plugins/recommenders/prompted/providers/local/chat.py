@@ -9,7 +9,7 @@ from typing import Any
 from benchkit import UnavailableError
 from benchkit.contracts.prompted import Conversation, Message
 from benchkit_plugins.language_models.tokens import well_formed
-from benchkit_plugins.recommenders.prompted.reading import gives_all
+from benchkit_plugins.recommenders.prompted.titles import gives_all
 
 # What templates would take from elsewhere: a prompt must not depend on the day, and thinking aloud
 # would use up the few tokens that a completion has.

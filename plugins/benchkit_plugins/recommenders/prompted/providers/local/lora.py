@@ -28,7 +28,7 @@ from benchkit.contracts.errors import DivergedError
 from benchkit.toolkit.progress import Pace
 from benchkit.toolkit.times import show_time
 from benchkit_plugins.hardware import in_parts, seeded
-from benchkit_plugins.language_models.batching import batches_by_length
+from benchkit_plugins.language_models.tokens import batches_by_length
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
 from benchkit_plugins.recommenders.prompted.config import Targets
 from benchkit_plugins.recommenders.prompted.providers.local.loading import cache_argument, quiet
