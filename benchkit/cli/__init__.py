@@ -18,9 +18,9 @@ from benchkit.toolkit.machine import waiting_variables
 _COMMANDS = {
     "run": ("run", "run", "Evaluate recommenders on a dataset and write its leaderboard."),
     "leaderboard": ("leaderboard", "leaderboard", "Show a dataset's leaderboard."),
-    "worker": ("worker", "worker", "Help a run of another machine to search."),
+    "worker": ("worker", "worker", "Join a search started on another machine."),
     "study": ("study", "study", "Show what a search for a configuration has tried."),
-    "evaluate": ("evaluate", "evaluate", "Compute metrics anew from the kept lists."),
+    "evaluate": ("evaluate", "evaluate", "Compute metrics again, from the kept lists."),
     "analyse": ("analyse", "analyse", "Show when recommenders hit, from the kept lists."),
     "data": ("data", "data", "Fetch, describe and generate datasets."),
     "embed": ("embed", "embed", "Embed a dataset's texts, and say beforehand what it costs."),

@@ -1,4 +1,4 @@
-"""`benchkit evaluate`: metrics anew from the kept lists, without training again."""
+"""`benchkit evaluate`: metrics again, from the kept lists, without training again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from benchkit.toolkit.texts import visible
 def evaluate(
     dataset: str | None, names: tuple[str, ...], cutoffs: tuple[int, ...], out: Path
 ) -> int:
-    """Compute every installed metric anew from the kept lists of DATASET, or of all datasets.
+    """Compute every installed metric again from the kept lists of DATASET, or of all datasets.
 
     A metric that was installed after the run so reaches old rows too. Exit code 1: some records
     could not be read or measured.
@@ -42,13 +42,13 @@ def evaluate(
     kept = (record for part in results for record in part.records)
     for record, problem in evaluate_kept(out, kept, cutoffs):
         label = f"{record.identity.recommender['name']} on {record.identity.dataset['name']}"
-        click.echo(f"{label}: {problem or 'measured anew'}", err=bool(problem))
+        click.echo(f"{label}: {problem or 'measured again'}", err=bool(problem))
         if problem:
             failed = True
         else:
             changed.add(str(record.identity.dataset["name"]))
     if not changed:
-        raise BenchkitError(f"no record was measured anew in {out}; `benchkit run` makes records")
+        raise BenchkitError(f"no record was measured again in {out}; `benchkit run` makes records")
     for name in sorted(changed):
         for warning in write_leaderboard(out, name):
             if warning not in said:

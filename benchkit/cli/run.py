@@ -77,7 +77,8 @@ _FIELDS = {"every": "recommenders", "names": "recommenders", "assignments": "set
     type=click.FloatRange(min=0),
     metavar="DOLLARS",
     help="Most that this command may pay, all recommenders, ties and seeds together; what its "
-    "searches have paid before counts. They leave what the evaluations are likely to cost.  "
+    "searches have paid before counts. Searches keep the estimated cost of the evaluations in "
+    "reserve.  "
     "[default: no cap]",
 )
 @click.option(

@@ -15,7 +15,7 @@ from benchkit.toolkit.files import folder_atomically
 _USE = {
     "recommender": "Then it takes part in every comparison:\n\n"
     "    benchkit run -r $name --dataset steam\n    benchkit leaderboard\n",
-    "metric": "Kept recommendations are measured anew, without training:\n\n"
+    "metric": "Kept recommendations are measured again, without training:\n\n"
     "    benchkit evaluate\n",
     "dataset": "Then it can be evaluated on:\n\n    benchkit run --all --dataset $name --raw DIR\n",
     "embedder": "Recommenders ask for it by its name.\n",

@@ -26,7 +26,9 @@ class DatasetConfig(Config):
     """How raw interactions become sessions (paper 7.1.1)."""
 
     p_core: int = param(
-        1, "drop sessions, then items, with fewer interactions, by turns", at_least=1
+        1,
+        "drop sessions, then items, with fewer interactions, alternately, until none is left",
+        at_least=1,
     )
     min_session: int = param(1, "drop sessions with fewer interactions, once", at_least=1)
     repeats: Literal["keep", "earliest"] = param(

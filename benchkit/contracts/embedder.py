@@ -81,7 +81,7 @@ class Embedder(Component):
 
         By default the whole configuration; leave out what does not change vectors, and add the
         version of what is not in the configuration. Where it costs nothing the plugin's source
-        counts, too: edited, it embeds anew. It must be computable where the embedder
+        counts, too: edited, it embeds its texts again. It must be computable where the embedder
         itself cannot run, so that the store serves offline; and it is written down: no secrets.
         """
         return self.config.as_dict()

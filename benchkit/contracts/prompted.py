@@ -40,7 +40,7 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Work:
-    """What is still to be asked for, estimated rather too high.
+    """What is still to be asked for, an upper estimate.
 
     Attributes:
         calls: requests, one a prompt, and one for fine-tuning.

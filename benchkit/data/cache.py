@@ -1,7 +1,7 @@
 """Prepared data kept as arrays, by the content of what they were made of.
 
 A folder a preparation: ``.npy`` files (never pickles) and ``meta.json``, which is part of the
-whole: it holds a checksum of each array. What is damaged is prepared anew.
+whole: it holds a checksum of each array. What is damaged is prepared again.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def drop_repeats(rows: Interactions) -> Interactions:
 
 
 def p_core(rows: Interactions, least: int) -> Interactions:
-    """Drop sessions under `least` interactions, then items, by turns, until nothing changes."""
+    """Drop sessions under `least` interactions, then items, alternately, until nothing changes."""
     before = len(rows) + 1
     while least > 1 and len(rows) < before:
         before = len(rows)

@@ -37,7 +37,7 @@ def prepare(dataset: Dataset, raw: Path, *, name: str, synthetic: bool) -> Prepa
 
     In turn: interactions with unlisted items go, if the dataset wants that; interactions are
     ordered by session, time and place in the file; of repeated pairs the earliest stays, if the
-    configuration says so; sessions, then items, below the p-core go by turns; sessions below
+    configuration says so; sessions, then items, below the p-core go alternately; sessions below
     `min_session` go once. Sessions and items are coded by ascending id.
 
     Raises:

@@ -145,7 +145,7 @@ def _further(asking: tuple[str, ...], other: str) -> tuple[str, ...]:
         ConfigError: it would be a circle.
     """
     if other in asking:
-        raise ConfigError(f"{' asks '.join([*asking, other])}: an endless circle")
+        raise ConfigError(f"{' asks '.join([*asking, other])}: a cycle")
     return (*asking, other)
 
 
@@ -316,8 +316,8 @@ class _Embedding:
 def store_of(workspace: Path, asked: Embedder) -> EmbeddingStore:
     """Return what keeps an embedder's vectors.
 
-    A stranger's embedder that was edited embeds anew, or its old vectors would pass for those of
-    the new code; what was paid for is kept until its identity says otherwise.
+    A stranger's embedder that was edited embeds its texts again, or its old vectors would pass
+    for those of the new code; what was paid for is kept until its identity says otherwise.
     """
     identity: Mapping[str, object] = asked.identity()
     entry = registry().get("embedder", asked.name)

@@ -397,7 +397,7 @@ def remeasure(
     split: Split,
     cutoffs: Sequence[int],
 ) -> Record:
-    """Compute all installed metrics anew from a record's kept lists and return the new record.
+    """Compute all installed metrics again from a record's kept lists and return the new record.
 
     Args:
         folder: of the record.

@@ -1,4 +1,4 @@
-"""Metrics anew over everything that earlier runs kept."""
+"""Metrics of everything that earlier runs kept, computed again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from benchkit.toolkit.workspace import workspace
 def evaluate_kept(
     out: Path, kept: Iterable[Record], cutoffs: Sequence[int]
 ) -> Iterator[tuple[Record, str]]:
-    """Measure kept lists anew and yield each record with what went wrong, "" if nothing did.
+    """Measure kept lists again and yield each record with what went wrong, "" if nothing did.
 
     Args:
         out: folder of the leaderboards.
@@ -46,7 +46,7 @@ def evaluate_kept(
 def _renewed(
     out: Path, about: Identity, prepared: PreparedDataset, split: Split, cutoffs: Sequence[int]
 ) -> Record:
-    """Measure a record anew as it is now: a run may have changed it since it was collected."""
+    """Measure a record again, as it is now: a run may have changed it since it was collected."""
     with store.lock(out, about):
         record = store.find(out, about)
         if record is None:

@@ -43,7 +43,7 @@ _LISTS = "lists.parquet"
 
 
 class DamagedRecordError(StorageError):
-    """A record that nobody can use any more, and that a run makes anew.
+    """A record that nobody can use any more, and that a run makes again.
 
     Attributes:
         folder: of the record.
@@ -55,7 +55,7 @@ class DamagedRecordError(StorageError):
         self.folder, self.problem = folder, problem
 
     def __str__(self) -> str:
-        return f"{self.problem}; `benchkit run` makes the record anew"
+        return f"{self.problem}; `benchkit run` makes it again"
 
 
 def weights_folder(out: Path, dataset: str) -> Path:
@@ -211,7 +211,7 @@ def set_aside(error: DamagedRecordError) -> str:
         StorageError: it cannot be renamed.
     """
     aside = put_aside(error.folder)
-    return f"{error.problem}; the record is made anew, and what is left of it is in {aside}"
+    return f"{error.problem}; the record is made again, and what is left of it is in {aside}"
 
 
 def check_lists(folder: Path, record: Record) -> None:

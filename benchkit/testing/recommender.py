@@ -120,7 +120,7 @@ class RecommenderConformance(ComponentConformance):
         other = samples.sessions(seed=99, count=30)
         model.fit(other, samples.bench(other))
         again = fitted(model).recommend(samples.prompts(), DEPTH)
-        require_same_lists("fitted anew and fresh", fresh, again)
+        require_same_lists("fitted again and fresh", fresh, again)
 
     def test_equals_are_not_ordered_by_what_could_be_learnt(self) -> None:
         """Items of equal score follow neither their training frequency nor their codes."""

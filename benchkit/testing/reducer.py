@@ -48,7 +48,7 @@ class ReducerConformance(ComponentConformance):
         reducer.fit(samples.vectors(40, seed=99), _classes(40), DIM, seed=3)
         again = fitted(reducer).transform(samples.vectors(ROWS))
         fresh = fitted(self.build()).transform(samples.vectors(ROWS))
-        require_close("fitted anew and fresh", fresh, again)
+        require_close("fitted again and fresh", fresh, again)
 
     def test_another_process_gives_the_same(self) -> None:
         """One seed, one result, in every process."""

@@ -216,7 +216,7 @@ class EmbeddingStore:
         try:
             new = not self.path.exists()
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            # mode rw reads a write-protected file, too; a plain path would be made anew
+            # mode rw reads a write-protected file, too; a plain path would be made again
             address = f"file:{quote(str(self.path))}?mode={'rwc' if new else 'rw'}"
             with closing(sqlite3.connect(address, timeout=120, uri=True)) as store:
                 if new or not _has_table(store, "vectors"):
@@ -231,7 +231,7 @@ class EmbeddingStore:
 
     def _damaged(self, how: str) -> StorageError:
         return StorageError(
-            f"{self.path} is damaged ({how}): move it away, and its texts are embedded anew"
+            f"{self.path} is damaged ({how}): move it away, and its texts are embedded again"
         )
 
 

@@ -71,7 +71,7 @@ def test_each_record_is_measured_at_its_own_cutoffs(tmp_path: Path) -> None:
     assert part.return_value == 1
     assert {"hr@15", "hr@20"} <= set(metrics(deep))
     assert "shallow on made: its lists hold 10 items; run again with --k 15" in part.stderr
-    assert "no record was measured anew" in error(tmp_path, "--k", "50")
+    assert "no record was measured again" in error(tmp_path, "--k", "50")
 
 
 def test_a_record_whose_metrics_all_failed_keeps_its_cutoffs(tmp_path: Path) -> None:

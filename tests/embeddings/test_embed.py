@@ -194,7 +194,7 @@ def test_a_missing_text_is_noticed(
 
 def test_an_embedder_may_not_ask_itself(tmp_path: Path) -> None:
     settings = {"shuffled": {"of": "shuffled"}}
-    with pytest.raises(ConfigError, match="shuffled asks shuffled: an endless circle"):
+    with pytest.raises(ConfigError, match="shuffled asks shuffled: a cycle"):
         embed.missing("shuffled", settings, TEXTS, tmp_path)
     items = replace(catalog(10), texts=TEXTS)
     with pytest.raises(ConfigError, match="an endless circle"):

@@ -1,4 +1,4 @@
-"""Reduced vectors that are kept: damaged ones are made anew."""
+"""Reduced vectors that are kept: damaged ones are made again."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def test_a_damaged_record_is_named_and_put_aside(tmp_path: Path, text: str) -> N
     (folder / "record.json").write_text(text)
     (warning,) = collect(tmp_path, "made").warnings
     assert f"the record {folder / 'record.json'} (" in warning
-    assert warning.endswith("; `benchkit run` makes the record anew")
+    assert warning.endswith("; `benchkit run` makes it again")
     with pytest.raises(DamagedRecordError) as caught:
         store.find(tmp_path, IDENTITY)
     assert f"what is left of it is in {folder}.damaged" in store.set_aside(caught.value)
@@ -168,7 +168,7 @@ def test_lists_of_another_record_are_refused(tmp_path: Path) -> None:
         (b"", True),
     ):
         path.write_bytes(content)
-        with pytest.raises(DamagedRecordError, match=r"the lists .* makes the record anew"):
+        with pytest.raises(DamagedRecordError, match=r"the lists .* makes it again"):
             store.read_lists(folder, replace(kept, lists="") if old else kept)
     path.unlink()
     with pytest.raises(DamagedRecordError, match=r"no such file or directory"):

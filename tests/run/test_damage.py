@@ -56,7 +56,7 @@ def test_what_is_damaged_is_put_aside_and_made_anew(
     outcome = run()
     (warning,) = outcome.warnings
     assert f"{folder / name} (" in warning
-    assert f"made anew, and what is left of it is in {folder}.damaged" in warning
+    assert f"made again, and what is left of it is in {folder}.damaged" in warning
     assert (len(outcome.done), outcome.failed, rows(tmp_path)) == (2, [], before)
     assert run().warnings == []
 

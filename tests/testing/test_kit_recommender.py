@@ -211,7 +211,7 @@ WRONG: list[tuple[type[Recommender], str, str]] = [
     (LooksAtNeighbours, "test_a_list_does_not_depend_on_its_neighbours", "alone and among others"),
     (TiesDependOnBatch, "test_a_list_does_not_depend_on_its_neighbours", "equal in score"),
     (ChangesWithUse, "test_asking_twice_gives_the_same", "asked twice"),
-    (KeepsOldKnowledge, "test_refit_equals_a_fresh_fit", "fitted anew and fresh"),
+    (KeepsOldKnowledge, "test_refit_equals_a_fresh_fit", "fitted again and fresh"),
     (OrdersEqualsByCode, "test_equals_are_not_ordered_by_what_could_be_learnt", "item code"),
     (
         OrdersEqualsByPopularity,

@@ -67,7 +67,7 @@ WRONG: list[tuple[type[Reducer], str, str]] = [
     (DividesByZero, "test_gives_the_wanted_dimensions", "must be finite"),
     (RemembersOnly, "test_reduces_unseen_rows", "7 unseen rows must have shape"),
     (CentresTheBatch, "test_a_row_does_not_depend_on_its_neighbours", "alone and together"),
-    (StartsFromLast, "test_refit_equals_a_fresh_fit", "fitted anew and fresh"),
+    (StartsFromLast, "test_refit_equals_a_fresh_fit", "fitted again and fresh"),
     (Unseeded, "test_another_process_gives_the_same", "derive randomness from the seed"),
     (CentresInPlace, "test_input_is_left_unmodified", "fit writes to its input"),
     (TransformsInPlace, "test_input_is_left_unmodified", "transform writes to its input"),

@@ -32,7 +32,9 @@ class BeautyConfig(DatasetConfig):
     """How Beauty's reviews become sessions."""
 
     p_core: int = param(
-        5, "drop reviewers, then products, with fewer interactions, by turns", at_least=1
+        5,
+        "drop reviewers, then products, with fewer interactions, alternately, until none is left",
+        at_least=1,
     )
 
 

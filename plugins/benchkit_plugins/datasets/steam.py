@@ -32,7 +32,9 @@ class SteamConfig(DatasetConfig):
     """How Steam's reviews become sessions."""
 
     p_core: int = param(
-        5, "drop players, then games, with fewer interactions, by turns", at_least=1
+        5,
+        "drop players, then games, with fewer interactions, alternately, until none is left",
+        at_least=1,
     )
     repeats: Literal["keep", "earliest"] = param(
         "earliest", "what to do with repeated (player, game) pairs"
