@@ -17,7 +17,7 @@ from benchkit_plugins.recommenders.neural.examples import Examples, by_length
 from benchkit_plugins.recommenders.neural.network import Network
 from benchkit_plugins.recommenders.neural.packing import Packed
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 _HELD = 1 << 22  # numbers of one array held at once: scores, or hidden states
 
@@ -27,8 +27,8 @@ def scored(
     examples: Examples,
     read: Sessions,
     exclude: Sessions,
-    find: Callable[[Int64, Tensor], Found],
-) -> Iterator[Found]:
+    find: Callable[[Int64, Tensor], Result],
+) -> Iterator[Result]:
     """Yield a function of the scores of each part of the prompts; smaller parts on short memory.
 
     Args:
@@ -45,7 +45,7 @@ def scored(
     order, parts, start = by_length(read), 1, 0
     size = max(network.table.shape)
 
-    def compute(parts: int) -> tuple[int, Found]:
+    def compute(parts: int) -> tuple[int, Result]:
         held = _HELD // parts
         rows = order[start : start + max(1, held // size)]
         scores = _scores(network, examples, read.take(rows), held)

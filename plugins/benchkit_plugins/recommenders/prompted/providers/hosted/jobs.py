@@ -47,8 +47,10 @@ class Job:
 class Jobs(ABC):
     """Base of what a service does to fine-tune; errors of its client are the caller's to read."""
 
+    service: Service
+
     def __init__(self, service: Service) -> None:
-        self._of = service
+        self.service = service
 
     @abstractmethod
     def find(self, fine_tune: FineTune) -> Job | None:
@@ -100,12 +102,12 @@ class Jobs(ABC):
                 allow(promised[0])
             return self.begin(fine_tune)
 
-        job = self._end(self._of.call(found_or_begun), report)
+        job = self._end(self.service.call(found_or_begun), report)
         trained = job.status.trained
         if trained is None:
             # a job cancelled at the service is not to be begun again by a search's next trial
             raise FinalError(
-                f"the fine-tuning {job.name} at {self._of.name} came to nothing: "
+                f"the fine-tuning {job.name} at {self.service.name} came to nothing: "
                 f"{job.status.detail}; the same command begins another"
             )
         earlier = 0.0 if promised else trained.dollars
@@ -116,15 +118,15 @@ class Jobs(ABC):
         reported: set[str] = set()
         detail = ""
         for pause in pauses():
-            lines = self._of.call(partial(self.events, job.name, reported))
+            lines = self.service.call(partial(self.events, job.name, reported))
             if not lines and job.status.detail != detail:
                 lines = [job.status.detail]
             detail = job.status.detail
             for line in lines:
-                report(f"{self._of.name} {job.name}: {line}")
+                report(f"{self.service.name} {job.name}: {line}")
             if job.status.state != "running":
                 break
             time.sleep(pause)
-            present = self._of.call(partial(self.look, job.name))
+            present = self.service.call(partial(self.look, job.name))
             job = present or Job(job.name, Status("none", "it has vanished"))
         return job

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
 
 from benchkit.contracts.config import Value
 from benchkit.contracts.prompted import Pairs, Work
+from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.contract import (
     Allow,
     Answers,
@@ -33,13 +36,19 @@ class Hosted(Provider):
     """Base of providers that are services.
 
     Attributes:
-        service: the model and its client.
-        jobs: its fine-tuning.
+        service_class: the model and its client.
+        jobs_class: its fine-tuning.
     """
 
     paid = True
+    service_class: ClassVar[type[Service]]
+    jobs_class: ClassVar[type[Jobs]]
     service: Service
-    jobs: Jobs
+
+    def __init__(self, config: PromptedConfig, workspace: Path) -> None:
+        super().__init__(config, workspace)
+        self.service = self.service_class(config, workspace)
+        self.jobs = self.jobs_class(self.service)
 
     def obstacle(self) -> str | None:
         return self.service.obstacle()

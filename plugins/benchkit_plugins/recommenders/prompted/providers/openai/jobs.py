@@ -31,9 +31,7 @@ _CLOSING = (
 class OpenAIJobs(Jobs):
     """OpenAI's fine-tuning jobs; of a job's checkpoints, that of the lowest validation loss."""
 
-    def __init__(self, service: OpenAIService) -> None:
-        super().__init__(service)
-        self.service = service
+    service: OpenAIService
 
     def files(self, pairs: Pairs) -> dict[str, str]:
         return training_files(pairs, LIMITS, lambda pair: {"messages": messages(answered(pair))})

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 from benchkit.contracts.prompted import Work
-from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.contract import (
     Allow,
     Answers,
@@ -25,12 +23,9 @@ class OpenAI(Hosted):
 
     name = OpenAIService.name
     validation = 500
+    service_class = OpenAIService
+    jobs_class = OpenAIJobs
     service: OpenAIService
-
-    def __init__(self, config: PromptedConfig, workspace: Path) -> None:
-        super().__init__(config, workspace)
-        self.service = OpenAIService(config, workspace)
-        self.jobs = OpenAIJobs(self.service)
 
     def sampling_work(self, prompts: Prompts, sampling: Sampling) -> Work:
         work = super().sampling_work(prompts, sampling)

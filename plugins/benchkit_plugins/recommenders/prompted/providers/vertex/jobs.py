@@ -30,10 +30,12 @@ _ENDS: dict[str, Literal["succeeded", "failed", "cancelled"]] = {
 class VertexJobs(Jobs):
     """Vertex AI's tuning jobs; the last checkpoint is taken, since none says its loss."""
 
-    def __init__(self, service: VertexService) -> None:
-        super().__init__(service)
-        self.service = service
-        self.how = {"retry": None, "timeout": service.config.timeout}
+    service: VertexService
+
+    @property
+    def how(self) -> dict[str, Any]:
+        """Options of every call: retries are ours."""
+        return {"retry": None, "timeout": self.service.config.timeout}
 
     def files(self, pairs: Pairs) -> dict[str, str]:
         return training_files(pairs, LIMITS, lambda pair: contents(answered(pair)))

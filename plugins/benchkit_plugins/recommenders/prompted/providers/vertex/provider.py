@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.hosted.provider import Hosted
 from benchkit_plugins.recommenders.prompted.providers.vertex.jobs import VertexJobs
 from benchkit_plugins.recommenders.prompted.providers.vertex.service import VertexService
@@ -15,8 +12,5 @@ class Vertex(Hosted):
 
     name = VertexService.name
     validation = 250
-
-    def __init__(self, config: PromptedConfig, workspace: Path) -> None:
-        super().__init__(config, workspace)
-        self.service = VertexService(config, workspace)
-        self.jobs = VertexJobs(self.service)
+    service_class = VertexService
+    jobs_class = VertexJobs
