@@ -39,14 +39,15 @@ from benchkit.cli.options import read_assignments
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.protocol import Protocol
 from benchkit.data.open import open_dataset
+from benchkit.evaluation.display import silent
 from benchkit.evaluation.settings import Settings
 from benchkit.tuning.budget import FOLD_STEPS, Options
 from benchkit.tuning.ledger import SAME_AS, Ledger
-from benchkit.tuning.names import pruner
+from benchkit.tuning.progress import SearchProgress
+from benchkit.tuning.samplers import pruner
 from benchkit.tuning.search import Search, plan_search
 from benchkit.tuning.storage import journal
 from benchkit.tuning.tune import tune
-from benchkit.tuning.view import Silent
 
 Values = dict[str, dict[str, str]]
 
@@ -142,7 +143,7 @@ def conducted(
     how = vars(options) | {"storage": journal(out, f"{options.pruner}-{options.jobs}")}
     search = plan_search(prepared, recommender, settings, Options(**how))
     assert search is not None
-    tune([search], options.jobs, Silent())
+    tune([search], options.jobs, SearchProgress(1, silent()))
     return search
 
 

@@ -36,9 +36,9 @@ from benchkit.contracts.protocol import Protocol
 from benchkit.data.open import open_dataset
 from benchkit.data.sealed import seal
 from benchkit.evaluation.settings import Settings
-from benchkit.tuning import stopping
+from benchkit.tuning import ledger
 from benchkit.tuning.budget import Options
-from benchkit.tuning.lifeline import Lifeline
+from benchkit.tuning.heartbeat import Heartbeat
 from benchkit.tuning.objective import Objective
 from benchkit.tuning.search import plan_search
 from benchkit.tuning.storage import journal
@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--sampler", default="tpe")
     parser.add_argument("--storage")
     args = parser.parse_args()
-    stopping.PATIENCE = args.trials  # type: ignore[attr-defined]
+    ledger.PATIENCE = args.trials  # type: ignore[attr-defined]
     registry().add(Registered(Instant, "benchmark", "0"))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -102,10 +102,10 @@ def main() -> None:
         assert search is not None
         objective = Timed(search.task, seal(prepared, Protocol()))
         taken: list[float] = []
-        with Lifeline(search.lifelines) as lifeline:
-            trials = Trials(search, search.study(), objective, lifeline)
+        with Heartbeat(search.heartbeats) as heartbeat:
+            trials = Trials(search, search.study(), objective, heartbeat)
             begin = time.perf_counter()
-            while trials.go_on(1e9) is None:
+            while trials.run_one(1e9) is None:
                 taken.append(time.perf_counter() - begin)
                 begin = time.perf_counter()
     for part in np.array_split(np.array(taken) * 1000, 10):

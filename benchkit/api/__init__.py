@@ -26,7 +26,7 @@ from typing import Any
 from benchkit.api.experiment import Experiment
 from benchkit.api.planning import plan_run
 from benchkit.api.results import Leaderboard, leaderboard, table_of
-from benchkit.api.running import Display, run_plan
+from benchkit.api.running import run_plan
 from benchkit.components.configure import configure
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.protocol import Protocol
@@ -34,6 +34,7 @@ from benchkit.contracts.recommender import Recommendations, Recommender
 from benchkit.data.open import open_dataset as open_prepared
 from benchkit.data.split import Split, split_sessions
 from benchkit.evaluation.bench import Workbench
+from benchkit.evaluation.display import lines_to
 from benchkit.evaluation.pipeline import measure_all
 from benchkit.leaderboards.record import Record
 from benchkit.toolkit.workspace import workspace
@@ -100,7 +101,7 @@ def run(
     if given and options:
         raise TypeError("an Experiment is whole: change it by dataclasses.replace")
     plan = plan_run(experiment, progress)
-    outcome = run_plan(plan, Display.lines(progress))
+    outcome = run_plan(plan, lines_to(progress))
     if outcome.interrupted:
         raise KeyboardInterrupt
     return Results(

@@ -216,7 +216,7 @@ def _all(values: Any, kind: type, least: int | None = None) -> bool:
     return right and (least is None or min(values) >= least)
 
 
-def _number(value: Any, kind: type | tuple[type, ...], least: float) -> bool:
+def _number(value: Any, kind: Any, least: float) -> bool:
     if value is None:
         return True
     return isinstance(value, kind) and not isinstance(value, bool) and bool(value >= least)

@@ -22,7 +22,7 @@ from benchkit.evaluation.pipeline import Task, forecast, plan
 from benchkit.evaluation.settings import Settings, usual_preset
 from benchkit.toolkit.workspace import leaderboards, workspace
 from benchkit.tuning.budget import DEFAULT_SECONDS, Options, seconds_of
-from benchkit.tuning.names import pruner, sampler
+from benchkit.tuning.samplers import pruner, sampler
 from benchkit.tuning.search import Search, plan_search
 from benchkit.tuning.storage import journal
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,46 +12,34 @@ from typing import TYPE_CHECKING
 from benchkit.api.planning import Plan
 from benchkit.contracts.errors import BenchkitError
 from benchkit.evaluation import jobs, runs
+from benchkit.evaluation.display import Show
 from benchkit.evaluation.pipeline import forecast
 from benchkit.evaluation.settings import Settings
 from benchkit.toolkit.spending import Purse
-from benchkit.tuning import tune, view
+from benchkit.tuning import tune
+from benchkit.tuning.progress import SearchProgress
 from benchkit.tuning.search import Search
 
 if TYPE_CHECKING:
     from benchkit.cluster.placing import Cluster
 
 
-@dataclass(frozen=True)
-class Display:
-    """Who shows what is going on, each made from the number of searches or tasks."""
-
-    searches: Callable[[int], view.Lines]
-    evaluations: runs.Watch
-
-    @classmethod
-    def terminal(cls) -> Display:
-        """Show it on standard error, live where that is a terminal."""
-        return cls(view.watcher, runs.watcher)
-
-    @classmethod
-    def lines(cls, report: Callable[[str], None]) -> Display:
-        """Tell it a line at a time."""
-        return cls(partial(view.Lines, say=report), partial(runs.Lines, say=report))
-
-
-def run_plan(plan: Plan, display: Display) -> runs.Outcome:
+def run_plan(plan: Plan, show: Show) -> runs.Outcome:
     """Search and evaluate what earlier runs have not, and write the leaderboard.
+
+    Args:
+        plan: the plan.
+        show: returns where searches and evaluations are shown.
 
     Raises:
         BenchkitError: whatever the user can mend.
         KeyboardInterrupt: while it searched; afterwards, the outcome says so.
     """
     with _capped(plan) as (settings, searches), _placing(plan) as cluster:
-        tasks = plan.tasks(_search(searches, settings, cluster, display))
+        tasks = plan.tasks(_search(searches, settings, cluster, show))
         here = partial(jobs.run, jobs=plan.experiment.jobs)
         run = here if cluster is None else cluster.run
-        return runs.run_all(plan.prepared.name, tasks, run, display.evaluations)
+        return runs.run_all(plan.prepared.name, tasks, run, show)
 
 
 @contextmanager
@@ -91,7 +79,7 @@ def _placing(plan: Plan) -> AbstractContextManager[Cluster | None]:
     experiment, prepared = plan.experiment, plan.prepared
     if experiment.cluster is None:
         return nullcontext()
-    from benchkit.cluster.orders import Data
+    from benchkit.cluster.job import Data
     from benchkit.cluster.placing import Cluster
 
     dataset, raw = experiment.dataset, experiment.raw
@@ -103,15 +91,16 @@ def _placing(plan: Plan) -> AbstractContextManager[Cluster | None]:
 
 
 def _search(
-    searches: Sequence[Search], settings: list[Settings], cluster: Cluster | None, display: Display
+    searches: Sequence[Search], settings: list[Settings], cluster: Cluster | None, show: Show
 ) -> list[Settings]:
-    """Do the searches, here or on a cluster, and return the settings with what they have found."""
+    """Do the searches, here or on a cluster, and return the settings with their results."""
     if not searches:
         return settings
-    if cluster is None:
-        with display.searches(len(searches)) as watcher:
-            tuned = tune.tune(searches, searches[0].options.jobs, watcher)
-    else:
-        lines = display.searches(len(searches))
-        tuned = tune.tune_elsewhere(searches, partial(cluster.conduct, placed=lines.placed), lines)
-    return [replace(each, frozen=tuned) for each in settings]
+    with show(None) as display:
+        progress = SearchProgress(len(searches), display)
+        if cluster is None:
+            tuned = tune.tune(searches, searches[0].options.jobs, progress)
+        else:
+            run = partial(cluster.search, placed=progress.placed)
+            tuned = tune.tune_remotely(searches, run, progress)
+    return [replace(each, tuned=tuned) for each in settings]

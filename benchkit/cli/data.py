@@ -49,8 +49,8 @@ def fetch(name: str, out: Path | None) -> None:
     Interrupted, the same command goes on where it stopped. Where the files cannot be downloaded,
     it says what to put where.
     """
-    from benchkit.cli.progress import reporting
     from benchkit.data.download import download, missing_sources
+    from benchkit.evaluation.display import counting
 
     dataset = registry().dataset(name)
     folder = out or workspace() / "datasets" / name / "raw"
@@ -59,7 +59,7 @@ def fetch(name: str, out: Path | None) -> None:
     if dataset.advice:
         click.echo(f"{dataset.advice}.")
     for file in dataset.files:
-        with reporting(file.name) as report:
+        with counting(file.name, "bytes") as report:
             path = download(file, folder, report)
         click.echo(f"{path}: {path.stat().st_size:,} bytes")
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +15,7 @@ from benchkit.data.open import take_values
 if TYPE_CHECKING:
     from benchkit.contracts.dataset import PreparedDataset
     from benchkit.contracts.embedder import Estimate
-    from benchkit.embeddings.embed import Held, Progress
+    from benchkit.embeddings.embed import Held
 
 
 @click.command()
@@ -53,6 +51,7 @@ def embed(
     from benchkit.components.registry import registry
     from benchkit.data.open import open_dataset
     from benchkit.embeddings.embed import embed_catalog, held, missing, to_embed
+    from benchkit.evaluation.display import counting
     from benchkit.toolkit.spending import Account
     from benchkit.toolkit.workspace import workspace
 
@@ -68,7 +67,7 @@ def embed(
         return
     spending, start = Account(cap=max_cost), time.perf_counter()
     try:
-        with embedding_progress(name) as progress:
+        with counting(name, "texts") as progress:
             vectors = embed_catalog(prepared.catalog, name, values, workspace(), spending, progress)
     finally:
         if spending.dollars or spending.tokens:
@@ -76,43 +75,6 @@ def embed(
     seconds = time.perf_counter() - start
     click.echo(f"{name}: done in {seconds:.1f} s, vectors of {vectors.shape[1]:,} dimensions")
     _tell_of_cuts(name, held(name, values, texts, workspace()).cut, len(texts))
-
-
-@contextmanager
-def embedding_progress(name: str) -> Iterator[Progress]:
-    """Give a function that is told how many texts of how many are embedded.
-
-    It draws a bar on a terminal, and prints a line for every tenth elsewhere.
-    """
-    if not sys.stderr.isatty():
-        yield _lines(name)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("texts"),
-        TimeRemainingColumn(),
-    )
-    with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _lines(name: str) -> Progress:
-    told = 0
-
-    def progress(done: int, total: int) -> None:
-        nonlocal told
-        if 10 * done // total > told:
-            told = 10 * done // total
-            click.echo(f"{name}: {done:,} of {total:,} texts", err=True)
-
-    return progress
 
 
 def _announce(

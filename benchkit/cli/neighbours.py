@@ -116,11 +116,11 @@ def _vectors(
     """Return the items' vectors at length 1, from the store where embedding costs money."""
     import numpy as np
 
-    from benchkit.cli.embed import embedding_progress
     from benchkit.components.registry import registry
     from benchkit.contracts.errors import BenchkitError
     from benchkit.embeddings.embed import embed_catalog, missing, to_embed
     from benchkit.embeddings.reduce import reduce_items
+    from benchkit.evaluation.display import counting
     from benchkit.toolkit.arrays import normalised
     from benchkit.toolkit.spending import Account
     from benchkit.toolkit.workspace import workspace
@@ -133,7 +133,7 @@ def _vectors(
             f"{len(lacking):,} texts are not in the store of {name}; `benchkit embed` asks for "
             "them, and tells the price"
         )
-    with embedding_progress(name) as progress:
+    with counting(name, "texts") as progress:
         vectors = embed_catalog(catalog, name, values, workspace(), Account(cap=0.0), progress)
     if reducer is not None:
         vectors = reduce_items(

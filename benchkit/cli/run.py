@@ -145,10 +145,11 @@ def run(
     """
     from benchkit.api.experiment import Experiment
     from benchkit.api.planning import plan_run
-    from benchkit.api.running import Display, run_plan
+    from benchkit.api.running import run_plan
     from benchkit.cli.list import warn
     from benchkit.components.registry import registry
     from benchkit.contracts.protocol import parse_ties
+    from benchkit.evaluation.display import display
 
     file = Path(more[0]) if more and not names and more[0].endswith(".toml") else None
     options |= {
@@ -173,7 +174,7 @@ def run(
         _dry_run(plan)
         return
     try:
-        outcome = run_plan(plan, Display.terminal())
+        outcome = run_plan(plan, display)
     except KeyboardInterrupt:
         click.echo(_GO_ON, err=True)
         context.exit(130)
@@ -213,10 +214,10 @@ def _dry_run(plan: Plan) -> None:
     from benchkit.tuning.objective import forecast_trial
     from benchkit.tuning.tune import finished
 
-    frozen = finished(plan.searches)
-    to_search = {search.recommender for search in plan.searches} - set(frozen)
+    tuned = finished(plan.searches)
+    to_search = {search.recommender for search in plan.searches} - set(tuned)
     for search in plan.searches:
-        if search.recommender in frozen:
+        if search.recommender in tuned:
             click.echo(f"finished  search of {search.recommender}")
             continue
         limits = [show_time(search.options.limit)]
@@ -226,7 +227,7 @@ def _dry_run(plan: Plan) -> None:
         click.echo(f"search    {search.recommender}  at most {' or '.join(limits)}  {names}")
         if work := asks_for(partial(forecast_trial, search.task, plan.prepared)):
             click.echo(f"          the first trial {work}; later ones less")
-    for task in plan.tasks([replace(each, frozen=frozen) for each in plan.settings]):
+    for task in plan.tasks([replace(each, tuned=tuned) for each in plan.settings]):
         searched = task.recommender in to_search
         state = "finished" if not searched and _is_finished(task) else "to run"
         config = " ".join(f"{key}={show_value(v)}" for key, v in task.identity.config.items())

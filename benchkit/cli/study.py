@@ -1,4 +1,4 @@
-"""`benchkit study`: what a search has tried, and what mattered."""
+"""`benchkit study`: the trials of a search, and which parameters mattered."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def study(
 ) -> None:
     """Show the newest search for RECOMMENDER's configuration on DATASET.
 
-    The ten best configurations with their values on each fold, what has become of all trials, and
-    how much each parameter mattered. optuna-dashboard opens the same storage.
+    The ten best configurations with their values on each fold, what became of all trials, and how
+    much each parameter mattered. optuna-dashboard opens the same storage.
 
     \b
     benchkit study steam-sample v-sknn
@@ -53,20 +53,20 @@ def study(
     if pictures:
         from benchkit.toolkit.pictures import altair
 
-        altair()  # a missing extra is said before the work, not after
-    found = review(storage or _journal(out, dataset), dataset, recommender)
+        altair()  # a missing extra is an error before the work, not after
+    result = review(storage or _journal(out, dataset), dataset, recommender)
     published = trials_of(dataset, recommender)
     if style == "json":
         import json
 
-        content = {**found.as_dict(TOP), "published_trials": published}
+        content = {**result.as_dict(TOP), "published_trials": published}
         click.echo(json.dumps(content, indent=1))
     else:
-        _print(found, published)
+        _print(result, published)
     if pictures:
-        from benchkit.tuning.pictures import draw
+        from benchkit.tuning.review import draw
 
-        for path in draw(found, pictures):
+        for path in draw(result, pictures):
             click.echo(f"Drawn: {path}", err=True)
 
 
@@ -74,40 +74,40 @@ def _journal(out: Path, dataset: str) -> str:
     """Return the path of a dataset's journal.
 
     Raises:
-        BenchkitError: there is none; the message names those there are.
+        BenchkitError: it does not exist; the message names those that do.
     """
     from benchkit.tuning.review import no_studies
     from benchkit.tuning.storage import journal
 
     path = Path(journal(out, dataset))
     if not path.exists():
-        known = [other.stem for other in path.parent.glob("*.journal")]
-        raise no_studies(dataset, path.parent, known)
+        datasets = [other.stem for other in path.parent.glob("*.journal")]
+        raise no_studies(dataset, path.parent, datasets)
     return str(path)
 
 
-def _print(found: Review, published: float | None) -> None:
+def _print(review: Review, published: float | None) -> None:
     from rich.console import Console
 
     from benchkit.tuning.review import lines
 
     console = Console(highlight=False)
-    for line in lines(found, TOP):
+    for line in lines(review, TOP):
         console.print(line, markup=False)
     if published is not None:
         console.print(f"The published search tried {published:,} configurations.")
-    for place, tried in enumerate(found.finished[:TOP], start=1):
-        folds = " + ".join(f"{value:.4f}" for value in tried.folds)
-        console.print(f"{place:2}. {tried.value:.4f} = {folds}  (trial {tried.trial})")
-        console.print(_assignments(tried.parameters), markup=False, style="dim")
-    if found.importances:
+    for rank, trial in enumerate(review.finished[:TOP], start=1):
+        folds = " + ".join(f"{value:.4f}" for value in trial.folds)
+        console.print(f"{rank:2}. {trial.value:.4f} = {folds}  (trial {trial.trial})")
+        console.print(_assignments(trial.parameters), markup=False, style="dim")
+    if review.importances:
         console.print("Share of the variance that each parameter explains (fANOVA):")
-        for name, share in found.importances.items():
+        for name, share in review.importances.items():
             console.print(f"  {share:5.1%}  {name}", markup=False)
-    if found.unranked:
-        console.print(f"Importances: {found.unranked}.", markup=False)
-    if found.others:
-        console.print(f"Older studies: {', '.join(found.others)}", markup=False)
+    if review.unranked:
+        console.print(f"Importances: {review.unranked}.", markup=False)
+    if review.others:
+        console.print(f"Older studies: {', '.join(review.others)}", markup=False)
 
 
 def _assignments(parameters: object) -> str:

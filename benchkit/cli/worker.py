@@ -1,12 +1,12 @@
-"""`benchkit worker`: help a `benchkit run` of another process or machine to search."""
+"""`benchkit worker`: join the searches of a `benchkit run` in another process or machine."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,7 +15,7 @@ from benchkit.contracts.errors import BenchkitError
 
 if TYPE_CHECKING:
     from benchkit.contracts.dataset import PreparedDataset
-    from benchkit.tuning.join import Begun, Help
+    from benchkit.tuning.join import Helper, StoredSearch
     from benchkit.tuning.search import Search
 
 
@@ -51,19 +51,20 @@ def worker(
     """Work on the searches that a `benchkit run` has begun on the same storage.
 
     On any machine that has the same data, plugins and Optuna: it takes trials of the run's studies
-    until each search is over. What it is at when it is stopped or killed is tried again by others.
-    It never reads the test set, and makes no paid calls.
+    until each search is over. A trial that it runs when it is stopped or killed is run again by
+    others. It never reads the test set, and makes no paid calls.
 
     \b
     benchkit run -r v-sknn --dataset beauty --timeout 2h --storage postgresql://ann@db/studies
     benchkit worker --dataset beauty --storage postgresql://ann@db/studies --jobs 4
     """
     from benchkit.components.registry import registry
+    from benchkit.evaluation.display import display
     from benchkit.tuning.budget import seconds_of
-    from benchkit.tuning.crew import Crew
     from benchkit.tuning.database import database_errors
-    from benchkit.tuning.join import Help
-    from benchkit.tuning.view import watcher
+    from benchkit.tuning.join import Helper
+    from benchkit.tuning.pool import WorkerPool
+    from benchkit.tuning.progress import SearchProgress
 
     until = float("inf") if timeout is None else time.monotonic() + seconds_of(timeout)
     for name in names:
@@ -72,39 +73,39 @@ def worker(
         click.echo(f"Warning: {problem}", err=True)
     with database_errors():
         studies = _Studies(storage, dataset, names, raw, out)
-        waiting = [each for each in studies.look() if not each.over]
-        with watcher(len(waiting)) as view, Crew(jobs) as crew:
-            work = Help(crew, view, until)
+        waiting = [search for search in studies.look() if not search.over]
+        with display() as shown, WorkerPool(jobs) as pool:
+            helper = Helper(pool, SearchProgress(len(waiting), shown), until)
             try:
-                refused = work.all(studies.look, studies.rebuilt)
+                refused = helper.work_on_all(studies.look, studies.rebuild)
             except KeyboardInterrupt:
-                click.echo(f"Interrupted. {_done(work)}", err=True)
-                click.echo("What it was at is tried again by whoever goes on.", err=True)
+                click.echo(f"Interrupted. {_summary(helper)}", err=True)
+                click.echo("Unfinished trials will be run again by others.", err=True)
                 return 130
-    return _finish(work, list(refused.values()))
+    return _finish(helper, list(refused.values()))
 
 
-def _finish(work: Help, refused: Sequence[BenchkitError]) -> int:
-    if refused and not work.searches:
+def _finish(helper: Helper, refused: Sequence[BenchkitError]) -> int:
+    if refused and not helper.searches:
         raise refused[0]
     for error in refused:
         click.echo(f"Left out: {error}", err=True)
-    if not work.searches:
+    if not helper.searches:
         click.echo("Nothing to do: all searches are over.", err=True)
-    click.echo(_done(work))
+    click.echo(_summary(helper))
     return 0
 
 
-def _done(work: Help) -> str:
-    total = sum(work.counts.values())
-    counts = ", ".join(f"{count} {kind}" for kind, count in work.counts.items())
+def _summary(helper: Helper) -> str:
+    total = sum(helper.counts.values())
+    counts = ", ".join(f"{count} {kind}" for kind, count in helper.counts.items())
     trials = "trial" if total == 1 else "trials"
-    searches = "search" if work.searches == 1 else "searches"
-    return f"{total} {trials} ({counts or 'none'}) in {work.searches} {searches}."
+    searches = "search" if helper.searches == 1 else "searches"
+    return f"{total} {trials} ({counts or 'none'}) in {helper.searches} {searches}."
 
 
 class _Studies:
-    """The studies of a dataset, and the data as each of them wants them."""
+    """The studies of a dataset, and the data prepared as each of them needs them."""
 
     def __init__(
         self, storage: str, dataset: str, names: Sequence[str], raw: Path | None, out: Path
@@ -114,11 +115,11 @@ class _Studies:
         self._prepared: dict[str, PreparedDataset] = {}
         self._check()
 
-    def look(self) -> list[Begun]:
-        """Return what there is now."""
-        from benchkit.tuning.join import begun
+    def look(self) -> list[StoredSearch]:
+        """Return the searches in the storage now."""
+        from benchkit.tuning.join import stored_searches
 
-        return begun(self.storage, self._name(), self.names)
+        return stored_searches(self.storage, self._name(), self.names)
 
     def _name(self) -> str:
         if not self.dataset.endswith(".toml"):
@@ -127,41 +128,41 @@ class _Studies:
 
         return read_toml(Path(self.dataset), {}).name
 
-    def rebuilt(self, each: Begun) -> Search:
+    def rebuild(self, stored: StoredSearch) -> Search:
         """Return a search as it is here."""
         from benchkit.toolkit.workspace import workspace
         from benchkit.tuning.join import rebuild
 
-        prepared = self._data(each.about["dataset"]["config"])
-        return rebuild(each, prepared, self.storage, workspace(), self.out)
+        prepared = self._data(stored)
+        return rebuild(stored, prepared, self.storage, workspace(), self.out)
 
     def _check(self) -> None:
         """Raise unless there are studies, and some of them are on the data that are here."""
         from benchkit.components.registry import registry
-        from benchkit.tuning.join import same_data
 
         if not self.dataset.endswith(".toml"):
             registry().get("dataset", self.dataset)
-        found = self.look()
-        if not found:
+        searches = self.look()
+        if not searches:
             of = f" of {' or '.join(self.names)}" if self.names else ""
             raise BenchkitError(
                 f"no run has begun a search{of} on {self.dataset} in this storage; `benchkit run "
                 f"--dataset {self.dataset} --storage ...` with the same storage begins some"
             )
         refused = []
-        for each in found:
+        for search in searches:
             try:
-                same_data(each, self._data(each.about["dataset"]["config"]))
+                search.check_data(self._data(search))
             except BenchkitError as error:
                 refused.append(error)
-        if len(refused) == len(found):
+        if len(refused) == len(searches):
             raise refused[-1]
 
-    def _data(self, config: Mapping[str, Any]) -> PreparedDataset:
+    def _data(self, search: StoredSearch) -> PreparedDataset:
         from benchkit.data.open import open_dataset
         from benchkit.toolkit.workspace import workspace
 
+        config = search.about["dataset"]["config"]
         key = json.dumps(config, sort_keys=True)
         if key not in self._prepared:
             self._prepared[key] = open_dataset(self.dataset, workspace(), self.raw, config)

@@ -11,35 +11,27 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Literal
 
-from benchkit.cluster.orders import Conduct, Evaluate, Order, Reply
-from benchkit.cluster.parcel import pack
-from benchkit.contracts.dataset import PreparedDataset
+from benchkit.cluster.job import EvaluationJob, Job, Reply, SearchJob, pack
 from benchkit.contracts.errors import BenchkitError, UnavailableError
-from benchkit.evaluation.availability import reason_against
-from benchkit.evaluation.jobs import reason_of
-from benchkit.evaluation.pipeline import Task, execute, plan
-from benchkit.evaluation.settings import Settings
+from benchkit.evaluation.pipeline import execute, plan
+from benchkit.evaluation.processes import reason_of
 from benchkit.toolkit.workspace import leaderboards, workspace
-
-Tell = Callable[[Literal["stage", "report"], str], None]
 
 
 def main() -> None:
-    """Do the order that comes through the pipe, and end with whoever holds its other end."""
-    # Whoever started us may ignore it; it is how a job is told to tidy up.
+    """Do the job that comes through the pipe, and end with the process at its other end."""
+    # The Dask worker may ignore it; it tells a job to tidy up.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     pipe = Connection(int(sys.argv[1]))
-    order = pipe.recv()
+    job = pipe.recv()
     threading.Thread(target=_end_with, args=(pipe,), daemon=True).start()
     with suppress(KeyboardInterrupt):
-        pipe.send(_answer(order, lambda kind, text: pipe.send(Reply(kind, text))))
+        pipe.send(do(job, pipe))
 
 
 def _end_with(pipe: Connection) -> None:
@@ -48,75 +40,67 @@ def _end_with(pipe: Connection) -> None:
     os._exit(1)
 
 
-def _answer(order: Order, tell: Tell) -> Reply:
+def do(job: Job, pipe: Connection) -> Reply:
+    """Do a job and return how it ended; what happens meanwhile is sent through the pipe."""
     try:
-        return _conduct(order) if isinstance(order, Conduct) else _evaluate(order, tell)
+        return _search(job) if isinstance(job, SearchJob) else _evaluate(job, pipe)
     except BenchkitError as error:
         return Reply("refused", str(error))
     except Exception as error:
         return Reply("failed", reason_of(error), traceback.format_exc())
 
 
-def _conduct(order: Conduct) -> Reply:
-    """Conduct a search as `benchkit run` does, after the checks of `benchkit worker`."""
+def _search(job: SearchJob) -> Reply:
+    """Search as `benchkit run` does, after the checks of `benchkit worker`."""
+    from benchkit.evaluation.display import silent
     from benchkit.tuning.database import database_errors
-    from benchkit.tuning.join import begun, rebuild
+    from benchkit.tuning.join import rebuild, stored_searches
+    from benchkit.tuning.progress import SearchProgress
     from benchkit.tuning.storage import is_database
     from benchkit.tuning.tune import tune
-    from benchkit.tuning.view import Silent
 
-    prepared = order.data.find(workspace())
+    prepared = job.data.open(workspace())
     with database_errors():
-        found = [each for each in begun(order.storage, prepared.name) if each.study == order.study]
-        if not found:
-            where = "the database" if is_database(order.storage) else order.storage
+        searches = {s.study: s for s in stored_searches(job.storage, prepared.name)}
+        if job.study not in searches:
+            where = "the database" if is_database(job.storage) else job.storage
             raise UnavailableError(
-                f"the study {order.study} is not in {where} there; give --storage a database, or "
+                f"the study {job.study} is not in {where} there; give --storage a database, or "
                 "a file in a folder that all machines share"
             )
-        search = rebuild(found[0], prepared, order.storage, workspace(), _out())
-    tune([search], order.jobs, Silent())
+        search = rebuild(searches[job.study], prepared, job.storage, workspace(), _out())
+    tune([search], job.jobs, SearchProgress(1, silent()))
     return Reply("done")
 
 
-def _evaluate(order: Evaluate, tell: Tell) -> Reply:
-    task = _same(order, order.data.find(workspace()))
-    try:
-        record = execute(task, lambda text: tell("stage", text), lambda text: tell("report", text))
-    except BenchkitError as error:  # of the recommender's, as in a run on one machine
-        return Reply("failed", str(error))
-    return Reply("done", parcel=pack(task.settings.out, record))
-
-
-def _same(order: Evaluate, prepared: PreparedDataset) -> Task:
-    """Return the task as it is here.
+def _evaluate(job: EvaluationJob, pipe: Connection) -> Reply:
+    """Evaluate the task of the run, if it is the same here.
 
     Raises:
         UnavailableError: it is another one here, or cannot run, and why.
     """
-    from benchkit.tuning.differences import differences
+    from benchkit.tuning.join import check_runnable, check_same
 
-    name = order.task.recommender
-    # Nobody counts what is paid over machines: `benchkit embed` pays for vectors beforehand.
-    settings = replace(
-        order.task.settings, workspace=workspace(), out=_out(), max_cost=0.0, purse=None
-    )
-    here = plan(prepared, name, settings)
-    found = differences(json.loads(json.dumps(asdict(order.task.identity))), asdict(here.identity))
-    if found:
-        raise UnavailableError(f"{name} is not the same there: {'; '.join(found)}")
-    _check_it_can_run(name, prepared, settings)
-    return here
-
-
-def _check_it_can_run(name: str, prepared: PreparedDataset, settings: Settings) -> None:
-    reason = reason_against(name, prepared, settings, named=True, paying=False)
-    if reason is not None:
-        raise UnavailableError(f"{name} cannot run there: {reason}")
+    name = job.task.recommender
+    prepared = job.data.open(workspace())
+    settings = job.task.settings.on_machine(workspace(), _out())
+    task = plan(prepared, name, settings)
+    theirs = json.loads(json.dumps(asdict(job.task.identity)))
+    check_same(name, theirs, asdict(task.identity), "there")
+    check_runnable(name, prepared, settings, "there")
+    try:
+        record = execute(
+            task,
+            lambda stage: pipe.send(Reply("stage", stage)),
+            lambda line: pipe.send(Reply("report", line)),
+        )
+    except BenchkitError as error:  # of the recommender's, as in a run on one machine
+        return Reply("failed", str(error))
+    return Reply("done", parcel=pack(settings.out, record))
 
 
 def _out() -> Path:
-    """Return the folder of what is on its way: fits that go on when they are tried again."""
+    """Return the folder of unfinished work: fits that go on when they are tried again."""
     return leaderboards() / ".cluster"
 
 

@@ -1,4 +1,4 @@
-"""Reaching a Dask cluster, and refusing one that would not understand us."""
+"""Connecting to a Dask cluster, and refusing one of other versions."""
 
 from __future__ import annotations
 
@@ -20,17 +20,16 @@ def connect(address: str) -> Client:
     """Return a client of a scheduler.
 
     Raises:
-        UnavailableError: Dask is not installed, nobody answers, or it is another version.
+        UnavailableError: Dask is not installed, no scheduler answers, or it is another version.
     """
     try:
         from distributed import Client
     except ImportError:
         raise UnavailableError(f"--cluster: {extra_missing('cluster')}") from None
-    for name in ("distributed", "distributed.client"):  # we say it, once
+    for name in ("distributed", "distributed.client"):  # our error says it, once
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        there = asyncio.run(_version_at(address))
-        _check_version("the scheduler", "distributed", there)
+        _check_version("the scheduler", "distributed", asyncio.run(_version_at(address)))
         return Client(address, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError, RuntimeError, asyncio.TimeoutError) as error:
         reason = str(error).partition("\n")[0] or "no answer"
@@ -51,15 +50,15 @@ async def _version_at(address: str) -> str:
     return str(about["packages"]["distributed"])
 
 
-def _check_version(where: str, name: str, there: str) -> None:
-    if there != versions()[name]:
+def _check_version(where: str, name: str, installed: str) -> None:
+    if installed != versions()[name]:
         raise UnavailableError(
-            f"{where} has {name} {there}, here it is {versions()[name]}; install the same version "
-            "there"
+            f"{where} has {name} {installed}, here it is {versions()[name]}; install the same "
+            "version there"
         )
 
 
-def look(client: Client, address: str) -> bool:
+def check_workers(client: Client, address: str) -> bool:
     """Check the versions of all workers, and tell whether any of them declares GPUs.
 
     Raises:
@@ -70,11 +69,11 @@ def look(client: Client, address: str) -> bool:
         raise UnavailableError(
             f"the cluster at {address} has no workers; `dask worker {address}` starts one"
         )
-    for worker, found in workers.items():
-        if isinstance(found, BaseException):
+    for worker, description in workers.items():
+        if isinstance(description, BaseException):
             raise UnavailableError(
-                f"benchkit does not run on {worker} ({found}); install the same version there"
+                f"benchkit does not run on {worker} ({description}); install the same version there"
             )
-        for name, there in found["versions"].items():
-            _check_version(worker, name, there)
-    return any(found["gpus"] for found in workers.values())
+        for name, installed in description["versions"].items():
+            _check_version(worker, name, installed)
+    return any(description["gpus"] for description in workers.values())

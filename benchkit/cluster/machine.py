@@ -15,21 +15,21 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from benchkit import DISTRIBUTION
-from benchkit.cluster.orders import Order, Reply
-from benchkit.evaluation.jobs import death_by
+from benchkit.cluster.job import Job, Reply
+from benchkit.evaluation.processes import exit_reason
 from benchkit.toolkit.machine import thread_variables
 
 if TYPE_CHECKING:
     from distributed import Worker
 
-# Seconds between two looks whether somebody still wants the job.
+# Seconds between two looks whether the job is still wanted.
 _TICK = 0.5
-# Seconds in which a job that is over or interrupted has to tidy up.
+# Seconds that a job which is over or interrupted has for tidying up.
 _GRACE = 20.0
 
 
 def about(dask_worker: Worker) -> dict[str, Any]:
-    """Return what a Dask worker is: versions that have to agree, and its GPUs."""
+    """Describe a Dask worker: versions that have to agree, and its GPUs."""
     return {
         "versions": versions(),
         "gpus": dask_worker.state.total_resources.get("GPU", 0),
@@ -45,73 +45,73 @@ def versions() -> dict[str, str]:
     }
 
 
-def do(order: Order, topic: str, number: int) -> Reply:
-    """Do an order and return how it ended; called by Dask, in a thread of a worker.
+def do(job: Job, topic: str, number: int) -> Reply:
+    """Do a job and return how it ended; called by Dask, in a thread of a worker.
 
     Args:
-        order: what to do.
-        topic: Dask's topic under which news are told.
-        number: of the order, which stands in the news.
+        job: what to do.
+        topic: Dask's topic of its events.
+        number: of the job, which stands in the events.
     """
     from distributed import get_worker
 
     worker = get_worker()
     worker.log_event(topic, (number, "start", worker.address))
-    job = _start(order, worker.state.nthreads)
+    process = _Process.start(job, worker.state.nthreads)
     try:
         while not _is_unwanted(worker, worker.get_current_task()):
-            if job.pipe.poll(_TICK):
-                reply = job.hear()
-                if reply.kind == "refused":  # somebody has to know where
+            if process.pipe.poll(_TICK):
+                reply = process.receive()
+                if reply.kind == "refused":  # the user has to know where
                     return replace(reply, text=f"{worker.address}: {reply.text}")
                 if reply.kind in ("done", "failed"):
                     return reply
                 worker.log_event(topic, (number, reply.kind, reply.text))
-        job.interrupt()
-        return Reply("failed", "nobody wants it any more")
+        process.interrupt()
+        return Reply("failed", "the run has ended")
     finally:
-        job.end()
+        process.end()
 
 
 @dataclass(frozen=True)
-class _Job:
-    process: subprocess.Popen[bytes]
+class _Process:
+    popen: subprocess.Popen[bytes]
     pipe: Connection
 
-    def hear(self) -> Reply:
+    @classmethod
+    def start(cls, job: Job, at_a_time: int) -> _Process:
+        ours, theirs = Pipe()
+        popen = subprocess.Popen(
+            [sys.executable, "-m", "benchkit.cluster.child", str(theirs.fileno())],
+            env={**os.environ, **thread_variables(at_a_time)},
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+        )
+        theirs.close()
+        ours.send(job)
+        return cls(popen, ours)
+
+    def receive(self) -> Reply:
         try:
             reply = self.pipe.recv()
         except (EOFError, OSError):
-            return Reply("failed", death_by(self.process.wait()))
+            return Reply("failed", exit_reason(self.popen.wait()))
         assert isinstance(reply, Reply)
         return reply
 
     def interrupt(self) -> None:
-        """Let it tidy up: an interrupted search enqueues its trials again."""
+        """Interrupt it: a search enqueues its trials again."""
         with suppress(ProcessLookupError):
-            self.process.send_signal(signal.SIGINT)
+            self.popen.send_signal(signal.SIGINT)
 
     def end(self) -> None:
-        """Wait for the process to be gone, not for ever."""
+        """Wait for the process to end, and kill it if it does not."""
         try:
-            self.process.wait(_GRACE)
+            self.popen.wait(_GRACE)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            self.popen.kill()
+            self.popen.wait()
         self.pipe.close()
-
-
-def _start(order: Order, at_a_time: int) -> _Job:
-    ours, theirs = Pipe()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchkit.cluster.child", str(theirs.fileno())],
-        env={**os.environ, **thread_variables(at_a_time)},
-        pass_fds=[theirs.fileno()],
-        stdin=subprocess.DEVNULL,
-    )
-    theirs.close()
-    ours.send(order)
-    return _Job(process, ours)
 
 
 def _is_unwanted(worker: Worker, key: Any) -> bool:

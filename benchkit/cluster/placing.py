@@ -10,10 +10,9 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from benchkit.cluster.connecting import connect, look
+from benchkit.cluster.connecting import check_workers, connect
+from benchkit.cluster.job import Data, EvaluationJob, Job, Reply, SearchJob, unpack
 from benchkit.cluster.machine import do
-from benchkit.cluster.orders import Conduct, Data, Evaluate, Order, Reply
-from benchkit.cluster.parcel import unpack
 from benchkit.components.configure import configure, foundations
 from benchkit.contracts.errors import UnavailableError
 from benchkit.evaluation.jobs import Event
@@ -24,25 +23,25 @@ from benchkit.tuning.storage import is_database
 if TYPE_CHECKING:
     from distributed import Future
 
-_GO_ON = "what is finished is kept, and the same command goes on"
+_RESUME = "finished results are kept; run the same command to resume"
 
 
 class Cluster:
-    """A Dask cluster, and what it is told of the data; to be used in a ``with`` statement.
+    """A Dask cluster that does jobs on some data; to be used in a ``with`` statement.
 
     Args:
         address: of the scheduler, ``tcp://host:port``.
         data: what all jobs are on.
 
     Raises:
-        UnavailableError: Dask is not installed, nobody answers, or versions differ.
+        UnavailableError: Dask is not installed, no scheduler answers, or versions differ.
     """
 
     def __init__(self, address: str, data: Data) -> None:
         self.address, self.data = address, data
         self.client = connect(address)
         try:
-            self.gpus = look(self.client, address)
+            self.gpus = check_workers(self.client, address)
         except BaseException:
             self.client.close()
             raise
@@ -58,20 +57,20 @@ class Cluster:
     ) -> None:
         self.client.close()
 
-    def conduct(
+    def search(
         self, searches: Sequence[Search], placed: Callable[[Search, str], None]
     ) -> Iterator[Search]:
-        """Conduct searches that have begun, and yield each when it has ended.
+        """Run searches that have begun, and yield each when it has ended.
 
         Args:
             searches: in a storage that the machines reach.
-            placed: told on which machine one begins.
+            placed: called with the machine on which one begins.
 
         Raises:
             UnavailableError: one cannot be the same on a machine, or its machines died.
         """
-        orders = [(search.task, _conduct(search, self.data)) for search in searches]
-        with closing(self._place(orders)) as replies:
+        jobs = [(search.task, _search_job(search, self.data)) for search in searches]
+        with closing(self._place(jobs)) as replies:
             for number, reply in replies:
                 if reply.kind == "start":
                     placed(searches[number], reply.text)
@@ -79,7 +78,7 @@ class Cluster:
                     yield searches[number]
                 elif reply.kind == "failed":
                     name = searches[number].recommender
-                    raise UnavailableError(f"the search for {name}: {reply.text}; {_GO_ON}")
+                    raise UnavailableError(f"the search for {name}: {reply.text}; {_RESUME}")
 
     def run(self, tasks: Sequence[Task]) -> Generator[Event, None, None]:
         """Run tasks and yield what happens, as `jobs.run` does; records come back whole.
@@ -88,7 +87,8 @@ class Cluster:
             UnavailableError: one cannot be the same on a machine.
             StorageError: a record cannot be written here.
         """
-        with closing(self._place([(task, Evaluate(task, self.data)) for task in tasks])) as replies:
+        jobs = [(task, EvaluationJob(task, self.data)) for task in tasks]
+        with closing(self._place(jobs)) as replies:
             for number, reply in replies:
                 task, record = tasks[number], None
                 if reply.parcel is not None:
@@ -97,35 +97,34 @@ class Cluster:
                 assert reply.kind != "refused"
                 yield Event(task, reply.kind, reply.text, reply.details, record)
 
-    def _place(
-        self, orders: Sequence[tuple[Task, Order]]
-    ) -> Generator[tuple[int, Reply], None, None]:
-        """Yield what jobs tell, by number; closing the generator cancels those that are not over.
+    def _place(self, jobs: Sequence[tuple[Task, Job]]) -> Generator[tuple[int, Reply], None, None]:
+        """Yield what happens to jobs, by number; closing the generator cancels unfinished ones.
 
-        Dask calls us in threads of its own, so all that they say goes through one queue.
+        Dask calls us in threads of its own, so everything goes through one queue.
         """
-        told = SimpleQueue[tuple[int, "Reply | Future[Reply]"]]()
+        queue = SimpleQueue[tuple[int, "Reply | Future[Reply]"]]()
         topic = f"benchkit-{secrets.token_hex(8)}"
-        self.client.subscribe_topic(topic, lambda event: told.put(_news(*event[1])))
+        self.client.subscribe_topic(topic, lambda event: queue.put(_reply(*event[1])))
         futures = [
-            self._submit(task, order, topic, number) for number, (task, order) in enumerate(orders)
+            self._submit(task, job, topic, number) for number, (task, job) in enumerate(jobs)
         ]
         for number, future in enumerate(futures):
-            future.add_done_callback(lambda future, number=number: told.put((number, future)))
+            future.add_done_callback(lambda future, number=number: queue.put((number, future)))
         left = len(futures)
         try:
             while left:
-                number, said = told.get()
-                left -= not isinstance(said, Reply)
-                yield number, said if isinstance(said, Reply) else self._end(said)
+                number, reply = queue.get()
+                if not isinstance(reply, Reply):
+                    left, reply = left - 1, self._result(reply)
+                yield number, reply
         finally:
             self.client.unsubscribe_topic(topic)
             self.client.cancel(futures)
 
-    def _submit(self, task: Task, order: Order, topic: str, number: int) -> Future[Reply]:
+    def _submit(self, task: Task, job: Job, topic: str, number: int) -> Future[Reply]:
         return self.client.submit(
             do,
-            order,
+            job,
             topic,
             number,
             key=f"{task.recommender}-{secrets.token_hex(4)}",
@@ -133,16 +132,16 @@ class Cluster:
             resources={"GPU": 1} if self.gpus and uses_gpu(task) else None,
         )
 
-    def _end(self, future: Future[Reply]) -> Reply:
+    def _result(self, future: Future[Reply]) -> Reply:
         """Return how a job ended.
 
         Raises:
             UnavailableError: it was refused, or the scheduler is gone.
         """
         if future.status == "cancelled":
-            raise UnavailableError(f"the scheduler at {self.address} is gone; {_GO_ON}")
+            raise UnavailableError(f"the scheduler at {self.address} is gone; {_RESUME}")
         if (error := future.exception()) is not None:
-            return Reply("failed", _how_it_failed(error))
+            return Reply("failed", _failure(error))
         reply: Reply = future.result()
         if reply.kind == "refused":
             raise UnavailableError(reply.text)
@@ -157,26 +156,26 @@ def uses_gpu(task: Task) -> bool:
     settings, identity = task.settings, task.identity
     how: dict[str, Any] = {"family": identity.dataset["family"], "preset": settings.preset}
     recommender = configure(task.recommender, task.config, **how)
-    below = foundations(recommender, settings.values(task.recommender), **how)
-    every = (recommender, *(each.component for each in below))
-    return any(each.uses_gpu() for each in every if each.kind == "recommender")
+    dependencies = foundations(recommender, settings.values(task.recommender), **how)
+    components = (recommender, *(dependency.component for dependency in dependencies))
+    return any(c.uses_gpu() for c in components if c.kind == "recommender")
 
 
-def _conduct(search: Search, data: Data) -> Conduct:
+def _search_job(search: Search, data: Data) -> SearchJob:
     storage = search.options.storage
     if not is_database(storage):
         storage = str(Path(storage).resolve())
-    return Conduct(search.name, storage, search.options.jobs, data)
+    return SearchJob(search.name, storage, search.options.jobs, data)
 
 
-def _news(number: int, kind: Any, text: str) -> tuple[int, Reply]:
+def _reply(number: int, kind: Any, text: str) -> tuple[int, Reply]:
     return number, Reply(kind, text)
 
 
-def _how_it_failed(error: BaseException) -> str:
+def _failure(error: BaseException) -> str:
     from distributed.scheduler import KilledWorker
 
     if isinstance(error, KilledWorker):
         times = error.allowed_failures + 1
-        return f"{times} Dask workers died while they were at it; was memory short?"
+        return f"{times} Dask workers died while they did it (probably out of memory)"
     return " ".join(f"{type(error).__name__}: {error}".split())

@@ -5,23 +5,18 @@ A fresh process a task also makes its peak memory its own.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
 import traceback
 from collections import deque
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
 from typing import Literal
 
 from benchkit.contracts.errors import BenchkitError
 from benchkit.evaluation.pipeline import Task, execute
+from benchkit.evaluation.processes import Child, reason_of
 from benchkit.leaderboards.record import Record
-from benchkit.toolkit.isolation import seed_globals, send_stdout_to_stderr
-from benchkit.toolkit.machine import free_slot, share
+from benchkit.toolkit.isolation import seed_globals
 
 
 @dataclass(frozen=True)
@@ -30,9 +25,9 @@ class Event:
 
     Attributes:
         task: the task.
-        kind: ``start`` (in `text` where, if not here); ``stage`` (its name in `text`); ``report``
-            (a line about a long fit); ``done`` (its `record`); ``failed`` (one line in `text`, the
-            traceback in `details`).
+        kind: ``start`` (in `text` on which machine, if not here); ``stage`` (its name in `text`);
+            ``report`` (a line about a long fit); ``done`` (its `record`); ``failed`` (one line in
+            `text`, the traceback in `details`).
     """
 
     task: Task
@@ -47,89 +42,40 @@ def run(tasks: Sequence[Task], jobs: int) -> Generator[Event, None, None]:
 
     Closing the iterator, or an exception at the caller's, ends the running processes.
     """
-    context = multiprocessing.get_context("spawn")
-    waiting, running = deque(tasks), dict[Connection, tuple[SpawnProcess, Task, int]]()
+    waiting, running = deque(tasks), dict[Connection, tuple[Child, Task]]()
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
                 task = waiting.popleft()
-                receiver, sender = context.Pipe(duplex=False)
-                process = context.Process(target=_child, args=(sender, task), daemon=True)
-                slot = free_slot([slot for *_, slot in running.values()])
-                with share(slot, jobs):
-                    process.start()
-                sender.close()
-                running[receiver] = process, task, slot
+                siblings = [child for child, _ in running.values()]
+                child = Child.start(_execute, task, siblings=siblings, jobs=jobs)
+                running[child.pipe] = child, task
                 yield Event(task, "start")
-            for ready in wait(list(running)):
-                assert isinstance(ready, Connection)
-                process, task, _ = running[ready]
-                event = _receive(ready, process, task)
-                if event.kind in ("done", "failed"):
-                    del running[ready]
-                    ready.close()
-                    process.join()
+            for pipe in wait(list(running)):
+                assert isinstance(pipe, Connection)
+                child, task = running[pipe]
+                event: Event | None = child.receive()
+                if event is None or event.kind in ("done", "failed"):
+                    del running[pipe]
+                    how = child.join()
+                    event = event or Event(task, "failed", how)
                 yield event
     finally:
-        for process, *_ in running.values():
-            process.terminate()
-        for process, *_ in running.values():
-            process.join()
+        for child, _ in running.values():
+            child.process.terminate()
+        for child, _ in running.values():
+            child.join()
 
 
-def _receive(connection: Connection, process: SpawnProcess, task: Task) -> Event:
-    try:
-        event = connection.recv()
-    except EOFError:
-        return Event(task, "failed", how_it_died(process))
-    assert isinstance(event, Event)
-    return event
-
-
-def how_it_died(process: SpawnProcess) -> str:
-    """Return in words how a process ended that should not have; waits for it to be gone."""
-    process.join()
-    return death_by(process.exitcode or 0)
-
-
-def death_by(code: int) -> str:
-    """Return in words what an exit status of a process says; below 0 it is a signal."""
-    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
-    hint = "; was memory short?" if code == -signal.SIGKILL else ""
-    return f"its process {how}{hint}"
-
-
-def reason_of(error: BaseException) -> str:
-    """Return in one line why something failed."""
-    if isinstance(error, BenchkitError):
-        return str(error)
-    # torch's own is no MemoryError, and importing torch to ask for its class costs seconds
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return "memory was not enough"
-    return " ".join(f"{type(error).__name__}: {error}".strip(": ").split())
-
-
-def _child(sender: Connection, task: Task) -> None:
-    # Ctrl-C reaches the whole group; the parent decides what becomes of the children.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    send_stdout_to_stderr()
+def _execute(pipe: Connection, task: Task) -> None:
     seed_globals(task.identity.seed)
-    threading.Thread(target=exit_with_parent, daemon=True).start()
     try:
         record = execute(
             task,
-            lambda stage: sender.send(Event(task, "stage", stage)),
-            lambda line: sender.send(Event(task, "report", line)),
+            lambda stage: pipe.send(Event(task, "stage", stage)),
+            lambda line: pipe.send(Event(task, "report", line)),
         )
-        sender.send(Event(task, "done", record=record))
-    except BaseException as error:  # a stranger's code may raise anything
+        pipe.send(Event(task, "done", record=record))
+    except BaseException as error:  # a plugin's code may raise anything
         details = "" if isinstance(error, BenchkitError) else traceback.format_exc()
-        sender.send(Event(task, "failed", reason_of(error), details))
-
-
-def exit_with_parent() -> None:
-    """End this process when its parent is killed: nobody would read what it computes."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
+        pipe.send(Event(task, "failed", reason_of(error), details))

@@ -23,7 +23,7 @@ from benchkit.data.split import Split, split_sessions
 from benchkit.evaluation.bench import Workbench
 from benchkit.evaluation.measure import Measured, measure
 from benchkit.evaluation.recommend import fit, recommend
-from benchkit.evaluation.settings import Frozen, Progress, Settings, usual_preset
+from benchkit.evaluation.settings import Progress, Settings, Tuned, usual_preset
 from benchkit.leaderboards import store
 from benchkit.leaderboards.record import TUNED, Identity, Record
 from benchkit.leaderboards.store import DamagedRecordError
@@ -76,9 +76,9 @@ class Task:
         below = (part.partition(":") for part in _builds_on(made, family, settings))
         return {name for kind, _, name in below if kind == "recommender"}
 
-    def on(self, parts: Mapping[str, Frozen]) -> Task:
-        """Return the same task, building on what searches have found for its parts, by name."""
-        settings = replace(self.settings, frozen={**self.settings.frozen, **parts})
+    def on(self, parts: Mapping[str, Tuned]) -> Task:
+        """Return the same task, building on the results of searches for its parts, by name."""
+        settings = replace(self.settings, tuned={**self.settings.tuned, **parts})
         family = self.identity.dataset["family"]
         recommender = settings.configured(self.recommender, self.config, family)
         below = _builds_on(recommender, family, settings)
@@ -173,11 +173,11 @@ def plan(prepared: PreparedDataset, name: str, settings: Settings) -> Task:
 def _search_of(name: str, builds_on: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
     """Return how a recommender's configuration, and that of what it builds on, were found."""
     parts = {
-        part: {"study": frozen.search["study"], "values": dict(frozen.values)}
-        for part, frozen in settings.frozen.items()
-        if frozen.values and f"recommender:{part}" in builds_on
+        part: {"study": tuned.search["study"], "values": dict(tuned.values)}
+        for part, tuned in settings.tuned.items()
+        if tuned.values and f"recommender:{part}" in builds_on
     }
-    own = settings.frozen[name].search if name in settings.frozen else {}
+    own = settings.tuned[name].search if name in settings.tuned else {}
     return {**own, "parts": parts} if parts else own
 
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol as Interface
 
 from benchkit.contracts.errors import StorageError
+from benchkit.evaluation.display import Display, Show, display
 from benchkit.evaluation.jobs import Event
 from benchkit.evaluation.pipeline import Task, now
 from benchkit.leaderboards import store
 from benchkit.leaderboards.files import touch, write_leaderboard
 from benchkit.leaderboards.record import RECORDS, Failure
-from benchkit.toolkit.progress import on_stderr
 
 Run = Callable[[Sequence[Task]], Generator[Event, None, None]]
-Watch = Callable[[int], "Watcher"]
 
 
 @dataclass
@@ -35,19 +31,19 @@ class Outcome:
     interrupted: bool = False
 
     def write(self, out: Path, dataset: str) -> None:
-        """Write the leaderboard, and keep what is to be said of it."""
-        said = write_leaderboard(out, dataset)
-        self.warnings += [line for line in said if line not in self.warnings]
+        """Write the leaderboard, and keep its warnings."""
+        warnings = write_leaderboard(out, dataset)
+        self.warnings += [line for line in warnings if line not in self.warnings]
 
 
-def run_all(dataset: str, tasks: Sequence[Task], run: Run, show: Watch) -> Outcome:
+def run_all(dataset: str, tasks: Sequence[Task], run: Run, show: Show = display) -> Outcome:
     """Run the tasks that no earlier run has finished, and write the leaderboard after each.
 
     Args:
         dataset: name of the dataset.
         tasks: what to run.
         run: where they run, such as `jobs.run`; closing its events ends what runs.
-        show: returns who is told what is going on, from the number of tasks.
+        show: returns where they are shown, from their number.
 
     Raises:
         StorageError: the output folder cannot be written; finished records stay.
@@ -59,18 +55,19 @@ def run_all(dataset: str, tasks: Sequence[Task], run: Run, show: Watch) -> Outco
     kept = [event.record for event in outcome.done if event.record is not None]
     if kept:
         touch(out, kept, {task.identity.key for task in tasks}, now())
-    with show(len(tasks)) as watcher:
+    with show(len(tasks)) as shown:
+        progress = _RunProgress(len(tasks), shown)
         for event in outcome.done:
-            watcher.kept(event)
+            progress.update(event, "kept from an earlier run, ")
         for event in outcome.failed:
-            watcher.tell(event)
+            progress.update(event)
         if outcome.done:
             outcome.write(out, dataset)
         try:
             with closing(run(todo)) as events:
                 for event in events:
                     _note(event, outcome, out, dataset)
-                    watcher.tell(event)
+                    progress.update(event)
         except KeyboardInterrupt:
             outcome.interrupted = True
             outcome.write(out, dataset)
@@ -127,23 +124,31 @@ def _check_writable(out: Path) -> None:
     probe.unlink(missing_ok=True)
 
 
-class Watcher(Interface):
-    """Whoever shows what is going on."""
+class _RunProgress:
+    """Shows how the tasks of a run go."""
 
-    def __enter__(self) -> Watcher: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-    def kept(self, event: Event) -> None: ...
-    def tell(self, event: Event) -> None: ...
+    def __init__(self, tasks: int, shown: Display) -> None:
+        self.total, self.ended = tasks, 0
+        self.display = shown
+        self._running: dict[str, str] = {}
 
-
-def watcher(tasks: int) -> Watcher:
-    """Return who shows the tasks of a run: live on a terminal, else in plain lines."""
-    return Live(tasks) if sys.stderr.isatty() else Lines(tasks)
+    def update(self, event: Event, remark: str = "") -> None:
+        """Show an event; `remark` goes before a result."""
+        label = _label(event.task)
+        if event.kind in ("start", "stage", "report"):
+            self._running[label] = event.text or "start"
+            if event.kind == "start":
+                self.display.step(f"{label}: started{f' on {event.text}' if event.text else ''}")
+            elif event.kind == "report":
+                self.display.step(f"{label}: {event.text}")
+        else:
+            self._running.pop(label, None)
+            self.ended += 1
+            style = "red" if event.kind == "failed" else None
+            line = f"[{self.ended}/{self.total}] {label}: {remark}{_result(event)}"
+            self.display.line(line, style)
+            self.display.advance()
+        self.display.status(", ".join(f"{name}: {what}" for name, what in self._running.items()))
 
 
 def _label(task: Task) -> str:
@@ -160,91 +165,3 @@ def _result(event: Event) -> str:
     figures = [f"{name} {event.record.metrics[name]:.4f}" for name in best]
     times = f"fit {seconds['fit']:.1f} s, recommend {seconds['recommend']:.1f} s"
     return ", ".join([*figures, times])
-
-
-class Lines:
-    """Plain lines, for output that is no terminal."""
-
-    def __init__(self, tasks: int, say: Callable[[str], None] = on_stderr) -> None:
-        self.total, self.ended, self._say = tasks, 0, say
-
-    def __enter__(self) -> Lines:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def kept(self, event: Event) -> None:
-        self._end(event, "kept from an earlier run, ")
-
-    def tell(self, event: Event) -> None:
-        if event.kind == "start":
-            where = f" on {event.text}" if event.text else ""
-            self._say(f"{_label(event.task)}: started{where}")
-        elif event.kind == "report":
-            self._say(f"{_label(event.task)}: {event.text}")
-        elif event.kind != "stage":
-            self._end(event)
-
-    def _end(self, event: Event, remark: str = "") -> None:
-        self.ended += 1
-        self._say(f"[{self.ended}/{self.total}] {_label(event.task)}: {remark}{_result(event)}")
-
-
-class Live:
-    """A progress bar with what runs, what is left and for how long."""
-
-    def __init__(self, tasks: int) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            SpinnerColumn,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-
-        self.running: dict[str, str] = {}
-        self.progress = Progress(
-            SpinnerColumn(),
-            BarColumn(bar_width=16),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("{task.description}", markup=False),
-            console=Console(stderr=True),
-        )
-        self.bar = self.progress.add_task("", total=tasks)
-
-    def __enter__(self) -> Live:
-        self.progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.progress.stop()
-
-    def kept(self, event: Event) -> None:
-        self._end(event, "kept from an earlier run, ")
-
-    def tell(self, event: Event) -> None:
-        label = _label(event.task)
-        if event.kind in ("start", "stage", "report"):
-            self.running[label] = event.text or "start"
-        else:
-            self.running.pop(label, None)
-            self._end(event)
-        described = ", ".join(f"{name}: {stage}" for name, stage in self.running.items())
-        self.progress.update(self.bar, description=described)
-
-    def _end(self, event: Event, remark: str = "") -> None:
-        style = "red" if event.kind == "failed" else None
-        self.progress.console.print(
-            f"{_label(event.task)}: {remark}{_result(event)}",
-            style=style,
-            markup=False,
-            highlight=False,
-        )
-        self.progress.advance(self.bar)

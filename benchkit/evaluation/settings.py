@@ -1,9 +1,9 @@
-"""What a run was asked for: protocol, presets, values, seed; and what follows from it alike."""
+"""Settings of a run: protocol, presets, values, seed; and the components that they configure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,13 @@ from benchkit.data.sealed import Sealed
 from benchkit.evaluation.bench import Workbench
 from benchkit.toolkit.spending import Account, Purse
 
-# Told what is going on, one line at a time.
+# Called with what is going on, one line at a time.
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Frozen:
-    """What a search has found for a recommender, before anyone looks at the test set.
+class Tuned:
+    """The result of a search for a recommender's configuration, before the test set is read.
 
     Attributes:
         values: the configuration, with the searched parameters of components that it names, as
@@ -37,7 +37,7 @@ class Frozen:
 
 @dataclass(frozen=True)
 class Settings:
-    """What `benchkit run` was asked for, beside the recommenders.
+    """What `benchkit run` takes, beside the recommenders.
 
     Attributes:
         protocol: name and ties; a run over several ties has one `Settings` each.
@@ -50,7 +50,7 @@ class Settings:
         max_cost: US dollars that paid calls of the whole run must not exceed; None for no cap.
         reserve: US dollars of them that a search leaves to the evaluation.
         purse: what the run has spent; None where this process is all of it.
-        frozen: what searches have found, by recommender; the user's values win over it.
+        tuned: results of searches, by recommender; the user's values win over them.
         embedders: those that a search chooses among, where the user named several; it starts from
             the first.
         experiment: what the run was told, as a record keeps it.
@@ -66,18 +66,25 @@ class Settings:
     max_cost: float | None = None
     reserve: float = 0.0
     purse: Purse | None = None
-    frozen: Mapping[str, Frozen] = field(default_factory=dict)
+    tuned: Mapping[str, Tuned] = field(default_factory=dict)
     embedders: Sequence[str] = ()
     experiment: Mapping[str, Any] = field(default_factory=dict)
 
     def values(self, name: str) -> dict[str, dict[str, Any]]:
-        """Return what components are set to where a recommender is made, by component.
+        """Return the values of the components of a recommender, by component.
 
-        What searches have found for what it may build on counts like what the user set, which wins.
+        Results of searches for what it may build on count like the user's values, which win.
         """
-        found = {part: frozen.values for part, frozen in self.frozen.items()}
+        tuned = {part: result.values for part, result in self.tuned.items()}
         first = with_embedder({}, self.embedders[0]) if self.embedders else {}
-        return merged(first, found, of_others(found.get(name, {})), self.overrides)
+        return merged(first, tuned, of_others(tuned.get(name, {})), self.overrides)
+
+    def on_machine(self, workspace: Path, out: Path) -> Settings:
+        """Return the settings of the same run on another machine, where nothing may be paid.
+
+        Costs are not counted over machines: `benchkit embed` pays for vectors beforehand.
+        """
+        return replace(self, workspace=workspace, out=out, max_cost=0.0, purse=None)
 
     def configured(self, name: str, values: Mapping[str, object], family: str) -> Recommender:
         """Return a recommender with `values`, the preset and the protocol's demands.

@@ -124,7 +124,7 @@ class Record:
         environment: commit, package versions, machine.
         created: when, ISO 8601 in UTC.
         weights: names of the files that hold the fitted weights, in ``weights/<dataset>``.
-        search: how the configuration was found (`benchkit.tuning.frozen`); {} without a search.
+        search: how the configuration was found (`benchkit.tuning.search`); {} without a search.
         diagnostics: what the answers of a prompted model were like; {} for other recommenders.
         asked: when a later run asked for it again, where it was no longer the newest; "" never.
         metric_sources: digests of the metrics' sources, by name; {} where nobody noted them.

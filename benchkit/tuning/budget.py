@@ -1,4 +1,4 @@
-"""How a search is done and how long it may take; imports nothing, for the command line reads it."""
+"""How a search is done and how long it may take; imports little, for the command line needs it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ RANDOM_STARTS = 40
 FOLD_STEPS = 3
 PATIENCE = 100
 HOURS = 72
-# What a run that says nothing of tuning may search: a first look.
+# What a run that sets no limit may search: a first look.
 DEFAULT_SECONDS = 45.0
-# A search in which so many trials in a row fail finds nothing.
+# A search ends when so many trials in a row fail.
 FAILURES = 10
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -32,7 +32,7 @@ class Options:
         storage: an URL of a database, or the path of a journal file.
         trials: most trials of each recommender; None for no such limit.
         seconds: wall time of each recommender's search, of what all searches have together (see
-            `benchkit.tuning.sharing`); None for the protocol's 72 hours, each for itself.
+            `benchkit.tuning.schedule`); None for the protocol's 72 hours, each for itself.
         jobs: workers that share each study.
     """
 
@@ -55,7 +55,7 @@ def seconds_of(text: str) -> float:
     """Read a duration such as ``90s``, ``30m`` or ``2h``, in seconds.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is not a duration.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text.strip().lower())
     if match is None or float(match[1]) == 0:

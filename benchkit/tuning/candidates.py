@@ -1,4 +1,4 @@
-"""What a search may draw: the components that can work here, and their own parameters."""
+"""Components that a search may draw, as far as they work here, and their own parameters."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def candidates(name: str, prepared: PreparedDataset, settings: Settings) -> Cand
 
     What cannot run here, or cannot work on the data (LDA without classes), is not among them.
     """
-    found = {}
+    permitted = {}
     for field in registry().recommender(name).Config.fields():
         if (choice := _choice(name, field, settings)) is not None:
             kind = str(field.param.names)
-            found[field.name] = [
+            permitted[field.name] = [
                 value
                 for value in choice.values
                 if value is None or _works(kind, str(value), prepared, settings)
             ]
-    return found
+    return permitted
 
 
 def _choice(name: str, field: Field, settings: Settings) -> Choice | None:
-    """Return what a parameter that names a component may be, None where it is not searched.
+    """Return the range of a parameter that names a component, None where it is not searched.
 
     The embedder of a prompted model is not: another one means another fine-tuning.
     """
@@ -84,7 +84,7 @@ def space_of(task: Task, permitted: Candidates) -> Space:
 
 
 def _restricted(field: Field, permitted: Candidates) -> Field:
-    """Return a field with what may be drawn as its range; none where that leaves no choice."""
+    """Return a field with the permitted values as its range; none where they leave no choice."""
     if field.name not in permitted:
         return field
     values = permitted[field.name]
@@ -96,12 +96,12 @@ def _drawn(
     fields: Sequence[Field], fixed: set[str], base: Mapping[str, Value]
 ) -> dict[tuple[str, str], list[str]]:
     """Return the parameters that may name a component, by its kind and name."""
-    found: dict[tuple[str, str], list[str]] = {}
+    parameters: dict[tuple[str, str], list[str]] = {}
     for field in fields:
         if field.param.names in _DRAWN:
             for name in _options(field, fixed, base):
-                found.setdefault((field.param.names, name), []).append(field.name)
-    return found
+                parameters.setdefault((field.param.names, name), []).append(field.name)
+    return parameters
 
 
 def _options(field: Field, fixed: set[str], base: Mapping[str, Value]) -> Iterator[str]:

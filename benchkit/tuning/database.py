@@ -16,31 +16,31 @@ from benchkit.contracts.errors import BenchkitError, StorageError, UnavailableEr
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage, RDBStorage
 
-# Seconds between signs of life, and after how many silent ones a worker is dead.
+# Seconds between heartbeats, and after how many silent ones a worker is dead.
 _HEARTBEAT, _GRACE = 30, 120
 # Seconds in which a server has to answer.
 _PATIENCE = 10
-# Tables that two processes make at the same moment are there for the one that failed.
+# Tables that two processes create at the same moment exist for the one that failed.
 _TRIES = 4
 _SERVERS = ("postgres", "postgresql")
 _DRIVER = "postgresql+psycopg"
 
-# What drivers say, and how we say it.
+# What drivers say, and our words for it.
 _REASONS = {
     "refused": "nothing listens there",
     "no such file": "nothing listens there",
     "authentication failed": "it refuses the name or the password",
     "no password supplied": "it asks for a password",
-    "pg_hba": "it lets nobody in from here",
+    "pg_hba": "this host is not allowed to connect",
     "does not exist": "it has no such database or role",
-    "permission denied": "it lets that role do too little",
+    "permission denied": "that role lacks permission",
     "too many": "it has too many connections",
     "timeout": "it does not answer",
     "timed out": "it does not answer",
     "no space left": "its disk is full",
     "disk is full": "its disk is full",
-    "resolve": "nobody knows its host",
-    "translate host name": "nobody knows its host",
+    "resolve": "host not found",
+    "translate host name": "host not found",
     "starting up": "it is starting up",
     "terminating connection": "it was shut down",
     "shutting down": "it is shutting down",
@@ -50,26 +50,26 @@ _REASONS = {
 
 
 def kind_of_database(url: str) -> str:
-    """Return what may be said of an URL: its scheme."""
+    """Return the scheme of an URL, which holds no password."""
     scheme = url.partition("://")[0]
     return scheme if scheme.replace("+", "").isalnum() else "unknown"
 
 
 def open_database(url: str) -> RDBStorage:
-    """Return Optuna's storage in a database; its tables are made where there are none.
+    """Return Optuna's storage in a database; its tables are created if they do not exist.
 
     Raises:
         UnavailableError: the database's driver is not installed.
         StorageError: it cannot be reached or used.
     """
-    _hush()
+    _silence_drivers()
     for left in reversed(range(_TRIES)):
         try:
             return _connect(url)
         except ImportError:
             raise UnavailableError(_driver_hint(url)) from None
         except Exception as error:  # whatever the driver raises
-            if left and _met_another(error):
+            if left and _created_concurrently(error):
                 time.sleep(0.5)
                 continue
             raise StorageError(
@@ -78,7 +78,7 @@ def open_database(url: str) -> RDBStorage:
     raise AssertionError
 
 
-def _hush() -> None:
+def _silence_drivers() -> None:
     """Keep libraries from printing what a driver says."""
     import logging
 
@@ -92,16 +92,16 @@ def _connect(url: str) -> RDBStorage:
     import optuna
 
     scheme, _, rest = url.partition("://")
-    given: dict[str, Any] = {"pool_pre_ping": True}
+    arguments: dict[str, Any] = {"pool_pre_ping": True}
     if scheme in _SERVERS:
         url = f"{_DRIVER}://{rest}"
     if url.startswith(f"{_DRIVER}:"):
         # A server has a hundred connections for the workers of all machines: each keeps one.
-        given |= {"pool_size": 1, "max_overflow": 10}
+        arguments |= {"pool_size": 1, "max_overflow": 10}
         if "connect_timeout=" not in rest:
-            given["connect_args"] = {"connect_timeout": _PATIENCE}
+            arguments["connect_args"] = {"connect_timeout": _PATIENCE}
     return optuna.storages.RDBStorage(
-        url, engine_kwargs=given, heartbeat_interval=_HEARTBEAT, grace_period=_GRACE
+        url, engine_kwargs=arguments, heartbeat_interval=_HEARTBEAT, grace_period=_GRACE
     )
 
 
@@ -112,8 +112,8 @@ def _driver_hint(url: str) -> str:
     return f"--storage {kind}://... needs a driver that is not installed"
 
 
-def _met_another(error: Exception) -> bool:
-    """Tell whether another process made the same tables at the same moment."""
+def _created_concurrently(error: Exception) -> bool:
+    """Tell whether another process created the same tables at the same moment."""
     return type(error).__name__ in ("IntegrityError", "ProgrammingError") and (
         "already exists" in str(error) or "duplicate key" in str(error)
     )
@@ -122,35 +122,35 @@ def _met_another(error: Exception) -> bool:
 def _reason(error: BaseException) -> str:
     """Return in our own words why a database failed."""
     if type(error).__name__ in ("ArgumentError", "ValueError", "NoSuchModuleError"):
-        return "its URL is none; NAME://USER:PASSWORD@HOST:PORT/DATABASE is one"
+        return "its URL is invalid; it is NAME://USER:PASSWORD@HOST:PORT/DATABASE"
     if isinstance(error, RuntimeError) and "schema" in str(error):
         return "another version of Optuna made its tables"
     # SQLAlchemy's own sentence quotes the statement, whose names would be taken for reasons.
-    said = " ".join(str(getattr(each, "orig", None) or each) for each in _chain(error)).lower()
-    known = (words for what, words in _REASONS.items() if what in said)
-    return next(known, f"its driver says {type(error).__name__}")
+    text = " ".join(str(getattr(each, "orig", None) or each) for each in _chain(error)).lower()
+    reasons = (reason for words, reason in _REASONS.items() if words in text)
+    return next(reasons, f"its driver says {type(error).__name__}")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__ or seen.__context__
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
-def lost(error: BaseException) -> str:
+def why_lost(error: BaseException) -> str:
     """Return why a database that was open no longer answers; "" for an error of another kind."""
-    rooms = {type(each).__module__.partition(".")[0] for each in _chain(error)}
-    named = {type(each).__name__ for each in _chain(error)}
-    ours = rooms & {"sqlalchemy", "psycopg"} or "StorageInternalError" in named
-    if not ours or isinstance(error, BenchkitError):
+    packages = {type(each).__module__.partition(".")[0] for each in _chain(error)}
+    names = {type(each).__name__ for each in _chain(error)}
+    of_database = packages & {"sqlalchemy", "psycopg"} or "StorageInternalError" in names
+    if not of_database or isinstance(error, BenchkitError):
         return ""
     return f"lost the database of --storage: {_reason(error)}"
 
 
 @contextmanager
 def database_errors() -> Iterator[None]:
-    """Make one sentence of what a database raises.
+    """Raise one sentence in place of what a database raises.
 
     Raises:
         StorageError: instead.
@@ -158,18 +158,18 @@ def database_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not (reason := lost(error)):
+        if not (reason := why_lost(error)):
             raise
-        raise gone(reason) from None
+        raise lost_error(reason) from None
 
 
-def gone(reason: str) -> StorageError:
-    """Return the error for a database that was lost, see `lost`."""
-    return StorageError(f"{reason}; the same command goes on from there")
+def lost_error(reason: str) -> StorageError:
+    """Return the error for a database that was lost, see `why_lost`."""
+    return StorageError(f"{reason}; run the same command to resume")
 
 
 @contextmanager
-def locked_there(storage: BaseStorage, name: str) -> Iterator[None]:
+def advisory_lock(storage: BaseStorage, name: str) -> Iterator[None]:
     """Keep the processes of other machines from changing a study, where the database can.
 
     PostgreSQL frees the lock when its holder dies; that a machine is gone it notices in a minute.

@@ -1,14 +1,17 @@
-"""What a study's trials have come to: counts, the best, time; every trial is read once."""
+"""The trials of a study: counts, the best, time, and when to stop; every trial is read once."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from benchkit.contracts.config import Value
+from benchkit.toolkit.times import show_time
+from benchkit.tuning.budget import FAILURES, PATIENCE, Options
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -16,14 +19,14 @@ if TYPE_CHECKING:
 
 # Attributes of a trial.
 KIND, REASON, ENDED, WORKER, RETRIES = "kind", "reason", "ended", "worker", "retries"
-# Seconds since 1970: Optuna notes the time of day of whatever zone a machine is in.
+# Seconds since 1970: Optuna records the time of day in the zone of the machine.
 BEGAN = "began"
 SAME_AS, COST, FINAL = "same_as", "cost", "final"
-# Why a trial has no value: the recommender's fault; its share of time was over; its worker died
-# with the whole run, and its configuration was enqueued again.
+# Trials without a value: the recommender failed; its share of time was over; its worker died with
+# the whole run, and its configuration was enqueued again.
 Kind = Literal["done", "pruned", "failed", "out of time", "lost"]
 KINDS: tuple[Kind, ...] = ("done", "pruned", "failed", "out of time", "lost")
-Known = Mapping[int, float]
+FoldTotals = Mapping[int, float]
 
 
 @dataclass
@@ -32,7 +35,7 @@ class Ledger:
 
     Attributes:
         counts: finished trials by kind.
-        running: trials that some worker is at, or was when it died.
+        running: trials that a worker runs, or ran when it died.
         waiting: trials that are enqueued.
         size: trials of every kind.
         best: the finished trial of the largest value, the earliest among equals.
@@ -42,7 +45,7 @@ class Ledger:
         final: why one failed after which there must be no other; "" where none did.
         values: of the finished trials, in the order they ended.
         cost: US dollars of paid calls.
-        known: totals after each fold, by configuration, where all folds were computed.
+        evaluated: by configuration, a trial that computed all folds, and its totals after each.
         tried: configurations that ended by themselves, pruned and failed ones included.
     """
 
@@ -57,7 +60,7 @@ class Ledger:
     final: str = ""
     values: list[float] = field(default_factory=list)
     cost: float = 0.0
-    known: dict[str, tuple[int, Known]] = field(default_factory=dict)
+    evaluated: dict[str, tuple[int, FoldTotals]] = field(default_factory=dict)
     tried: set[str] = field(default_factory=set)
     _open: list[int] = field(default_factory=list)
     _busy: list[tuple[float, float]] = field(default_factory=list)
@@ -82,7 +85,7 @@ class Ledger:
         config: Callable[[FrozenTrial], Mapping[str, Value]],
         failures_from: int = 0,
     ) -> Ledger:
-        """Take in what has ended since the last time.
+        """Count the trials that have ended since the last time.
 
         Args:
             study: always the same.
@@ -93,14 +96,14 @@ class Ledger:
         numbers = [*self._open, *range(self.size, len(trials))]
         ended = [trials[number] for number in numbers if trials[number].state.is_finished()]
         for trial in sorted(ended, key=ended_at):
-            self._take(trial, config, failures_from)
+            self._count(trial, config, failures_from)
         self._open = [number for number in numbers if not trials[number].state.is_finished()]
         self.size = len(trials)
         self.running = sum(trials[n].state.name == "RUNNING" for n in self._open)
         self.waiting = len(self._open) - self.running
         return self
 
-    def _take(
+    def _count(
         self,
         trial: FrozenTrial,
         config: Callable[[FrozenTrial], Mapping[str, Value]],
@@ -116,11 +119,11 @@ class Ledger:
             return
         self.since_best += 1
         self.tried.add(digest(config(trial)))
-        self._note_failure(trial, kind, failures_from)
+        self._count_failure(trial, kind, failures_from)
         if kind == "done":
-            self._note_value(trial, config)
+            self._add_value(trial, config)
 
-    def _note_failure(self, trial: FrozenTrial, kind: Kind, failures_from: int) -> None:
+    def _count_failure(self, trial: FrozenTrial, kind: Kind, failures_from: int) -> None:
         if kind != "failed":
             self.failures = 0
             return
@@ -130,12 +133,12 @@ class Ledger:
             if trial.user_attrs.get(FINAL):
                 self.final = self.last_reason
 
-    def _note_value(
+    def _add_value(
         self, trial: FrozenTrial, config: Callable[[FrozenTrial], Mapping[str, Value]]
     ) -> None:
         assert trial.value is not None
         self.values.append(trial.value)
-        self.known.setdefault(digest(config(trial)), (trial.number, trial.intermediate_values))
+        self.evaluated.setdefault(digest(config(trial)), (trial.number, trial.intermediate_values))
         if self.best is None or trial.value > (self.best.value or 0.0):
             self.best, self.since_best = trial, 0
         elif trial.value == self.best.value and trial.number < self.best.number:
@@ -143,7 +146,7 @@ class Ledger:
 
 
 def kind_of(trial: FrozenTrial) -> Kind:
-    """Return what has become of a finished trial."""
+    """Return what became of a finished trial."""
     if trial.state.name == "COMPLETE":
         return "done"
     if trial.state.name == "PRUNED":
@@ -162,12 +165,12 @@ def began_at(trial: FrozenTrial) -> float:
 
 def ended_at(trial: FrozenTrial) -> float:
     """Return when a trial, or the worker that was at it, ended, in seconds since 1970."""
-    known: float | None = trial.user_attrs.get(ENDED)
-    if known is not None:
-        return known
+    ended: float | None = trial.user_attrs.get(ENDED)
+    if ended is not None:
+        return ended
     if trial.datetime_start is None or trial.datetime_complete is None:
         return (trial.datetime_complete or datetime.now()).timestamp()
-    # Both by the clock of the machine that told it.
+    # Both by the clock of the machine that ran it.
     return began_at(trial) + (trial.datetime_complete - trial.datetime_start).total_seconds()
 
 
@@ -180,3 +183,38 @@ def folds_of(trial: FrozenTrial) -> list[float]:
 def digest(config: Mapping[str, Any]) -> str:
     """Return a text that equal configurations share."""
     return json.dumps(config, sort_keys=True)
+
+
+def reason_to_stop(
+    ledger: Ledger, options: Options, left: float, configurations: int | None = None
+) -> str | None:
+    """Return why no further trial may begin, or None.
+
+    Args:
+        ledger: what the trials have come to.
+        options: limits.
+        left: seconds of the search's time that are left.
+        configurations: how many there are to try, None for more than any search tries.
+    """
+    trials = math.inf if options.trials is None else options.trials
+    most = math.inf if configurations is None else configurations
+    reasons = (
+        (bool(ledger.final), f"a trial failed as others would: {ledger.final}"),
+        (
+            ledger.failures >= FAILURES,
+            f"{FAILURES} trials in a row failed, the last one: {ledger.last_reason}",
+        ),
+        (
+            ledger.best is not None and ledger.since_best >= PATIENCE,
+            f"{PATIENCE} trials without improvement",
+        ),
+        (len(ledger.tried) >= most, f"all {most} configurations were tried"),
+        (ledger.counted + ledger.running >= trials, f"{trials} trials"),
+        (left <= 0, time_is_up(options)),
+    )
+    return next((reason for holds, reason in reasons if holds), None)
+
+
+def time_is_up(options: Options) -> str:
+    """Return the reason to stop when a search's time is over."""
+    return f"its {show_time(options.limit)} are over"

@@ -23,7 +23,6 @@ from benchkit.evaluation.bench import Workbench
 from benchkit.evaluation.measure import measure
 from benchkit.evaluation.pipeline import Task
 from benchkit.evaluation.recommend import fit, recommend
-from benchkit.evaluation.settings import Progress
 from benchkit.toolkit.spending import Account
 from benchkit.tuning.budget import OBJECTIVE
 
@@ -31,10 +30,10 @@ from benchkit.tuning.budget import OBJECTIVE
 _HELD = 4
 # Sessions of a rehearsal, and of the first fit that the time of a trial is estimated from.
 _REHEARSED = 50
-# Seconds that more sessions must add to be no chance, and how fast fits grow until they do.
+# Seconds that more sessions must add to stand out from noise, and how fast fits grow until they do.
 _CLEAR = 0.5
 _GROWTH = 3
-# By how much trials have taken longer than fits on few sessions let one expect.
+# By how much trials take longer than fits on few sessions suggest.
 _MARGIN = 1.25
 
 
@@ -47,16 +46,10 @@ class Objective:
     Args:
         task: gives dataset, protocol, the user's values, the seed and what may be paid.
         data: the folds.
-        report: told one line at a time how a long fit is going.
     """
 
-    def __init__(
-        self,
-        task: Task,
-        data: Sealed,
-        report: Progress = lambda _line: None,
-    ) -> None:
-        self.task, self.data, self.report = task, data, report
+    def __init__(self, task: Task, data: Sealed) -> None:
+        self.task, self.data = task, data
         self.spending = task.settings.spending()
         self._benches: dict[int, Workbench] = {}
         self._metric = OBJECTIVE.partition("@")[0]
@@ -68,15 +61,15 @@ class Objective:
         return len(self.data.folds)
 
     def rehearse(self, config: Mapping[str, Value]) -> None:
-        """Fit a configuration on a handful of sessions, whatever comes of it.
+        """Fit a configuration on a handful of sessions, whatever the result.
 
-        What it imports, embeds and reduces is there afterwards, and is no part of a search's time:
-        the evaluation needs it anyway, and a new worker needs it anew. It pays for nothing.
+        What it imports, embeds and reduces is kept, and does not count as time of the search: the
+        evaluation needs it anyway, and every new worker does. It pays for nothing.
         """
         counted = self.data.folds[0]
         train = counted.fold.train.between(0, min(_REHEARSED, len(counted.fold.train)))
         prompts = counted.fold.withheld.prompts
-        with suppress(Exception):  # the first trial will tell
+        with suppress(Exception):  # the first trial will fail with it
             recommender = self._configured(config)
             bench = self._new_bench(config, train, counted, Account(cap=0.0))
             if isinstance(recommender, PromptedRecommender):  # nothing is trained or asked
@@ -86,10 +79,10 @@ class Objective:
             recommend(recommender, prompts.between(0, min(5, len(prompts))), self._k, bench)
 
     def estimate(self, config: Mapping[str, Value]) -> float:
-        """Return about how long a trial takes, all folds together; 0 where nobody can tell.
+        """Return about how long a trial takes, all folds together; 0 where it cannot be estimated.
 
-        Fits and lists take longer with more sessions, about by a line. It goes through a fit on a
-        few and one on so many that what they add can be told from chance.
+        Time grows about linearly with sessions. The line goes through a fit on a few and one on so
+        many that the time they add stands out from noise.
         """
         try:
             recommender = self._configured(config)
@@ -102,10 +95,10 @@ class Objective:
             while size < most and seconds - fewest < _CLEAR:
                 size = min(_GROWTH * size, most)
                 seconds = self._timed(recommender, config, size)
-        except Exception:  # the first trial will tell
+        except Exception:  # the first trial will fail with it
             return 0.0
-        each = max(0.0, seconds - fewest) / max(1, size - least)
-        return _MARGIN * sum(seconds + each * (len(c.fold.train) - size) for c in self.data.folds)
+        slope = max(0.0, seconds - fewest) / max(1, size - least)
+        return _MARGIN * sum(seconds + slope * (len(c.fold.train) - size) for c in self.data.folds)
 
     def _timed(self, recommender: Recommender, config: Mapping[str, Value], size: int) -> float:
         """Return the seconds of a fit on so many sessions, and of so many lists."""
@@ -153,16 +146,16 @@ class Objective:
         return value
 
     def _bench(self, config: Mapping[str, Value], fold: int) -> Workbench:
-        known = self._benches.get(fold)
-        if known is None or known.held > _HELD or known.values != self._values(config):
+        bench = self._benches.get(fold)
+        if bench is None or bench.held > _HELD or bench.values != self._values(config):
             counted = self.data.folds[fold]
-            known = self._benches[fold] = self._new_bench(
+            bench = self._benches[fold] = self._new_bench(
                 config, counted.fold.train, counted, self.spending
             )
-        return known
+        return bench
 
     def _values(self, config: Mapping[str, Value]) -> dict[str, dict[str, Any]]:
-        """Return what components are set to in a trial, those that it draws included."""
+        """Return the values of components in a trial, those that it draws included."""
         return merged(self.task.settings.values(self.task.recommender), of_others(config))
 
     def _configured(self, config: Mapping[str, Value]) -> Recommender:
@@ -173,7 +166,7 @@ class Objective:
     ) -> Workbench:
         counts = counted.item_counts, counted.session_counts
         values = self._values(config)
-        return self.task.settings.bench(self.data, train, *counts, spending, values, self.report)
+        return self.task.settings.bench(self.data, train, *counts, spending, values)
 
 
 def forecast_trial(task: Task, prepared: PreparedDataset) -> Work | None:
@@ -182,7 +175,7 @@ def forecast_trial(task: Task, prepared: PreparedDataset) -> Work | None:
     None for any other recommender. Later trials find models fine-tuned already, and ask for less.
 
     Raises:
-        BenchkitError: it cannot be told here, and why.
+        BenchkitError: it cannot be estimated here, and why.
     """
     if not issubclass(registry().recommender(task.recommender), PromptedRecommender):
         return None
@@ -192,19 +185,19 @@ def forecast_trial(task: Task, prepared: PreparedDataset) -> Work | None:
 
 @lru_cache(maxsize=2)
 def sealed_data(
-    workspace: Path, dataset: str, fingerprint: str, protocol: Protocol, asked: str
+    workspace: Path, dataset: str, fingerprint: str, protocol: Protocol, protocol_fingerprint: str
 ) -> Sealed:
-    """Return what a search may know, computed once a process.
+    """Return the data that a search may see, computed once a process.
 
     Args:
         workspace: folder that holds ``datasets/``.
         dataset: its name.
         fingerprint: of the data.
         protocol: how they are split.
-        asked: fingerprint of the protocol on these data.
+        protocol_fingerprint: of the protocol on these data.
 
     Raises:
         DataError: there are too few sessions for the folds.
     """
-    known = {**protocol.as_dict(), "fingerprint": asked}
-    return seal(load_prepared(workspace, dataset, fingerprint, known), protocol)
+    description = {**protocol.as_dict(), "fingerprint": protocol_fingerprint}
+    return seal(load_prepared(workspace, dataset, fingerprint, description), protocol)

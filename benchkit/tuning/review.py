@@ -1,4 +1,4 @@
-"""What a study has found: its best trials, counts, and which parameters mattered."""
+"""Reviews of studies: the best trials, counts, which parameters mattered, and pictures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchkit.contracts.config import show_value
 from benchkit.contracts.errors import BenchkitError, unknown_name
+from benchkit.toolkit.pictures import altair, save
 from benchkit.tuning.ledger import Ledger, folds_of
 from benchkit.tuning.search import ABOUT, FINISHED, about_of
 from benchkit.tuning.space import EXACT, drawn
@@ -17,12 +19,12 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
 
-# Fewer trials say nothing of what mattered.
+# Fewer trials are too few for importances.
 _ENOUGH = 10
 
 
 @dataclass(frozen=True)
-class Tried:
+class FinishedTrial:
     """A finished trial: its number, total, value of each fold, and the searched parameters."""
 
     trial: int
@@ -39,9 +41,9 @@ class Review:
         study: its name.
         dataset: of what data.
         recommender: of what.
-        about: what shaped the search.
+        about: what shapes the search.
         ended: how the search ended; {} if it has not, or was interrupted.
-        counts: trials by what has become of them; they add up to `trials`.
+        counts: trials by what became of them; they add up to `trials`.
         trials: all of them.
         seconds: wall time during which trials ran.
         finished: those with a value, best first.
@@ -58,14 +60,14 @@ class Review:
     counts: Mapping[str, int]
     trials: int
     seconds: float
-    finished: Sequence[Tried]
+    finished: Sequence[FinishedTrial]
     importances: Mapping[str, float] = field(default_factory=dict)
     unranked: str = ""
     others: Sequence[str] = ()
 
     def as_dict(self, top: int) -> dict[str, Any]:
         """Return plain data, with the best `top` trials."""
-        return {**asdict(self), "finished": [asdict(tried) for tried in self.finished[:top]]}
+        return {**asdict(self), "finished": [asdict(trial) for trial in self.finished[:top]]}
 
 
 def review(storage: str, dataset: str, recommender: str) -> Review:
@@ -78,44 +80,44 @@ def review(storage: str, dataset: str, recommender: str) -> Review:
     import optuna
 
     path = file_of(storage)
-    if path is not None and not path.exists():  # which opening would make
+    if path is not None and not path.exists():  # opening it would create it
         raise BenchkitError(f"there are no studies in {path}: there is no such file")
     opened = open_storage(storage)
-    abouts = {each.study_name: about_of(each.user_attrs) for each in opened.get_all_studies()}
-    ours = {study: about for study, about in abouts.items() if about is not None}
-    datasets = {about["dataset"]["name"] for about in ours.values()}
-    known = {s: about for s, about in ours.items() if about["dataset"]["name"] == dataset}
-    if not known:
-        unreadable = len(abouts) - len(ours)
+    abouts = {study.study_name: about_of(study.user_attrs) for study in opened.get_all_studies()}
+    readable = {study: about for study, about in abouts.items() if about is not None}
+    datasets = {about["dataset"]["name"] for about in readable.values()}
+    on_dataset = {s: about for s, about in readable.items() if about["dataset"]["name"] == dataset}
+    if not on_dataset:
+        unreadable = len(abouts) - len(readable)
         raise no_studies(dataset, path or "this storage", datasets, unreadable)
-    names = {about["recommender"]["name"] for about in known.values()}
-    found = [s for s, about in known.items() if about["recommender"]["name"] == recommender]
-    if not found:
+    recommenders = {s: about["recommender"]["name"] for s, about in on_dataset.items()}
+    names = [study for study, name in recommenders.items() if name == recommender]
+    if not names:
         raise BenchkitError(
             f"there is no study of it on {dataset}: "
-            f"{unknown_name('recommender', recommender, names)}"
+            f"{unknown_name('recommender', recommender, set(recommenders.values()))}"
         )
-    studies = [optuna.load_study(study_name=name, storage=opened) for name in found]
+    studies = [optuna.load_study(study_name=name, storage=opened) for name in names]
     *others, newest = sorted(studies, key=_age)
     return _review(newest, [study.study_name for study in others])
 
 
 def no_studies(
-    dataset: str, where: Path | str, known: Collection[str], unreadable: int = 0
+    dataset: str, where: Path | str, datasets: Collection[str], unreadable: int = 0
 ) -> BenchkitError:
     """Return the error for a dataset that has none.
 
     Args:
         dataset: its name.
         where: where studies were looked for.
-        known: datasets that have some.
-        unreadable: studies that another version, or other software, has written.
+        datasets: those that have some.
+        unreadable: studies of another version, or other software.
     """
-    there = f"there are some of {', '.join(sorted(known))}" if known else "there are none at all"
+    others = f"there are some of {', '.join(sorted(datasets))}" if datasets else "there are none"
     if unreadable:
-        there += f", but for {unreadable} of another version of benchkit or other software"
+        others += f", but for {unreadable} of another version of benchkit or other software"
     return BenchkitError(
-        f"there are no studies of {dataset!r} in {where}: {there}; "
+        f"there are no studies of {dataset!r} in {where}: {others}; "
         f"`benchkit run -r NAME --dataset {dataset}` searches"
     )
 
@@ -130,7 +132,7 @@ def _review(study: Study, others: Sequence[str]) -> Review:
     ledger = Ledger().refresh(study, lambda trial: trial.params)
     about = study.user_attrs[ABOUT]
     trials = [t for t in study.get_trials(deepcopy=False) if t.state.name == "COMPLETE"]
-    best = sorted(map(_tried, trials), key=lambda tried: (-tried.value, tried.trial))
+    best = sorted(map(_finished_trial, trials), key=lambda t: (-t.value, t.trial))
     importances, unranked = _importances(trials, list(about["space"]))
     return Review(
         study=study.study_name,
@@ -152,43 +154,89 @@ def _review(study: Study, others: Sequence[str]) -> Review:
     )
 
 
-def _tried(trial: FrozenTrial) -> Tried:
+def _finished_trial(trial: FrozenTrial) -> FinishedTrial:
     assert trial.value is not None
     tidy = {k: float(f"{v:.12g}") if isinstance(v, float) else v for k, v in drawn(trial).items()}
-    return Tried(trial.number, trial.value, folds_of(trial), tidy)
+    return FinishedTrial(trial.number, trial.value, folds_of(trial), tidy)
 
 
 def _importances(
     trials: Sequence[FrozenTrial], space: Sequence[str]
 ) -> tuple[dict[str, float], str]:
-    """Return the importances and what is to be said about missing ones."""
+    """Return the importances, and why some are missing."""
     import optuna
 
-    usual = [trial for trial in trials if EXACT not in trial.user_attrs]
-    if len(usual) < _ENOUGH:
-        return {}, f"{len(usual)} trials within the ranges are too few, {_ENOUGH} are needed"
+    within = [trial for trial in trials if EXACT not in trial.user_attrs]
+    if len(within) < _ENOUGH:
+        return {}, f"{len(within)} trials within the ranges are too few, {_ENOUGH} are needed"
     copy = optuna.create_study(direction="maximize")
-    copy.add_trials(usual)
+    copy.add_trials(within)
     try:
-        found = optuna.importance.get_param_importances(
+        importances = optuna.importance.get_param_importances(
             copy, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0)
         )
     except (RuntimeError, ValueError) as error:
         return {}, " ".join(str(error).split())
-    missing = [name for name in space if name not in found]
+    missing = [name for name in space if name not in importances]
     note = f"not in every trial: {', '.join(missing)}" if missing else ""
-    return dict(found), note
+    return dict(importances), note
 
 
-def lines(found: Review, top: int) -> Iterator[str]:
-    """Yield a review as plain text; the table of trials is for whoever prints it."""
-    counts = ", ".join(f"{count} {kind}" for kind, count in found.counts.items() if count)
-    yield f"{found.recommender} on {found.dataset}: {found.trials} trials ({counts or 'none yet'})"
-    ended = found.ended.get("reason", "not ended")
-    about = found.about
+def lines(review: Review, top: int) -> Iterator[str]:
+    """Yield a review as plain text; the table of trials is left to the caller."""
+    counts = ", ".join(f"{count} {kind}" for kind, count in review.counts.items() if count)
+    name, about = f"{review.recommender} on {review.dataset}", review.about
+    yield f"{name}: {review.trials} trials ({counts or 'none yet'})"
+    ended = review.ended.get("reason", "not ended")
     yield (
-        f"Study {found.study}, {about['sampler']} sampler, {about['pruner']} pruner; "
-        f"{found.seconds:.1f} s; ended: {ended}"
+        f"Study {review.study}, {about['sampler']} sampler, {about['pruner']} pruner; "
+        f"{review.seconds:.1f} s; ended: {ended}"
     )
-    shown = min(top, len(found.finished))
-    yield f"The best {shown} of {len(found.finished)} finished trials, {about['objective']}:"
+    shown = min(top, len(review.finished))
+    yield f"The best {shown} of {len(review.finished)} finished trials, {about['objective']}:"
+
+
+_COLOUR, _BEST = "#0072b2", "#d55e00"
+_COLUMNS = 3
+
+
+def draw(review: Review, folder: Path) -> list[Path]:
+    """Draw a study into `folder`, as SVG and PNG, and return the files.
+
+    Raises:
+        UnavailableError: the extra ``report`` is not installed.
+        StorageError: the folder cannot be written.
+    """
+    alt = altair()
+    panels = [_panel(alt, review, name) for name in review.about["space"]]
+    chart = alt.concat(*panels, columns=_COLUMNS).properties(
+        title={
+            "text": f"{review.recommender} on {review.dataset}: {len(review.finished)} trials",
+            "subtitle": f"{review.about['objective']}, total of the folds. Orange: the best.",
+            "anchor": "start",
+        }
+    )
+    return save({f"{review.dataset}-{review.recommender}-study": chart}, folder)
+
+
+def _panel(alt: Any, review: Review, name: str) -> Any:
+    points = [
+        {"x": trial.parameters[name], "y": trial.value, "best": rank == 0}
+        for rank, trial in enumerate(review.finished)
+        if name in trial.parameters
+    ]
+    numbers = all(type(point["x"]) in (int, float) for point in points)
+    if not numbers:
+        points = [{**point, "x": show_value(point["x"])} for point in points]
+    kind = "x:Q" if numbers else "x:N"
+    x = alt.X(kind, title=name, scale=alt.Scale(zero=False)) if numbers else alt.X(kind, title=name)
+    return (
+        alt.Chart(alt.Data(values=points))
+        .mark_point(filled=True, size=28, opacity=0.7)
+        .encode(
+            x=x,
+            y=alt.Y("y:Q", title=None, scale=alt.Scale(zero=False)),
+            color=alt.condition("datum.best", alt.value(_BEST), alt.value(_COLOUR)),
+        )
+        .properties(width=190, height=130)
+    )

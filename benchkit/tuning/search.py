@@ -1,4 +1,4 @@
-"""One search: what is to be found, and the study that keeps it."""
+"""One search: what it varies, the study that keeps its trials, and its result."""
 
 from __future__ import annotations
 
@@ -17,21 +17,20 @@ from benchkit.components.registry import registry
 from benchkit.contracts.config import Choice, Value
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.evaluation.pipeline import Task, plan
-from benchkit.evaluation.settings import Frozen, Settings
+from benchkit.evaluation.settings import Settings, Tuned
 from benchkit.tuning.budget import OBJECTIVE, Options
 from benchkit.tuning.candidates import Candidates, candidates, space_of
-from benchkit.tuning.database import locked_there
-from benchkit.tuning.ledger import Ledger
+from benchkit.tuning.database import advisory_lock
+from benchkit.tuning.ledger import Ledger, folds_of, reason_to_stop
 from benchkit.tuning.space import EXACT, Space
-from benchkit.tuning.stopping import reason_to_stop
-from benchkit.tuning.storage import file_of, room, shared_storage
+from benchkit.tuning.storage import file_of, is_database, lock_folder, shared_storage
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
 
-# Attributes of a study: what it is about, how it ended ({} while somebody searches), and how far
-# it goes, which whoever joins it keeps to.
+# Attributes of a study: what it is about, how it ended ({} while it goes on), and how far it goes,
+# which workers that join it keep to.
 ABOUT, FINISHED, TERMS = "about", "finished", "terms"
 _ABOUT = {
     *("objective", "dataset", "protocol", "recommender", "preset", "values", "space"),
@@ -43,7 +42,7 @@ _MANY = 10_000
 
 @dataclass(frozen=True)
 class Search:
-    """The search for one recommender's configuration: small, so that workers can be told.
+    """The search for one recommender's configuration: small, so that it can be sent to workers.
 
     Attributes:
         task: evaluation of the configuration that the search starts from, the preset with the
@@ -63,12 +62,12 @@ class Search:
 
     @cached_property
     def space(self) -> Space:
-        """What is searched."""
+        """The parameters that are searched."""
         return space_of(self.task, self.candidates)
 
     @cached_property
     def parts(self) -> set[str]:
-        """Other recommenders that it may build on, whichever its own search draws."""
+        """Other recommenders that it may build on, whatever its trials draw."""
         drawn = [
             {field.name: value}
             for field in registry().recommender(self.recommender).Config.fields()
@@ -83,9 +82,9 @@ class Search:
         """How many there are to try, None for more than any search tries."""
         return self.space.size(_MANY)
 
-    def on(self, found: Mapping[str, Frozen]) -> Search:
-        """Return the same search, building on what searches of its parts have found."""
-        parts = {part: found[part] for part in sorted(self.parts) if part in found}
+    def on(self, results: Mapping[str, Tuned]) -> Search:
+        """Return the same search, building on the results of the searches of its parts."""
+        parts = {part: results[part] for part in sorted(self.parts) if part in results}
         return replace(self, task=self.task.on(parts)) if parts else self
 
     def within(self, seconds: float) -> Search:
@@ -93,7 +92,7 @@ class Search:
         return replace(self, options=replace(self.options, seconds=seconds))
 
     def reason_to_stop(self, ledger: Ledger, left: float) -> str | None:
-        """Return why no further trial may begin, or None; `left` is what is left of its seconds."""
+        """Return why no further trial may begin, or None; `left` are the seconds that are left."""
         return reason_to_stop(ledger, self.options, left, self.configurations)
 
     @cached_property
@@ -128,18 +127,17 @@ class Search:
         }
 
     def _parts(self) -> dict[str, dict[str, Any]]:
-        """Return what this run's searches have found for what the recommender builds on."""
+        """Return the results of this run's searches for what the recommender builds on."""
         parts = self.task.search.get("parts", {})
         return {name: dict(part["values"]) for name, part in parts.items()}
 
     def _values(self) -> dict[str, dict[str, Any]]:
-        """Return the user's values as they were given, but for those that shape no result."""
-        shaping, given = self.task.identity.config, self.task.settings.overrides
-        found = {name: dict(values) for name, values in given.items()}
-        own = found.get(self.recommender, {})
-        for name in own.keys() - shaping.keys():
+        """Return the user's values, but for those that shape no result."""
+        overrides = {name: dict(v) for name, v in self.task.settings.overrides.items()}
+        own = overrides.get(self.recommender, {})
+        for name in own.keys() - self.task.identity.config.keys():
             del own[name]
-        return found
+        return overrides
 
     def terms(self) -> dict[str, Any]:
         """Return how far the search goes, and what its sampler comes from, as plain data."""
@@ -149,21 +147,21 @@ class Search:
         return {"trials": options.trials, "seconds": options.limit, "optuna": version("optuna")}
 
     @property
-    def lifelines(self) -> Path:
-        """Folder of the workers' signs of life."""
-        return room(self.options.storage, self.task.settings.out) / "alive"
+    def heartbeats(self) -> Path:
+        """Folder of the workers' heartbeats."""
+        return lock_folder(self.options.storage, self.task.settings.out) / "alive"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep all other processes from changing the study, those of other machines too."""
-        folder = room(self.options.storage, self.task.settings.out) / "locks"
+        folder = lock_folder(self.options.storage, self.task.settings.out) / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         storage = shared_storage(self.options.storage)
-        with FileLock(folder / f"{self.name}.lock"), locked_there(storage, self.name):
+        with FileLock(folder / f"{self.name}.lock"), advisory_lock(storage, self.name):
             yield
 
     def study(self) -> Study:
-        """Return the study, which is made where there is none; its first trial is the preset.
+        """Return the study, which is created if it does not exist; its first trial is the preset.
 
         Raises:
             StorageError: the storage cannot be opened.
@@ -185,8 +183,8 @@ class Search:
                 study.set_user_attr(ABOUT, self.about())
         return study
 
-    def known(self) -> Study | None:
-        """Return the study if there is one; none is made."""
+    def existing_study(self) -> Study | None:
+        """Return the study if there is one; none is created."""
         import optuna
 
         storage = self.options.storage
@@ -198,9 +196,58 @@ class Search:
         except KeyError:
             return None
 
+    def ledger(self, study: Study, failures_from: int = 0) -> Ledger:
+        """Return a new ledger of the study, see `Ledger.refresh`."""
+        return self.refresh(Ledger(), study, failures_from)
+
     def refresh(self, ledger: Ledger, study: Study, failures_from: int = 0) -> Ledger:
         """Bring a ledger of the study up to date and return it."""
         return ledger.refresh(study, self.values, failures_from)
+
+    def result(self, study: Study, ledger: Ledger | None = None) -> Tuned:
+        """Return the best configuration of a study, and how it was found.
+
+        Where no trial has finished there is none: the configuration that the search started from
+        stands, and ``best`` of the record's ``search`` is None.
+
+        Args:
+            study: the study.
+            ledger: of it; None for a new one.
+        """
+        ledger = self.ledger(study) if ledger is None else ledger
+        values = {} if ledger.best is None else self.values(ledger.best)
+        tuned = {name: values[name] for name in self.space.ranges} if values else {}
+        return Tuned(tuned, self._provenance(study, ledger))
+
+    def _provenance(self, study: Study, ledger: Ledger) -> dict[str, Any]:
+        """Return what a record keeps: plain data that come back from JSON as they are."""
+        from importlib.metadata import version
+
+        about = study.user_attrs.get(ABOUT, {})
+        ended = study.user_attrs.get(FINISHED, {})
+        best = ledger.best
+        return {
+            "study": self.name,
+            "storage": "database" if is_database(self.options.storage) else "journal",
+            "objective": f"{about.get('objective')} summed over the folds",
+            "sampler": self.options.sampler,
+            "pruner": self.options.pruner,
+            "versions": {"optuna": version("optuna")},
+            "space": self.space.describe(),
+            "preset": about.get("preset"),
+            "ties": self.task.settings.protocol.ties,
+            "seed": self.task.settings.seed,
+            "warm_start": self.options.warm_start,
+            "budget": {"trials": ended.get("trials"), "seconds": ended.get("seconds")},
+            "ended": ended.get("reason", ""),
+            "trials": {kind.replace(" ", "_"): count for kind, count in ledger.counts.items()},
+            **({"failure": ledger.last_reason} if ledger.last_reason else {}),
+            "seconds": round(ledger.seconds, 3),
+            "cost": ledger.cost,
+            "best": None
+            if best is None
+            else {"value": best.value, "trial": best.number, "folds": folds_of(best)},
+        }
 
     def values(self, trial: FrozenTrial) -> Mapping[str, Value]:
         """Return the whole configuration of a trial."""
@@ -208,15 +255,15 @@ class Search:
 
 
 def about_of(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return what a study's attributes say it is about; None where that is not ours to read.
+    """Return what a study is about by its attributes; None where benchkit cannot read them.
 
-    Another version of benchkit may have written it, or other software.
+    Another version of it may have written them, or other software.
     """
     about = attributes.get(ABOUT)
     if not isinstance(about, Mapping) or not about.keys() >= _ABOUT:
         return None
-    named = (about["dataset"], about["recommender"])
-    return about if all(isinstance(each, Mapping) and "name" in each for each in named) else None
+    parts = (about["dataset"], about["recommender"])
+    return about if all(isinstance(part, Mapping) and "name" in part for part in parts) else None
 
 
 def plan_search(
@@ -228,6 +275,6 @@ def plan_search(
         PluginError: nothing of that name is installed.
         ConfigError: a value does not fit.
     """
-    found = candidates(name, prepared, settings)
-    search = Search(plan(prepared, name, settings), options, found)
+    permitted = candidates(name, prepared, settings)
+    search = Search(plan(prepared, name, settings), options, permitted)
     return search if search.space.ranges else None

@@ -1,4 +1,4 @@
-"""What a search may vary: the ranges beside the fields of a configuration."""
+"""The parameters that a search varies: the ranges beside the fields of a configuration."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Space:
 
     Attributes:
         base: the whole configuration that the search starts from; what is not searched stays.
-        ranges: searched parameters; one whose condition names another comes behind it.
+        ranges: searched parameters; one whose condition names another comes after it.
         conditions: values of others; a parameter matters where any of its conditions holds.
     """
 
@@ -90,7 +90,7 @@ class Space:
         return {**self.base, **tried}
 
     def start(self) -> tuple[dict[str, Value], dict[str, Value]]:
-        """Return the base as (what the study is told of it, what its ranges do not hold).
+        """Return the base as (values for the study, values that its ranges do not hold).
 
         Optuna would clamp, warn about or refuse the second kind.
         """
@@ -100,7 +100,7 @@ class Space:
         for name in active:
             range_, value = self.ranges[name], self.base[name]
             if contains(range_, value):
-                within.update(_told(name, range_, value))
+                within.update(_study_values(name, range_, value))
             else:
                 exact[name] = value
         return within, exact
@@ -111,24 +111,24 @@ class Space:
 
     def size(self, most: int) -> int | None:
         """Return how many different configurations there are; None for more than `most`."""
-        every: dict[str, Sequence[Value]] = {}
+        options: dict[str, Sequence[Value]] = {}
         for name, range_ in self.ranges.items():
-            if (values := _every(range_, most)) is None:
+            if (values := _values_of(range_, most)) is None:
                 return None
-            every[name] = values
-        found = len(list(islice(self._all(dict(self.base), every), most + 1)))
-        return found if found <= most else None
+            options[name] = values
+        count = len(list(islice(self._configurations(dict(self.base), options), most + 1)))
+        return count if count <= most else None
 
-    def _all(
-        self, values: dict[str, Value], every: Mapping[str, Sequence[Value]]
+    def _configurations(
+        self, values: dict[str, Value], options: Mapping[str, Sequence[Value]]
     ) -> Iterator[dict[str, Value]]:
-        """Yield all configurations that differ from `values` in the parameters of `every`."""
-        if not every:
+        """Yield all configurations that differ from `values` in the parameters of `options`."""
+        if not options:
             yield values
             return
-        (name, options), *rest = every.items()
-        for option in options if self._active(name, values) else [values[name]]:
-            yield from self._all({**values, name: option}, dict(rest))
+        (name, first), *rest = options.items()
+        for option in first if self._active(name, values) else [values[name]]:
+            yield from self._configurations({**values, name: option}, dict(rest))
 
     def _active(self, name: str, values: Mapping[str, Value]) -> bool:
         """Tell whether a parameter matters, as do those that its condition names."""
@@ -143,20 +143,20 @@ class Space:
 
 
 def drawn(trial: FrozenTrial) -> dict[str, Value]:
-    """Return what a trial tried of the searched parameters, by name."""
-    found: dict[str, Value] = {}
+    """Return the searched parameters of a trial, by name."""
+    values: dict[str, Value] = {}
     for name, value in trial.params.items():
         if not name.endswith(_NONE):
-            found[name] = value
+            values[name] = value
         elif value:
-            found[name.removesuffix(_NONE)] = None
-    return {**found, **trial.user_attrs.get(EXACT, {})}
+            values[name.removesuffix(_NONE)] = None
+    return {**values, **trial.user_attrs.get(EXACT, {})}
 
 
 def contains(range_: Range, value: Value) -> bool:
     """Tell whether a range holds a value, on its steps and of its type."""
     if isinstance(range_, Choice):
-        return any(type(value) is type(known) and value == known for known in range_.values)
+        return any(type(value) is type(option) and value == option for option in range_.values)
     if value is None:
         return range_.optional
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -171,7 +171,7 @@ def _decimal(value: float) -> Decimal:
     return Decimal(f"{value:.12g}")
 
 
-def _every(range_: Range, most: int) -> list[Value] | None:
+def _values_of(range_: Range, most: int) -> list[Value] | None:
     """Return all values of a range; None where they are more than `most`, or have no steps."""
     if isinstance(range_, Choice):
         return list(range_.values)
@@ -192,8 +192,8 @@ def _suggest(trial: Trial, name: str, range_: Range) -> Value:
     return trial.suggest_float(name, range_.low, range_.high, step=range_.step, log=range_.log)
 
 
-def _told(name: str, range_: Range, value: Value) -> dict[str, Value]:
-    """Return what a study has to be told so that a value is suggested."""
+def _study_values(name: str, range_: Range, value: Value) -> dict[str, Value]:
+    """Return the parameters of a study that make it suggest a value."""
     if isinstance(range_, Choice) or not range_.optional:
         return {name: value}
     return {f"{name}{_NONE}": value is None} | ({} if value is None else {name: value})
@@ -211,12 +211,15 @@ def _value(value: Any) -> Value:
 
 
 def _parents_first(conditions: Mapping[str, Sequence[Condition]]) -> list[str]:
-    """Return names so that each comes behind those that its conditions name."""
+    """Return names so that each comes after those that its conditions name."""
     ordered: list[str] = []
-    waiting = {name: set().union(*each) & set(conditions) for name, each in conditions.items()}
+    waiting = {
+        name: set().union(*alternatives) & set(conditions)
+        for name, alternatives in conditions.items()
+    }
     while waiting:
         free = [name for name, parents in waiting.items() if not parents & set(waiting) - {name}]
-        assert free, f"conditions of {', '.join(waiting)} go round in a circle"
+        assert free, f"conditions of {', '.join(waiting)} form a cycle"
         ordered += free
         waiting = {name: parents for name, parents in waiting.items() if name not in free}
     return ordered

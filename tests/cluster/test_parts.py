@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchkit.cluster import connecting
-from benchkit.cluster.child import _answer
-from benchkit.cluster.connecting import look
+from benchkit.cluster.child import do
+from benchkit.cluster.connecting import check_workers
+from benchkit.cluster.job import Data, SearchJob, pack, unpack
 from benchkit.cluster.machine import versions
-from benchkit.cluster.orders import Conduct, Data
-from benchkit.cluster.parcel import pack, unpack
 from benchkit.cluster.placing import uses_gpu
 from benchkit.contracts.errors import UnavailableError
 from benchkit.contracts.protocol import Protocol
@@ -45,9 +45,9 @@ def test_workers_that_differ_are_one_sentence() -> None:
         ({"a": ModuleNotFoundError("No module named 'benchkit'")}, "benchkit does not run on a"),
     ):
         with pytest.raises(UnavailableError, match=sentence):
-            look(Client(**workers), "tcp://a:1")
-    assert not look(Client(a=same), "tcp://a:1")
-    assert look(Client(a=same, b={**same, "gpus": 1}), "tcp://a:1")
+            check_workers(Client(**workers), "tcp://a:1")
+    assert not check_workers(Client(a=same), "tcp://a:1")
+    assert check_workers(Client(a=same, b={**same, "gpus": 1}), "tcp://a:1")
 
 
 def test_no_scheduler_and_no_dask_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,13 +103,13 @@ def test_a_study_that_a_machine_does_not_reach_is_refused(
     from benchkit.data.open import open_dataset
 
     data = open_dataset("steam", tmp_path, None, {})
-    order = Conduct(
+    job = SearchJob(
         "sknn-1",
         str(tmp_path / "nowhere.journal"),
         1,
         Data("steam", None, data.name, data.config, data.fingerprint),
     )
-    reply = _answer(order, lambda _kind, _text: None)
+    reply = do(job, Pipe()[0])
     assert reply.kind == "refused"
     assert "give --storage a database, or a file in a folder that all machines share" in reply.text
-    assert "nowhere.journal" not in repr(order)
+    assert "nowhere.journal" not in repr(job)

@@ -104,7 +104,7 @@ def record(
     )
 
 
-def failure(name: str = "sknn", reason: str = "memory was not enough", **about: Any) -> Failure:
+def failure(name: str = "sknn", reason: str = "out of memory", **about: Any) -> Failure:
     overrides = about.pop("overrides", {})
     preset = about.pop("preset", "paper")
     values = {key: int(value) for key, value in overrides.items()}

@@ -12,7 +12,7 @@ from benchkit.contracts.protocol import Protocol
 from benchkit.evaluation import pipeline
 from benchkit.evaluation.jobs import Event
 from benchkit.evaluation.pipeline import Task, execute, plan
-from benchkit.evaluation.runs import Outcome, run_all, watcher
+from benchkit.evaluation.runs import Outcome, run_all
 from benchkit.evaluation.settings import Settings
 from tests.making import prepared
 from tests.workspace import board
@@ -33,7 +33,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcom
     def run(*cutoffs: int) -> Outcome:
         settings = Settings(Protocol(), "paper", {}, cutoffs or (2,), 0, tmp_path, tmp_path)
         tasks = [plan(DATA, name, settings) for name in ("most-popular", "sknn")]
-        return run_all(DATA.name, tasks, here, watcher)
+        return run_all(DATA.name, tasks, here)
 
     return run
 

@@ -67,7 +67,7 @@ def test_failing_recommenders_are_reported_and_the_rest_go_on(
     assert "Failed: leaves: SystemExit: 0" in err
     assert [row["recommender"] for row in workspace.rows()] == ["slow"]
     assert "Failed: raises: ValueError: the learning rate is a carrot" in err
-    assert "Failed: dies: its process was killed by SIGKILL; was memory short?" in err
+    assert "Failed: dies: its process was killed by SIGKILL (probably out of memory)" in err
     assert re.search(r"Failed: wrong: wrong returned items int32\[\d+, 21\], not", err)
     details = next(workspace.out.glob("records/*/raises-*.failed.json")).read_text()
     assert "Traceback" in json.loads(details)["details"]

@@ -18,8 +18,8 @@ from benchkit.contracts.protocol import Protocol
 from benchkit.evaluation.settings import Settings
 from benchkit.toolkit.spending import Account
 from benchkit.tuning.budget import Options
+from benchkit.tuning.heartbeat import Heartbeat
 from benchkit.tuning.ledger import Ledger
-from benchkit.tuning.lifeline import Lifeline
 from benchkit.tuning.search import Search, plan_search
 from benchkit.tuning.storage import journal
 from benchkit.tuning.trial import Trials
@@ -72,11 +72,11 @@ class Made:
 
 def conduct(search: Search, evaluate: Evaluate = rising, most: int = 1000) -> tuple[Ledger, str]:
     """Do trials in this process until none may begin, and return what they came to, and why."""
-    with Lifeline(search.lifelines) as lifeline:
-        trials = Trials(search, search.study(), Made(evaluate), lifeline)  # type: ignore[arg-type]
+    with Heartbeat(search.heartbeats) as heartbeat:
+        trials = Trials(search, search.study(), Made(evaluate), heartbeat)  # type: ignore[arg-type]
         reason = None
         while reason is None and most:
-            reason, most = trials.go_on(1000.0), most - 1
+            reason, most = trials.run_one(1000.0), most - 1
         return search.refresh(Ledger(), search.study()), reason or ""
 
 

@@ -18,7 +18,9 @@ from pathlib import Path
 
 import optuna
 import pytest
+from click.testing import CliRunner
 
+from benchkit.cli import cli
 from benchkit.contracts.errors import StorageError, UnavailableError
 from benchkit.tuning import database
 from benchkit.tuning.ledger import kind_of
@@ -178,10 +180,10 @@ def test_a_lock_holds_for_all_machines(server: Server) -> None:
     held: list[str] = []
 
     def other() -> None:
-        with database.locked_there(second, "study"):
+        with database.advisory_lock(second, "study"):
             held.append("second")
 
-    with database.locked_there(first, "study"):
+    with database.advisory_lock(first, "study"):
         waiting = threading.Thread(target=other)
         waiting.start()
         waiting.join(0.5)
@@ -192,7 +194,7 @@ def test_a_lock_holds_for_all_machines(server: Server) -> None:
 
 def test_a_process_keeps_one_connection(server: Server) -> None:
     storage = open_storage(server.make("thrifty"))
-    with database.locked_there(storage, "study"):
+    with database.advisory_lock(storage, "study"):
         storage.get_all_studies()
     import psycopg
 
@@ -209,7 +211,7 @@ def test_a_connection_that_breaks_is_made_again_or_is_one_sentence(server: Serve
     assert storage.get_all_studies() == []
     server.execute("postgres", "ALTER DATABASE broken ALLOW_CONNECTIONS false")
     server.execute("postgres", end)
-    with pytest.raises(StorageError, match=r"lost the database of --storage: .*goes on"):
+    with pytest.raises(StorageError, match=r"lost the database of --storage: .*resume"):
         with database.database_errors():
             storage.get_all_studies()
 
@@ -232,7 +234,7 @@ def test_why_a_database_was_lost_is_what_its_driver_says(said: str, reason: str)
     statement = "UPDATE trials SET datetime_start=%(datetime_start)s WHERE resolved"
     error = optuna.exceptions.StorageInternalError("the commit")
     error.__cause__ = OperationalError(statement, {}, sqlite3.OperationalError(said))
-    assert database.lost(error) == f"lost the database of --storage: {reason}"
+    assert database.why_lost(error) == f"lost the database of --storage: {reason}"
 
 
 def test_a_run_that_loses_its_database_evaluates_nothing(server: Server, machine: Machines) -> None:
@@ -262,15 +264,13 @@ def test_processes_that_make_the_tables_at_once_do_not_fail(server: Server) -> N
     assert [storage.get_all_studies() for storage in made] == [[]] * 4
 
 
-def test_a_server_that_refuses_is_one_sentence_without_the_password(
-    server: Server, machine: Machines
-) -> None:
+def test_a_server_that_refuses_is_one_sentence_without_the_password(server: Server) -> None:
     wrong = {
         server.url("postgres", "wr0ng-s3cret"): "it refuses the name or the password",
         server.url("nowhere"): "it has no such database or role",
         f"postgresql://ann:{PASSWORD}@/x?host=/nowhere": "nothing listens there",
         f"postgresql://ann:{PASSWORD}@127.0.0.1:1/x": "nothing listens there",
-        f"postgresql://ann:{PASSWORD}@127.0.0.1:port/x": "its URL is none",
+        f"postgresql://ann:{PASSWORD}@127.0.0.1:port/x": "its URL is invalid",
         f"postgresql://ann:{PASSWORD}@odd@127.0.0.1:1/x": "database of --storage: ",
         f"postgresql://ann@127.0.0.1:1/x?password={PASSWORD}": "nothing listens there",
     }
@@ -282,9 +282,9 @@ def test_a_server_that_refuses_is_one_sentence_without_the_password(
         assert "@" not in str(caught.value).replace("NAME://USER:PASSWORD@HOST", "")
     storage = next(iter(wrong))
     for command in (("worker", "--dataset", "steam"), ("study", "steam-sample", "slow")):
-        out, err = machine(command[0]).run(*command, "--storage", storage, code=2)
-        assert "cannot open the postgresql database of --storage" in err
-        assert "s3cr" not in out + err
+        done = CliRunner().invoke(cli, [*command, "--storage", storage])
+        assert "cannot open the postgresql database of --storage" in str(done.exception)
+        assert "s3cr" not in done.output + str(done.exception)
 
 
 def test_a_missing_driver_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

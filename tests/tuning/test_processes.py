@@ -10,8 +10,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from benchkit.tuning.heartbeat import requeue_lost
 from benchkit.tuning.ledger import Ledger
-from benchkit.tuning.lifeline import reap
 from tests.tuning.searching import search_in
 
 ROOT = Path(__file__).parents[2]
@@ -42,37 +42,27 @@ def test_two_processes_share_a_study(tmp_path: Path) -> None:
     assert len(drawn) > 25  # they do not draw the same
 
 
-def test_what_a_killed_worker_was_at_is_tried_again(tmp_path: Path) -> None:
+def test_the_trial_of_a_killed_worker_is_tried_again_and_that_of_a_living_one_is_not(
+    tmp_path: Path,
+) -> None:
     process = start(tmp_path, 4, 0.4)
     deadline = time.monotonic() + 60
     while ledger_of(tmp_path).counts["done"] < 1 or ledger_of(tmp_path).running < 1:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
     search = search_in(tmp_path)
     study = search.study()
+    with search.locked():
+        assert requeue_lost(study, search.heartbeats) == []  # its worker is alive
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
     (lost,) = (t for t in study.get_trials() if t.state.name == "RUNNING")
     with search.locked():
-        assert reap(study, search.lifelines) == [lost.number]
+        assert requeue_lost(study, search.heartbeats) == [lost.number]
     assert start(tmp_path, 4, 0.0).wait(60) == 0
     ledger = ledger_of(tmp_path)
     assert (ledger.counts["done"], ledger.counts["lost"], ledger.size) == (4, 1, 5)
     again = study.get_trials()[lost.number + 1]
     assert again.params == lost.params
-    # What it had worked counts, from its last sign of life; the pause until now does not.
+    # The time that it worked counts, to its last heartbeat; the pause until now does not.
     assert 1.0 < ledger.seconds < 6.0
-
-
-def test_a_living_worker_is_left_alone(tmp_path: Path) -> None:
-    process = start(tmp_path, 1, 1.0)
-    deadline = time.monotonic() + 60
-    while ledger_of(tmp_path).running < 1:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    search = search_in(tmp_path)
-    study = search.study()
-    with search.locked():
-        assert reap(study, search.lifelines) == []
-    assert process.wait(60) == 0
-    assert ledger_of(tmp_path).counts["done"] == 1

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 from filelock import FileLock
 from optuna.trial import FrozenTrial
 
+from benchkit.cli import cli
+from benchkit.contracts.errors import BenchkitError
 from benchkit.tuning.ledger import kind_of
 from benchkit.tuning.storage import open_storage
 from tests.strangers import declare
@@ -144,46 +147,50 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def in_process(workspace: Workspace, *arguments: str, **environment: str) -> Result:
+    """Run a command in this process, which has no plugin and starts faster."""
+    return CliRunner().invoke(
+        cli, arguments, env={"BENCHKIT_HOME": str(workspace.folder), "COLUMNS": "80", **environment}
+    )
+
+
 def test_the_best_of_a_search_is_evaluated_once(workspace: Workspace) -> None:
-    names = ("sknn", "most-popular", "llm-seq-sim-popularity", "llm-seq-sim")
-    chosen = [part for name in names for part in ("-r", name)]
-    command = ("run", *chosen, "--dataset", "steam", "--trials", "3", "--seeds", "0,1")
-    command += ("--embedder", "random,lsa")
+    names = ("most-popular", "llm-seq-sim-popularity", "llm-seq-sim")
+    recommenders = [part for name in names for part in ("-r", name)]
+    command = ("run", *recommenders, "--dataset", "steam", "--trials", "3")
+    command += ("--embedder", "random")
     out, err = workspace.run(*command)
-    assert "sknn [tuned]" in out
-    assert "[search 1/3] sknn: searching 5 parameters" in err
+    assert "[tuned]: the best configuration of a search" in out
+    assert "[search 1/2] llm-seq-sim: searching 4 parameters" in err
+    assert "[search 2/2] llm-seq-sim-popularity: best" in err  # what it builds on comes first
     kept = records(workspace)
     similar, hybrid = kept["llm-seq-sim"], kept["llm-seq-sim-popularity"]
-    assert "embedder" in similar["search"]["space"]
-    assert "[search 3/3] llm-seq-sim-popularity: best" in err  # what it builds on comes first
     part = hybrid["search"]["parts"]["llm-seq-sim"]
     assert part["study"] == similar["search"]["study"]
     built_on = hybrid["identity"]["builds_on"]["recommender:llm-seq-sim"]["config"]
     for name in ("pooling", "dim"):
         assert built_on[name] == part["values"][name] == similar["identity"]["config"][name]
     assert (kept["most-popular"]["preset"], kept["most-popular"]["search"]) == ("sample", {})
-    record, search = kept["sknn"], kept["sknn"]["search"]
-    assert record["preset"] == "tuned"
+    search = similar["search"]
+    assert similar["preset"] == "tuned"
     counts = {"done": 3, "pruned": 0, "failed": 0, "out_of_time": 0, "lost": 0}
     assert search["trials"] == counts
     assert sum(search["best"]["folds"]) == pytest.approx(search["best"]["value"])
     assert (search["budget"]["trials"], search["ended"]) == (3, "3 trials")
-    assert record["identity"]["search"] == search["study"]
-    assert {row["recommender"]: row["seeds"] for row in workspace.rows()}["sknn"] == [0, 1]
+    assert similar["identity"]["search"] == search["study"]
     assert not list(workspace.out.glob("weights/*/*"))
     before = {path: path.read_bytes() for path in workspace.records()}
     _, err = workspace.run(*command)
-    assert err.count("(kept from an earlier run)") == 3
+    assert err.count("(kept from an earlier run)") == 2
     assert "searching" not in err
     assert before == {path: path.read_bytes() for path in workspace.records()}
-    out, _ = workspace.run("leaderboard", "steam-sample", "--columns", "ndcg,trials,search-seconds")
-    assert "3/0/0" in out
-    out, _ = workspace.run("study", "steam-sample", "sknn", "--format", "json")
-    found = json.loads(out)
-    assert sum(found["counts"].values()) == found["trials"] == 3
-    assert [len(tried["folds"]) for tried in found["finished"]] == [3, 3, 3]
-    out, _ = workspace.run("study", "steam-sample", "sknn")
-    assert "3 trials (3 done)" in out
+    columns = ("--columns", "ndcg,trials,search-seconds")
+    assert "3/0/0" in in_process(workspace, "leaderboard", "steam-sample", *columns).output
+    study = ("study", "steam-sample", "llm-seq-sim")
+    review = json.loads(in_process(workspace, *study, "--format", "json").output)
+    assert sum(review["counts"].values()) == review["trials"] == 3
+    assert [len(trial["folds"]) for trial in review["finished"]] == [3, 3, 3]
+    assert "3 trials (3 done)" in in_process(workspace, *study).output
 
 
 def test_nothing_is_asked_of_the_test_set_before_the_configuration_is_frozen(
@@ -224,7 +231,7 @@ def test_a_search_that_fails_ends_and_the_rest_goes_on(workspace: Workspace) -> 
     assert "Failed: raises: ValueError: the learning rate is a carrot" in err
     kept = records(workspace)
     journal = (workspace.out / "studies" / "steam-sample.journal").read_text()
-    assert "its process was killed by SIGKILL; was memory short?" in journal
+    assert "its process was killed by SIGKILL (probably out of memory)" in journal
     assert kept["constant"]["search"]["trials"]["failed"] == 0
 
 
@@ -246,7 +253,7 @@ def test_a_trial_that_takes_too_long_is_stopped_and_is_no_failure(workspace: Wor
     assert (search["trials"]["out_of_time"], search["trials"]["failed"]) == (1, 0)
     assert search["best"] is None
     search = records(workspace)["slow"]["search"]
-    assert search["ended"].startswith("not begun: a trial takes too long to be estimated")
+    assert search["ended"].startswith("not started: a trial takes too long to be estimated")
 
 
 def test_ctrl_c_and_kill_lose_nothing(workspace: Workspace) -> None:
@@ -316,16 +323,15 @@ def test_a_second_ctrl_c_leaves_at_once_and_loses_nothing(workspace: Workspace) 
 def test_wrong_options_are_one_sentence(
     workspace: Workspace, arguments: tuple[str, ...], sentence: str
 ) -> None:
-    _, err = workspace.run(
-        "run", "-r", "sknn", "--dataset", "steam", "--trials", "1", *arguments, code=2
-    )
-    assert sentence in " ".join(err.split())
+    command = ("run", "-r", "sknn", "--dataset", "steam", "--trials", "1")
+    done = in_process(workspace, *command, *arguments)
+    assert isinstance(done.exception, BenchkitError)
+    assert sentence in str(done.exception)
 
 
 def test_a_dry_run_says_what_would_be_searched(workspace: Workspace) -> None:
-    out, _ = workspace.run(
-        "run", "-r", "sknn", "-r", "random", "--dataset", "steam", "--timeout", "3m", "--dry-run"
-    )
+    command = ("run", "-r", "sknn", "-r", "random", "--dataset", "steam", "--timeout", "3m")
+    out = in_process(workspace, *command, "--dry-run").output
     assert "search    sknn  at most 3 min  k, sample_size" in out
     assert "search    random" not in out
     assert "to run    sknn  ties 0  seed 0  as the search finds" in out
@@ -338,6 +344,7 @@ def test_a_dry_run_knows_what_is_finished(workspace: Workspace) -> None:
     before = sorted(workspace.out.rglob("*"))
     out, _ = workspace.run(*command, "--dry-run")
     assert [line.split()[0] for line in out.splitlines()] == ["finished"] * 3
+    assert [row["seeds"] for row in workspace.rows()] == [[0, 1]]  # of one search
     assert "finished  search of constant" in out
     out, _ = workspace.run(*command[:-3], "4", "--dry-run")
     assert "search    constant  at most 72 h or 4 trials" in out
@@ -347,15 +354,15 @@ def test_a_dry_run_knows_what_is_finished(workspace: Workspace) -> None:
 
 def test_a_dry_run_says_what_a_trial_of_a_prompted_model_costs(workspace: Workspace) -> None:
     name = "llm-seq-prompt-gen-item"
-    workspace.environment["OPENAI_API_KEY"] = "none-that-works"
     command = ("run", "-r", name, "--dataset", "steam", "--trials", "3", "--max-prompts", "5")
     paid = ("--set", f"{name}.provider=openai", "--set", f"{name}.state=base")
-    out, _ = workspace.run(*command, *paid, "--dry-run")
+    key = {"OPENAI_API_KEY": "none-that-works"}
+    out = in_process(workspace, *command, *paid, "--dry-run", **key).output
     # five prompts a fold
     assert re.search(r"the first trial would ask for 15 calls, about [\d,]+ tokens, \$\d", out)
     assert re.search(r"\n +would ask for 5 calls, about [\d,]+ tokens, \$\d", out)
 
 
 def test_no_study_is_one_sentence(workspace: Workspace) -> None:
-    _, err = workspace.run("study", "steam-sample", "sknn", code=2)
-    assert "there are no studies of 'steam-sample'" in err
+    done = in_process(workspace, "study", "steam-sample", "sknn")
+    assert "there are no studies of 'steam-sample'" in str(done.exception)

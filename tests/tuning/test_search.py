@@ -13,15 +13,16 @@ import pytest
 
 from benchkit.contracts.config import Value
 from benchkit.contracts.errors import ConfigError, FinalError, StorageError
+from benchkit.tuning import budget
+from benchkit.tuning import ledger as ledger_module
+from benchkit.tuning import trial as trial_module
 from benchkit.tuning.budget import Options, seconds_of
-from benchkit.tuning.frozen import freeze
-from benchkit.tuning.ledger import ENDED, SAME_AS, Ledger
-from benchkit.tuning.lifeline import Lifeline, reap
+from benchkit.tuning.heartbeat import Heartbeat, requeue_lost
+from benchkit.tuning.ledger import ENDED, SAME_AS, Ledger, reason_to_stop
+from benchkit.tuning.progress import summary
 from benchkit.tuning.review import review
-from benchkit.tuning.stopping import reason_to_stop
 from benchkit.tuning.storage import journal, open_storage
 from benchkit.tuning.trial import Trials
-from benchkit.tuning.view import summary
 from tests.tuning.searching import Made, conduct, rising, search_in
 
 
@@ -59,7 +60,11 @@ def test_a_budget_of_trials_is_kept_and_another_goes_on(tmp_path: Path) -> None:
     assert ledger.size == 15
 
 
-def test_a_resumed_search_draws_what_an_uninterrupted_one_does(tmp_path: Path) -> None:
+def test_a_resumed_search_draws_what_an_uninterrupted_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial_module, "RANDOM_STARTS", 6)
+
     def drawn(folder: Path, *parts: int) -> list[Mapping[str, Value]]:
         for part in parts:
             conduct(search_in(folder, trials=part))
@@ -67,13 +72,17 @@ def test_a_resumed_search_draws_what_an_uninterrupted_one_does(tmp_path: Path) -
         return [trial.params for trial in study.get_trials()]
 
     # beyond the random ones, where the sampler learns from what it sees
-    assert drawn(tmp_path / "a", 44) == drawn(tmp_path / "b", 7, 44)
+    assert drawn(tmp_path / "a", 11) == drawn(tmp_path / "b", 4, 11)
 
 
-def test_a_search_ends_after_a_hundred_trials_without_improvement(tmp_path: Path) -> None:
+def test_a_search_ends_after_trials_without_improvement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert budget.PATIENCE == 100  # the protocol's
+    monkeypatch.setattr(ledger_module, "PATIENCE", 10)
     ledger, reason = conduct(search_in(tmp_path, pruner="none"), lambda _config, _fold: 0.1)
-    assert reason == "100 trials without improvement"
-    assert (ledger.size, ledger.best and ledger.best.number) == (101, 0)
+    assert reason == "10 trials without improvement"
+    assert (ledger.size, ledger.best and ledger.best.number) == (11, 0)
 
 
 def test_time_is_a_limit(tmp_path: Path) -> None:
@@ -89,11 +98,11 @@ def test_a_trial_that_cannot_end_in_time_does_not_begin(tmp_path: Path) -> None:
         return rising(config, fold)
 
     search = search_in(tmp_path, seconds=9.0)
-    with Lifeline(search.lifelines) as lifeline:
-        trials = Trials(search, search.study(), Made(slow), lifeline)  # type: ignore[arg-type]
-        assert trials.go_on(0.2) is None  # nobody knows yet
-        assert trials.go_on(0.2) == "its 9 s are over"
-        assert trials.go_on(30.0) is None
+    with Heartbeat(search.heartbeats) as heartbeat:
+        trials = Trials(search, search.study(), Made(slow), heartbeat)  # type: ignore[arg-type]
+        assert trials.run_one(0.2) is None  # nobody knows yet
+        assert trials.run_one(0.2) == "its 9 s are over"
+        assert trials.run_one(30.0) is None
 
 
 def test_failures_have_a_reason_and_ten_in_a_row_end_the_search(tmp_path: Path) -> None:
@@ -115,7 +124,7 @@ def test_failures_have_a_reason_and_ten_in_a_row_end_the_search(tmp_path: Path) 
     ledger, reason = conduct(search, evaluate)
     trials = search.study().get_trials()
     reasons = [trial.user_attrs["reason"] for trial in trials]
-    assert reasons[0] == "memory was not enough"
+    assert reasons[0] == "out of memory"
     assert set(reasons[2:]) == {"ValueError: the learning rate is a carrot"}
     assert ledger.counts["failed"] == ledger.size == 10 + (ledger.size - 10)
     assert reason.startswith("10 trials in a row failed, the last one: ValueError: the learning")
@@ -142,13 +151,13 @@ def test_a_failure_between_successes_does_not_end_a_search(tmp_path: Path) -> No
         return rising(config, fold)
 
     count = [0]
-    search = search_in(tmp_path, trials=30, pruner="none")
+    search = search_in(tmp_path, trials=15, pruner="none")
     ledger, reason = conduct(search, evaluate)
-    assert reason == "30 trials"
-    assert ledger.counts["failed"] > 5
-    said = summary("sknn", freeze(search, search.study(), ledger))
+    assert reason == "15 trials"
+    assert ledger.counts["failed"] > 2
+    said = summary("sknn", search.result(search.study(), ledger))
     assert said.endswith("; the last failure: ValueError: now and then")
-    assert sum(ledger.counts.values()) == 30
+    assert sum(ledger.counts.values()) == 15
 
 
 def test_a_configuration_is_evaluated_once(tmp_path: Path) -> None:
@@ -157,10 +166,10 @@ def test_a_configuration_is_evaluated_once(tmp_path: Path) -> None:
         overrides={"k": "5", "sample_size": "6", "similarity": "dot"},
         pruner="none",
     )
-    with Lifeline(search.lifelines) as lifeline:
+    with Heartbeat(search.heartbeats) as heartbeat:
         objective = Made(lambda config, fold: fold + bool(config["idf_weighting"]))
-        trials = Trials(search, search.study(), objective, lifeline)  # type: ignore[arg-type]
-        while (reason := trials.go_on(100.0)) is None:
+        trials = Trials(search, search.study(), objective, heartbeat)  # type: ignore[arg-type]
+        while (reason := trials.run_one(100.0)) is None:
             pass
     assert reason == "all 4 configurations were tried"  # two parameters of two values
     assert len(objective.asked) == 4 * 3
@@ -169,13 +178,18 @@ def test_a_configuration_is_evaluated_once(tmp_path: Path) -> None:
     assert {trial.value for trial in finished} == {3.0, 6.0}
 
 
-def test_forty_configurations_are_random_and_the_preset_comes_on_top(tmp_path: Path) -> None:
+def test_random_configurations_come_first_and_the_preset_on_top(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert budget.RANDOM_STARTS == 40  # the protocol's
+    monkeypatch.setattr(trial_module, "RANDOM_STARTS", 4)
+
     def drawn(sampler: str, warm_start: bool) -> list[Mapping[str, Value]]:
-        search = search_in(tmp_path, sampler=sampler, warm_start=warm_start, trials=42)
+        search = search_in(tmp_path, sampler=sampler, warm_start=warm_start, trials=6)
         conduct(search)
         return [trial.params for trial in search.study().get_trials()]
 
-    for warm_start, last in ((True, 41), (False, 40)):
+    for warm_start, last in ((True, 5), (False, 4)):
         tpe, random = drawn("tpe", warm_start), drawn("random", warm_start)
         assert [one == other for one, other in zip(tpe, random, strict=True)].index(False) == last
 
@@ -191,7 +205,7 @@ def test_the_worst_are_pruned_after_a_fold(tmp_path: Path) -> None:
 def test_the_frozen_configuration_is_the_best_and_says_how_it_was_found(tmp_path: Path) -> None:
     search = search_in(tmp_path, trials=10)
     ledger, _ = conduct(search)
-    frozen = freeze(search, search.study(), ledger)
+    frozen = search.result(search.study(), ledger)
     best = max(search.study().get_trials(), key=lambda trial: trial.value or 0)
     assert frozen.values["k"] == best.params["k"]
     assert set(frozen.values) == set(search.space.ranges)
@@ -205,7 +219,7 @@ def test_the_frozen_configuration_is_the_best_and_says_how_it_was_found(tmp_path
 
 def test_without_a_finished_trial_the_preset_stands(tmp_path: Path) -> None:
     search = search_in(tmp_path, trials=5)
-    frozen = freeze(search, search.study(), Ledger())
+    frozen = search.result(search.study(), Ledger())
     assert (frozen.values, frozen.search["best"]) == ({}, None)
 
 
@@ -230,10 +244,10 @@ def test_trials_of_dead_workers_are_tried_again(tmp_path: Path) -> None:
     params = search.space.suggest(trial)
     trial.set_user_attr("worker", "nobody")
     alive = study.ask()
-    with Lifeline(search.lifelines) as lifeline, search.locked():
-        alive.set_user_attr("worker", lifeline.name)
-        assert reap(study, search.lifelines) == [0]
-        assert reap(study, search.lifelines) == []
+    with Heartbeat(search.heartbeats) as heartbeat, search.locked():
+        alive.set_user_attr("worker", heartbeat.name)
+        assert requeue_lost(study, search.heartbeats) == [0]
+        assert requeue_lost(study, search.heartbeats) == []
     ledger = search.refresh(Ledger(), study)
     assert (ledger.counts["lost"], ledger.running, ledger.waiting) == (1, 1, 1)
     assert ledger.counted == 0
@@ -247,7 +261,7 @@ def test_a_configuration_that_kills_every_run_fails_in_the_end(tmp_path: Path) -
     for _ in range(5):
         trial = study.ask()
         assert search.space.suggest(trial) == search.task.identity.config
-        reap(study, search.lifelines)
+        requeue_lost(study, search.heartbeats)
     ledger = search.refresh(Ledger(), study)
     assert (ledger.counts["lost"], ledger.counts["failed"], ledger.waiting) == (4, 1, 0)
 
@@ -310,9 +324,9 @@ def test_wrong_durations(text: str) -> None:
 
 
 def test_a_review_adds_up_and_ranks(tmp_path: Path) -> None:
-    conduct(search_in(tmp_path, trials=60))
+    conduct(search_in(tmp_path, trials=25))
     found = review(journal(tmp_path, "made"), "made", "sknn")
-    assert sum(found.counts.values()) == found.trials == 60
+    assert sum(found.counts.values()) == found.trials == 25
     values = [tried.value for tried in found.finished]
     assert values == sorted(values, reverse=True)
     assert next(iter(found.importances)) == "k"  # nothing else matters to this objective

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from benchkit.cli.study import study
 from benchkit.contracts.errors import BenchkitError, StorageError
-from benchkit.tuning.join import begun
+from benchkit.tuning.join import stored_searches
 from benchkit.tuning.storage import journal, open_storage
 from tests.tuning.searching import conduct, search_in
 
@@ -23,7 +23,7 @@ from tests.tuning.searching import conduct, search_in
 def test_a_file_of_something_else_stays_as_it_is(tmp_path: Path, content: str) -> None:
     path = tmp_path / "notes.txt"
     path.write_text(content + " and more")
-    with pytest.raises(StorageError, match=r"notes\.txt is no journal of studies and stays"):
+    with pytest.raises(StorageError, match=r"notes\.txt is not a journal of studies and is left"):
         open_storage(str(path)).create_new_study([])
     assert path.read_text() == content + " and more"
 
@@ -132,7 +132,7 @@ def test_a_study_of_another_version_is_one_sentence(tmp_path: Path, about: Any) 
     study = optuna.create_study(study_name="sknn-1", storage=open_storage(str(path)))
     study.set_user_attr("about", about)
     assert "but for 1 of another version of benchkit" in _error("made", str(path))
-    assert begun(str(path), "made") == []
+    assert stored_searches(str(path), "made") == []
 
 
 def test_a_journal_that_is_a_folder_is_one_sentence(tmp_path: Path) -> None:

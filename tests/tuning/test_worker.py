@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from benchkit.cli.data import data
+from benchkit.cli.worker import worker
+from benchkit.contracts.errors import UnavailableError
 from benchkit.contracts.protocol import Protocol
+from benchkit.data.open import open_dataset
 from benchkit.evaluation.availability import reason_against
 from benchkit.evaluation.settings import Settings
-from benchkit.tuning.differences import differences
+from benchkit.tuning.join import differences, rebuild, stored_searches
 from benchkit.tuning.ledger import kind_of
 from benchkit.tuning.storage import open_storage
 from tests.making import prepared
@@ -20,13 +26,19 @@ from tests.tuning.machines import Machines, wait_for
 
 
 def test_a_worker_goes_on_with_what_a_killed_run_has_begun(
-    machine: Machines, tmp_path: Path
+    machine: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host, helper = machine("host"), machine("helper")
     journal = host.out / "studies" / "steam-sample.journal"
     search = ("--dataset", "steam", "--storage", str(journal))
-    _, err = helper.run("worker", *search, code=2)
-    assert "no run has begun a search on steam in this storage; `benchkit run" in err
+    monkeypatch.setenv("BENCHKIT_HOME", str(helper.folder))
+
+    def here(*arguments: str) -> Result:
+        """Run `benchkit worker` in this process, which has no plugin."""
+        return CliRunner().invoke(worker, [*search, *arguments])
+
+    error = str(here().exception)
+    assert "no run has begun a search on steam in this storage; `benchkit run" in error
     assert not journal.exists()
 
     def kinds() -> Counter[str]:
@@ -37,45 +49,54 @@ def test_a_worker_goes_on_with_what_a_killed_run_has_begun(
         )
 
     host.environment["SLOW_SECONDS"] = helper.environment["SLOW_SECONDS"] = "60"
-    command = ("run", "-r", "slow", "-r", "sknn", "--dataset", "steam", "--trials", "3")
+    command = ("run", "-r", "slow", "-r", "sknn", "--dataset", "steam", "--trials", "2")
     run = host.start(*command)
     wait_for(lambda: journal.exists() and kinds()["running"] == 1)
     os.killpg(run.pid, signal.SIGKILL)
     run.communicate()
 
     # Other data, another source: refused.
-    helper.run("data", "make", "steam", "--sessions", "300", "--seed", "7", "--out", "other")
-    _, err = helper.run("worker", *search, "--raw", "other", code=2)
-    assert "the data here, steam, have the fingerprint" in err
-    assert "is on steam-sample with the fingerprint" in err
-    plugin = tmp_path / "site" / "slow.py"
-    source = plugin.read_text()
-    plugin.write_text(source + "EDITED = True\n")
-    _, err = helper.run("worker", *search, "-r", "slow", code=2)
-    assert "slow is not the same here: it comes from slow 0.1 (source" in err
-    plugin.write_text(source)
+    other = helper.folder / "other"
+    arguments = ["make", "steam", "--sessions", "300", "--seed", "7", "--out", str(other)]
+    assert CliRunner().invoke(data, arguments).exit_code == 0
+    error = str(here("--raw", str(other)).exception)
+    assert "the data here, steam, have the fingerprint" in error
+    assert "is on steam-sample with the fingerprint" in error
+    stored = {each.recommender: each for each in stored_searches(str(journal), "steam")}
+    source = {**stored["sknn"].about["recommender"], "source": "edited"}
+    edited = replace(stored["sknn"], about={**stored["sknn"].about, "recommender": source})
+    with pytest.raises(
+        UnavailableError, match=r"sknn is not the same here: it comes from .*source"
+    ):
+        rebuild(
+            edited,
+            open_dataset("steam", helper.folder, None, {}),
+            str(journal),
+            helper.folder,
+            helper.out,
+        )
 
-    # Stopped by a person: what it is at is tried again, and nobody is blamed.
+    # Interrupted by a person: its trial is tried again, and its configuration is not blamed.
     before = kinds()["lost"]
-    worker = helper.start("worker", *search, "-r", "slow")
+    process = helper.start("worker", *search, "-r", "slow")
     wait_for(lambda: kinds()["lost"] == before + 1 and kinds()["running"] == 1)
-    os.killpg(worker.pid, signal.SIGINT)
-    _, err = worker.communicate(timeout=60)
-    assert (worker.returncode, "Interrupted. 0 trials" in err) == (130, True)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, "Interrupted. 0 trials" in err) == (130, True)
     assert kinds() == Counter(lost=before + 2, waiting=2)  # the other one is sknn's first
 
     helper.environment["SLOW_SECONDS"] = "0"
     out, _ = helper.run("worker", *search, "--timeout", "5m")
-    assert "6 trials (6 done) in 2 searches." in out
+    assert "4 trials (4 done) in 2 searches." in out
     assert not helper.records()
-    # The run has nothing left to search, and says that it is over.
+    # The run has nothing left to search, and records that it is over.
     host.environment["SLOW_SECONDS"] = "0"
     _, err = host.run(*command)
     assert err.count("(kept from an earlier run)") == 2
     assert len(host.records()) == 2
-    out, err = helper.run("worker", *search)
-    assert "0 trials (none) in 0 searches." in out
-    assert "all searches are over" in err
+    done = here()
+    assert "0 trials (none) in 0 searches." in done.output
+    assert "all searches are over" in done.output
 
 
 def test_what_is_paid_for_must_be_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,10 +110,10 @@ def test_what_is_paid_for_must_be_here(tmp_path: Path, monkeypatch: pytest.Monke
         workspace=tmp_path,
         out=tmp_path,
     )
-    data = prepared([[0, 1], [1, 2]])
+    sessions = prepared([[0, 1], [1, 2]])
 
     def reason(*, paying: bool) -> str | None:
-        return reason_against("llm-seq-sim", data, settings, named=True, paying=paying)
+        return reason_against("llm-seq-sim", sessions, settings, named=True, paying=paying)
 
     assert reason(paying=True) is None
     assert "openai: it costs money, and its vectors are not all here" in str(reason(paying=False))

@@ -9,8 +9,7 @@ import pytest
 from optuna.trial import TrialState
 
 from benchkit.contracts.errors import ConfigError
-from benchkit.tuning.names import pruner, sampler
-from benchkit.tuning.pruner import BottomPruner
+from benchkit.tuning.samplers import BottomPruner, pruner, sampler
 
 
 def study_of(totals: Sequence[Sequence[float]], state: str = "COMPLETE") -> optuna.Study:

@@ -1,17 +1,17 @@
-"""What a search looks like from outside."""
+"""Lines about searches, and warnings in them."""
 
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 import pytest
 
-from benchkit.tuning.frozen import freeze
+from benchkit.evaluation.display import Display, Live
 from benchkit.tuning.ledger import Ledger
-from benchkit.tuning.messages import News
-from benchkit.tuning.view import Lines, Live, sparkline
-from benchkit.tuning.worker import Warnings
+from benchkit.tuning.progress import SearchProgress, sparkline
+from benchkit.tuning.worker import WarningHandler, WorkerEvent
 from tests.tuning.searching import conduct, search_in
 
 
@@ -27,11 +27,11 @@ def test_lines_say_how_it_began_and_ended(
 ) -> None:
     search = search_in(tmp_path, trials=3)
     ledger, _ = conduct(search)
-    with Lines(2) as lines:
-        lines.begin(search, Ledger(), 90.0)
-        lines.tell(ledger, News("end", 2))
-        lines.end(search, freeze(search, search.study(), ledger), kept=False)
-        lines.end(search, freeze(search, search.study(), Ledger()), kept=True)
+    progress = SearchProgress(2, Display())
+    progress.begin(search, Ledger(), 90.0)
+    progress.update(ledger, WorkerEvent("end", 2))
+    progress.end(search, search.result(search.study(), ledger), kept=False)
+    progress.end(search, search.result(search.study(), Ledger()), kept=True)
     first, second, third = capsys.readouterr().err.splitlines()
     assert first == "[search 1/2] sknn: searching 5 parameters for at most 90 s"
     assert second.startswith("[search 1/2] sknn: best 0.")
@@ -43,40 +43,40 @@ def test_lines_say_how_it_began_and_ended(
 def test_a_warning_is_said_once_a_search(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    search, warned = search_in(tmp_path), list[News]()
-    handler = Warnings(warned.append)
+    search, warned = search_in(tmp_path), list[WorkerEvent]()
+    handler = WarningHandler(warned.append)
     log = logging.getLogger("a.component")
     log.addHandler(handler)
     log.propagate = False
     for dim in (512, 256, 128):
         log.warning("lda: 3 classes allow 2 dimensions, not %d", dim)
-    handler.begin(quiet=True)
+    handler.reset(quiet=True)
     log.warning("of a probe")
-    handler.begin(quiet=False)
+    handler.reset(quiet=False)
     log.warning("another\nin two lines")
     assert [news.text for news in warned] == [
         "lda: 3 classes allow 2 dimensions, not 512",
         "another",
     ]
-    lines = Lines(2)
+    progress = SearchProgress(2, Display())
     for _ in range(2):  # searches
-        lines.begin(search, Ledger(), 90.0)
+        progress.begin(search, Ledger(), 90.0)
         for _ in range(3):  # workers
-            lines.tell(Ledger(), warned[0])
+            progress.update(Ledger(), warned[0])
     said = capsys.readouterr().err.splitlines()
     assert said[1::2] == [f"Warning: sknn: {warned[0].text}"] * 2
 
 
-def test_a_live_line_fits_the_terminal(
+def test_a_live_line_says_how_a_search_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
     search = search_in(tmp_path, trials=20)
     ledger, _ = conduct(search)
-    with Live(18) as live:
-        live.begin(search, ledger, 3000.0)
-        shown = live.progress.tasks[0].description
-        assert shown.startswith("[1/18] sknn: 20 trials, best 1.")
-        assert "min left" in shown
-        assert len(shown) <= 77
-    capsys.readouterr()
+    with Live() as live:
+        SearchProgress(18, live).begin(search, ledger, 3000.0)
+    shown = re.sub(r"\x1b\[[?\d]*\w", "", capsys.readouterr().err)
+    assert "[search 1/18] sknn: 20 trials, best 1." in shown
+    assert "min left" in shown
+    assert len(shown.strip()) <= 80

@@ -1,8 +1,8 @@
-"""Who is alive: what a killed worker was at is noticed, and tried again.
+"""Which workers are alive: a trial whose worker was killed is noticed, and tried again.
 
 A worker holds a lock that the kernel frees when it dies, whatever killed it, and touches the file
-every second, so that the time it worked is known. In a database it gives signs of life besides,
-for workers on other machines.
+every second, so that the time it worked is known. In a database it records heartbeats as well, for
+workers on other machines.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 _SECONDS = 1.0
 # A configuration whose worker died with its whole run this often is not tried again.
-MOST_RETRIES = 4
+MAX_RETRIES = 4
 
 
-class Lifeline:
-    """A worker's sign of life; `name` stands in the trials that it is at."""
+class Heartbeat:
+    """The heartbeat of a worker; its trials hold its `name`."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -38,11 +38,11 @@ class Lifeline:
         self._path = folder / self.name
         self._lock = FileLock(self._path)
         self._lock.acquire()
-        self._beat: tuple[Any, int] | None = None
+        self._recorded: tuple[Any, int] | None = None
         self._stop = threading.Event()
-        threading.Thread(target=self._touch, daemon=True).start()
+        threading.Thread(target=self._beat, daemon=True).start()
 
-    def __enter__(self) -> Lifeline:
+    def __enter__(self) -> Heartbeat:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -50,31 +50,32 @@ class Lifeline:
         self._lock.release()
         self._path.unlink(missing_ok=True)
 
-    def _touch(self) -> None:
+    def _beat(self) -> None:
         waited = 0.0
         while not self._stop.wait(_SECONDS):
             waited += _SECONDS
             with suppress(OSError):
                 os.utime(self._path)
-            beat = self._beat
-            if beat is not None and waited % beat[0].get_heartbeat_interval() < _SECONDS:
-                with suppress(Exception):  # a database that is away for a moment
-                    beat[0].record_heartbeat(beat[1])
+            if (recorded := self._recorded) is not None:
+                storage, trial_id = recorded
+                if waited % storage.get_heartbeat_interval() < _SECONDS:
+                    with suppress(Exception):  # a database that is away for a moment
+                        storage.record_heartbeat(trial_id)
 
-    def works_on(self, study: Study, trial_id: int) -> None:
-        """Give signs of life for a trial, where the storage takes them."""
+    def start(self, study: Study, trial_id: int) -> None:
+        """Record heartbeats of a trial, where the storage takes them."""
         storage = study._storage
         if hasattr(storage, "record_heartbeat"):
             storage.record_heartbeat(trial_id)
-            self._beat = storage, trial_id
+            self._recorded = storage, trial_id
 
-    def rests(self) -> None:
-        """Give no more signs of life for a trial."""
-        self._beat = None
+    def stop(self) -> None:
+        """Record no more heartbeats of a trial."""
+        self._recorded = None
 
 
 def is_alive(folder: Path, name: str) -> bool:
-    """Tell whether a worker of this machine lives."""
+    """Tell whether a worker of this machine is alive."""
     if not (folder / name).exists():
         return False
     lock = FileLock(folder / name, timeout=0)
@@ -86,32 +87,33 @@ def is_alive(folder: Path, name: str) -> bool:
     return False
 
 
-def reap(study: Study, folder: Path, *, blame: bool = True) -> list[int]:
+def requeue_lost(study: Study, folder: Path, *, blame: bool = True) -> list[int]:
     """Mark the running trials of dead workers as lost and enqueue them again.
 
     The caller holds the study's lock: a trial that names no worker then has none.
 
     Args:
         study: the study.
-        folder: of the lifelines.
+        folder: of the heartbeats.
         blame: whether the configuration may have been the cause; not when a person interrupted it.
 
     Returns:
         The trials' numbers.
     """
     running = [t for t in study.get_trials(deepcopy=False) if t.state.name == "RUNNING"]
-    dead = [trial for trial in running if _is_dead(study, folder, trial)]
-    for trial in dead:
+    lost = [trial for trial in running if _is_lost(study, folder, trial)]
+    for trial in lost:
         name = trial.user_attrs.get(WORKER, "")
         tries = trial.user_attrs.get(RETRIES, 0) + blame
-        lost = tries <= MOST_RETRIES
-        reason = "its worker was killed" if lost else f"its worker was killed {tries} times"
-        end(study, trial, "lost" if lost else "failed", reason, _last_sign(folder, name, trial))
-        if lost:
+        retry = tries <= MAX_RETRIES
+        reason = "its worker was killed" if retry else f"its worker was killed {tries} times"
+        kind: Kind = "lost" if retry else "failed"
+        end_trial(study, trial, kind, reason, _last_beat(folder, name, trial))
+        if retry:
             _enqueue_again(study, trial, tries)
         with suppress(OSError):
-            (folder / name if name else folder / "none").unlink()
-    return [trial.number for trial in dead]
+            (folder / (name or "none")).unlink()
+    return [trial.number for trial in lost]
 
 
 def _enqueue_again(study: Study, trial: FrozenTrial, tries: int) -> None:
@@ -120,7 +122,7 @@ def _enqueue_again(study: Study, trial: FrozenTrial, tries: int) -> None:
     study.enqueue_trial(params, user_attrs={RETRIES: tries, **exact})
 
 
-def _is_dead(study: Study, folder: Path, trial: FrozenTrial) -> bool:
+def _is_lost(study: Study, folder: Path, trial: FrozenTrial) -> bool:
     name = trial.user_attrs.get(WORKER)
     storage: Any = study._storage
     if hasattr(storage, "record_heartbeat") and name and not (folder / name).exists():
@@ -129,7 +131,7 @@ def _is_dead(study: Study, folder: Path, trial: FrozenTrial) -> bool:
     return name is None or not is_alive(folder, name)
 
 
-def _last_sign(folder: Path, name: str, trial: FrozenTrial) -> float:
+def _last_beat(folder: Path, name: str, trial: FrozenTrial) -> float:
     start = began_at(trial)
     if not name:
         return start
@@ -139,7 +141,7 @@ def _last_sign(folder: Path, name: str, trial: FrozenTrial) -> float:
         return start
 
 
-def end(
+def end_trial(
     study: Study, trial: FrozenTrial, kind: Kind, reason: str, ended: float | None = None
 ) -> None:
     """Mark a running trial as one without a value, and why.
@@ -147,15 +149,13 @@ def end(
     Args:
         study: the study.
         trial: the trial.
-        kind: what has become of it.
+        kind: what became of it.
         reason: one line.
         ended: when it ended, in seconds since 1970; None for now.
     """
     from optuna.trial import TrialState
 
-    storage = study._storage
     ended = time.time() if ended is None else ended
-    attributes = {KIND: kind, REASON: reason, ENDED: ended}
-    for key, value in attributes.items():
-        storage.set_trial_user_attr(trial._trial_id, key, value)
+    for key, value in {KIND: kind, REASON: reason, ENDED: ended}.items():
+        study._storage.set_trial_user_attr(trial._trial_id, key, value)
     study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchkit.evaluation.settings import Frozen
-from benchkit.tuning.queue import Queue
+from benchkit.evaluation.settings import Tuned
+from benchkit.tuning.schedule import Queue, Shares
 from benchkit.tuning.search import Search
-from benchkit.tuning.sharing import Shares
 from tests.tuning.searching import search_in
 
 HYBRID = "llm-seq-sim-sequential"
@@ -23,44 +22,44 @@ def searches(folder: Path, *names: str, seconds: float | None = 60.0) -> list[Se
 def order(queue: Queue, shares: Shares) -> list[tuple[str, float]]:
     """Return the searches in the order in which they would be done, with their shares."""
     done = []
-    queue.begun += queue.ready()
-    while queue.begun:
+    queue.open += queue.take_ready()
+    while queue.open:
         search, share = shares.next(queue)
-        queue.begun.remove(search)
-        queue.found[search.recommender] = Frozen({}, {})
+        queue.open.remove(search)
+        queue.results[search.recommender] = Tuned({}, {})
         if not shares.suffices(search, share):
             share = 0.0
         shares.use(share)
         done.append((search.recommender, round(share, 6)))
-        queue.begun += queue.ready()
+        queue.open += queue.take_ready()
     return done
 
 
 def test_what_others_build_on_is_searched_first(tmp_path: Path) -> None:
     names = ("embedding-ensemble", HYBRID, "llm-seq-sim", "sknn", "sknn-emb")
     queue = Queue(searches(tmp_path, *names))
-    first = [search.recommender for search in queue.ready()]
+    first = [search.recommender for search in queue.take_ready()]
     assert first == ["llm-seq-sim", "sknn", "sknn-emb"]
-    queue.begun = list(queue.searches[2:])
-    queue.found["llm-seq-sim"] = Frozen({"pooling": "last"}, {"study": "a"})
-    (ensemble,) = queue.ready()
+    queue.open = list(queue.searches[2:])
+    queue.results["llm-seq-sim"] = Tuned({"pooling": "last"}, {"study": "a"})
+    (ensemble,) = queue.take_ready()
     assert ensemble.recommender == "embedding-ensemble"
     # The other one may draw sknn-emb, which its preset does not.
-    assert queue.ready() == []
-    queue.found["sknn-emb"] = Frozen({}, {"study": "b"})
-    assert [search.recommender for search in queue.ready()] == [HYBRID]
+    assert queue.take_ready() == []
+    queue.results["sknn-emb"] = Tuned({}, {"study": "b"})
+    assert [search.recommender for search in queue.take_ready()] == [HYBRID]
 
 
 def test_what_a_part_found_belongs_to_the_search(tmp_path: Path) -> None:
     (search,) = searches(tmp_path, "llm-seq-sim-popularity")
-    found = {"llm-seq-sim": Frozen({"pooling": "last", "dim": 64}, {"study": "a"})}
+    found = {"llm-seq-sim": Tuned({"pooling": "last", "dim": 64}, {"study": "a"})}
     on = search.on(found)
     assert on.about()["parts"] == {"llm-seq-sim": {"pooling": "last", "dim": 64}}
     config = on.task.identity.builds_on["recommender:llm-seq-sim"]["config"]
     assert (config["pooling"], config["dim"]) == ("last", 64)
     assert on.name != search.name
     # Nothing found leaves the search as it was.
-    assert search.on({"llm-seq-sim": Frozen({}, {"study": "a"})}).name == search.name
+    assert search.on({"llm-seq-sim": Tuned({}, {"study": "a"})}).name == search.name
     assert search.on({"sknn": found["llm-seq-sim"]}) is search
 
 
@@ -72,10 +71,10 @@ def test_shares_are_equal_where_nothing_is_known(tmp_path: Path) -> None:
 def test_what_a_search_leaves_over_goes_to_the_others(tmp_path: Path) -> None:
     found = searches(tmp_path, "sknn", "v-sknn", "s-sknn")
     queue, shares = Queue(found), Shares.of(found)
-    queue.begun += queue.ready()
+    queue.open += queue.take_ready()
     search, share = shares.next(queue)
     assert share == 20
-    queue.begun.remove(search)
+    queue.open.remove(search)
     shares.use(4)
     assert shares.next(queue)[1] == 28
 
@@ -105,8 +104,8 @@ def test_one_that_no_share_would_do_for_is_not_begun_and_says_why(tmp_path: Path
     (found,) = searches(tmp_path, "sknn", seconds=10)
     shares = Shares.of([found])
     shares.estimates = {"sknn": 33.0}
-    assert not shares.suffices(*shares.next(Queue([found], begun=[found])))
-    assert shares.too_dear(found).startswith("not begun: a trial takes about 33 s")
+    assert not shares.suffices(*shares.next(Queue([found], open=[found])))
+    assert shares.reason_not_started(found).startswith("not started: a trial takes about 33 s")
 
 
 @pytest.mark.parametrize(("seconds", "tight"), [(None, False), (8e9, False), (60.0, True)])
