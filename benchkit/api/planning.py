@@ -17,7 +17,7 @@ from benchkit.contracts.protocol import Protocol, parse_ties
 from benchkit.contracts.recommender import Recommender
 from benchkit.data.open import open_dataset, take_values
 from benchkit.data.split import split_sessions
-from benchkit.evaluation.availability import in_words, reason_against, unused, why_not
+from benchkit.evaluation.availability import in_words, unused, why_left_out, why_not
 from benchkit.evaluation.pipeline import Task, forecast, plan
 from benchkit.evaluation.settings import Settings, usual_preset
 from benchkit.toolkit.workspace import leaderboards, workspace
@@ -175,12 +175,12 @@ def _choose(
     reasons = {
         name: reason
         for name in chosen
-        if (reason := reason_against(name, prepared, settings, named=bool(names)))
+        if (reason := why_left_out(name, prepared, settings, named=bool(names)))
     }
     for name, reason in reasons.items() if names else ():
         told = ""
         if dry:
-            told = asks_for(partial(forecast, plan(prepared, name, settings), prepared))
+            told = request_in_words(partial(forecast, plan(prepared, name, settings), prepared))
         raise BenchkitError("; it ".join(filter(None, (f"{name} cannot run here: {reason}", told))))
     return [name for name in chosen if name not in reasons], reasons
 
@@ -221,7 +221,7 @@ def _searches(
     return [replace(search, options=options) for search in searches]
 
 
-def asks_for(work_of: partial[Work | None]) -> str:
+def request_in_words(work_of: partial[Work | None]) -> str:
     """Return what a prompted recommender would ask for, or why nobody can tell; else ""."""
     try:
         work = work_of()

@@ -15,7 +15,7 @@ from benchkit.evaluation import jobs, runs
 from benchkit.evaluation.display import Show
 from benchkit.evaluation.pipeline import forecast
 from benchkit.evaluation.settings import Settings
-from benchkit.toolkit.spending import Purse
+from benchkit.toolkit.spending import SharedBudget
 from benchkit.tuning import tune
 from benchkit.tuning.progress import SearchProgress
 from benchkit.tuning.search import Search
@@ -53,11 +53,11 @@ def _capped(plan: Plan) -> Iterator[tuple[list[Settings], list[Search]]]:
         yield settings, searches
         return
     reserve = sum(_dollars(plan, name) for name in plan.recommenders) if searches else 0.0
-    with Purse.empty() as purse:
+    with SharedBudget.empty() as shared_budget:
         for place, search in enumerate(searches):
-            held = replace(search.task.settings, purse=purse, reserve=reserve)
+            held = replace(search.task.settings, shared_budget=shared_budget, reserve=reserve)
             searches[place] = replace(search, task=replace(search.task, settings=held))
-        yield [replace(each, purse=purse) for each in settings], searches
+        yield [replace(each, shared_budget=shared_budget) for each in settings], searches
 
 
 def _dollars(plan: Plan, name: str) -> float:

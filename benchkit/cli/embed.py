@@ -88,7 +88,7 @@ def _announce(
         f"{prepared.name}{sample}: {len(prepared.catalog):,} items with {texts:,} different texts"
     )
     kind = registry().get("embedder", name).component
-    if issubclass(kind, Embedder) and kind.of_corpus:
+    if issubclass(kind, Embedder) and kind.needs_corpus:
         click.echo(f"{name}: made from all texts together whenever it is used; not kept")
     else:
         click.echo(f"{name}: {texts - lacking:,} of them in the store{_paid(held.cost)}")

@@ -207,7 +207,7 @@ def _tell(line: str) -> None:
 
 
 def _dry_run(plan: Plan) -> None:
-    from benchkit.api.planning import asks_for
+    from benchkit.api.planning import request_in_words
     from benchkit.contracts.config import show_value
     from benchkit.evaluation.pipeline import forecast
     from benchkit.toolkit.times import show_time
@@ -225,7 +225,7 @@ def _dry_run(plan: Plan) -> None:
             limits.append(f"{search.options.trials} trials")
         names = ", ".join(search.space.ranges)
         click.echo(f"search    {search.recommender}  at most {' or '.join(limits)}  {names}")
-        if work := asks_for(partial(forecast_trial, search.task, plan.prepared)):
+        if work := request_in_words(partial(forecast_trial, search.task, plan.prepared)):
             click.echo(f"          the first trial {work}; later ones less")
     for task in plan.tasks([replace(each, tuned=tuned) for each in plan.settings]):
         searched = task.recommender in to_search
@@ -236,7 +236,7 @@ def _dry_run(plan: Plan) -> None:
             f"{state:8}  {task.recommender}  ties {task.settings.protocol.ties}  "
             f"seed {task.settings.seed}  {config}".rstrip()
         )
-        if state == "to run" and (work := asks_for(partial(forecast, task, plan.prepared))):
+        if state == "to run" and (work := request_in_words(partial(forecast, task, plan.prepared))):
             click.echo(f"          {work}")
     for name, reason in plan.left_out.items():
         click.echo(f"left out  {name}: {reason}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from benchkit.cluster.connecting import check_workers, connect
 from benchkit.cluster.job import Data, EvaluationJob, Job, Reply, SearchJob, unpack
 from benchkit.cluster.machine import do
-from benchkit.components.configure import configure, foundations
+from benchkit.components.configure import configure, dependencies
 from benchkit.contracts.errors import UnavailableError
 from benchkit.evaluation.jobs import Event
 from benchkit.evaluation.pipeline import Task
@@ -156,8 +156,8 @@ def uses_gpu(task: Task) -> bool:
     settings, identity = task.settings, task.identity
     how: dict[str, Any] = {"family": identity.dataset["family"], "preset": settings.preset}
     recommender = configure(task.recommender, task.config, **how)
-    dependencies = foundations(recommender, settings.values(task.recommender), **how)
-    components = (recommender, *(dependency.component for dependency in dependencies))
+    parts = dependencies(recommender, settings.values(task.recommender), **how)
+    components = (recommender, *(dependency.component for dependency in parts))
     return any(c.uses_gpu() for c in components if c.kind == "recommender")
 
 

@@ -107,41 +107,41 @@ def with_embedder(
 
 
 @dataclass(frozen=True)
-class Foundation:
+class Dependency:
     """A component that another stands on.
 
     Attributes:
         component: it, configured.
-        set_above: its parameters that those set that ask for it.
+        overridden: its parameters that those set that ask for it.
     """
 
     component: Component
-    set_above: Collection[str]
+    overridden: Collection[str]
 
     def identity(self) -> dict[str, Value]:
         """Return what of its own configuration shapes results, by parameter."""
         values = self.component.identity()
-        return {name: value for name, value in values.items() if name not in self.set_above}
+        return {name: value for name, value in values.items() if name not in self.overridden}
 
-    def asks_for(self) -> list[tuple[str, str]]:
+    def requires(self) -> list[tuple[str, str]]:
         """Return the components that its own configuration asks for, as (kind, name)."""
         config = self.component.config
         named = [
             (field.param.names, str(getattr(config, field.name)))
             for field in config.fields()
-            if field.name in self.set_above
+            if field.name in self.overridden
         ]
-        return [asked for asked in self.component.asks_for() if asked not in named]
+        return [asked for asked in self.component.requires() if asked not in named]
 
 
-def foundations(
+def dependencies(
     component: Component,
     values: Mapping[str, Mapping[str, object]],
     *,
     family: str,
     preset: str = "paper",
     exclude_prompt: bool = False,
-) -> Iterator[Foundation]:
+) -> Iterator[Dependency]:
     """Yield everything that a component stands on, configured, the nearest first, each once.
 
     Args:
@@ -156,7 +156,7 @@ def foundations(
         PluginError: something of it is not installed.
         ConfigError: a value does not fit.
     """
-    waiting, seen = component.asks_for(), set()
+    waiting, seen = component.requires(), set()
     sets = dict(component.sets())
     while waiting:
         kind, name = waiting.pop(0)
@@ -172,7 +172,7 @@ def foundations(
         else:
             plugin = registry().get(kind, name).component
             made = plugin(plugin.Config.create(given, name))
-        found = Foundation(made, sets.get(name, ()))
+        found = Dependency(made, sets.get(name, ()))
         yield found
-        waiting += found.asks_for()
+        waiting += found.requires()
         sets = {**made.sets(), **sets}

@@ -40,7 +40,7 @@ class Component(ABC):
     def __init__(self, config: configuration.Config | None = None) -> None:
         self.config = config if config is not None else self.Config()
 
-    def asks_for(self) -> list[tuple[str, str]]:
+    def requires(self) -> list[tuple[str, str]]:
         """Return the components that this one asks for, as (kind, name)."""
         named = [
             (field.param.names, str(value))
@@ -81,7 +81,7 @@ class Component(ABC):
         """
         return {}
 
-    def obstacle(self) -> str | None:
+    def why_unavailable(self) -> str | None:
         """Return why this configuration cannot run here, or None; by default `unavailable`."""
         return self.unavailable()
 

@@ -42,7 +42,7 @@ class Batch:
         vectors: ``float32[batch, dim]``.
         tokens: tokens that were paid for.
         dollars: what they cost.
-        promised: dollars that `allow` was told for them; what they cost takes its place.
+        reserved: dollars that `allow` was told for them; what they cost takes its place.
         cut: which of the texts are longer than the embedder reads, ``bool[batch]``; None where it
             cannot tell.
     """
@@ -51,7 +51,7 @@ class Batch:
     vectors: Float32
     tokens: int = 0
     dollars: float = 0.0
-    promised: float = 0.0
+    reserved: float = 0.0
     cut: Bool | None = None
 
 
@@ -64,7 +64,7 @@ class Embedder(Component):
 
     Attributes:
         paid: whether it costs money; then it is used only where it is named.
-        of_corpus: whether a vector depends on all texts together; then nothing is kept.
+        needs_corpus: whether a vector depends on all texts together; then nothing is kept.
         batch_size: texts that `embed` is given at a time by the default `batches`.
         preference: among those that cost nothing and can run, the highest is used where nobody
             names one; 0 for never.
@@ -72,7 +72,7 @@ class Embedder(Component):
 
     kind: ClassVar[str] = "embedder"
     paid: ClassVar[bool] = False
-    of_corpus: ClassVar[bool] = False
+    needs_corpus: ClassVar[bool] = False
     batch_size: ClassVar[int] = 512
     preference: ClassVar[int] = 0
 
@@ -99,16 +99,16 @@ class Embedder(Component):
         """
 
     def embed_corpus(self, texts: Sequence[str], ask: Ask) -> Float32:  # noqa: ARG002
-        """Return one vector a text where `of_corpus` is set, ``float32[texts, dim]``.
+        """Return one vector a text where `needs_corpus` is set, ``float32[texts, dim]``.
 
         Args:
             texts: all non-empty texts of the catalog.
-            ask: vectors of another embedder for the same texts, by its name (see `asks_for`).
+            ask: vectors of another embedder for the same texts, by its name (see `requires`).
         """
         return self.embed(texts)
 
-    def embed_others(self, texts: Sequence[str], corpus: Sequence[str], ask: Ask) -> Float32:  # noqa: ARG002
-        """Return vectors of texts outside the catalog where `of_corpus` is set, beside its own.
+    def embed_new(self, texts: Sequence[str], corpus: Sequence[str], ask: Ask) -> Float32:  # noqa: ARG002
+        """Return vectors of texts outside the catalog where `needs_corpus` is set, beside its own.
 
         Nothing is learnt from them: a text's vector does not depend on the others.
 

@@ -25,14 +25,14 @@ class Paid(Priced, Protocol):
     """What a call has taken.
 
     Attributes:
-        promised: dollars that were promised for it.
+        reserved: dollars that were reserved for it.
     """
 
     @property
     def tokens(self) -> int: ...
 
     @property
-    def promised(self) -> float: ...
+    def reserved(self) -> float: ...
 
 
 class Spending(Protocol):

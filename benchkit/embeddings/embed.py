@@ -109,7 +109,7 @@ def held(name: str, settings: Settings, texts: Sequence[str], workspace: Path) -
         workspace: likewise.
     """
     asked, spending = embedder(name, settings.get(name, {})), Account()
-    if asked.of_corpus:
+    if asked.needs_corpus:
         return Held(0, spending.used())
     store = store_of(workspace, asked)
     if asked.paid:
@@ -122,12 +122,12 @@ def _missing(
     asking: tuple[str, ...], settings: Settings, texts: Sequence[str], workspace: Path
 ) -> tuple[list[str], Estimate]:
     asked = embedder(asking[-1], settings.get(asking[-1], {}))
-    if not asked.of_corpus:
+    if not asked.needs_corpus:
         known = store_of(workspace, asked).known(texts)
         lacking = [text for text, here in zip(texts, known, strict=True) if not here]
         return lacking, asked.estimate(lacking)
     lacking, total = [], Estimate(0)
-    for other in (name for kind, name in asked.asks_for() if kind == "embedder"):
+    for other in (name for kind, name in asked.requires() if kind == "embedder"):
         more, estimate = _missing(_further(asking, other), settings, texts, workspace)
         lacking += more
         total = Estimate(
@@ -179,7 +179,7 @@ def embed_catalog(
     if not texts:
         raise UnavailableError("no item of this dataset has a text to embed")
     embedding = _Embedding(settings, workspace, spending, progress)
-    if learnt is not None and embedder(name, settings.get(name, {})).of_corpus:
+    if learnt is not None and embedder(name, settings.get(name, {})).needs_corpus:
         texts, vectors = embedding.learnt_from(to_embed(catalog, learnt), texts, (name,))
     else:
         vectors = embedding.of(texts, (name,))
@@ -247,7 +247,7 @@ class _Embedding:
         """Return the vectors of some texts by the last of a chain of who asks whom."""
         name = asking[-1]
         asked = embedder(name, self.settings.get(name, {}))
-        if asked.of_corpus:
+        if asked.needs_corpus:
             _require(asked)
 
             def ask(other: str) -> Float32:
@@ -256,7 +256,7 @@ class _Embedding:
             vectors = (
                 asked.embed_corpus(texts, ask)
                 if self.corpus is None
-                else asked.embed_others(texts, self.corpus, ask)
+                else asked.embed_new(texts, self.corpus, ask)
             )
             check_vectors(name, vectors, len(texts), None, alike=self.corpus is not None)
             return vectors
@@ -327,5 +327,5 @@ def store_of(workspace: Path, asked: Embedder) -> EmbeddingStore:
 
 
 def _require(asked: Embedder) -> None:
-    if (reason := asked.obstacle()) is not None:
+    if (reason := asked.why_unavailable()) is not None:
         raise UnavailableError(f"{asked.name} cannot run here: {reason}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
-from benchkit.components.configure import configure, foundations
+from benchkit.components.configure import configure, dependencies
 from benchkit.components.registry import registry
 from benchkit.contracts.component import Component
 from benchkit.contracts.dataset import PreparedDataset
@@ -20,7 +20,7 @@ _NO_TEXTS = "the items have no texts ([items] of a dataset's TOML file names the
 _FETCH = "`benchkit embed` asks for them, or copy the folder `embeddings` of a machine that did"
 
 
-def reason_against(
+def why_left_out(
     name: str,
     prepared: PreparedDataset,
     settings: Settings,
@@ -49,7 +49,7 @@ def reason_against(
     if not any(prepared.catalog.texts) and any(map(_reads_texts, (recommender, *below))):
         return _NO_TEXTS
     given = {*settings.overrides, *map(str, settings.overrides.get(name, {}).values())}
-    reason = recommender.unsuitable(prepared.catalog) or recommender.obstacle()
+    reason = recommender.unsuitable(prepared.catalog) or recommender.why_unavailable()
     if isinstance(recommender, PromptedRecommender) and not named:
         lacking = reason or _download(recommender, name)
         advice = lacking or f"`-r {name}` in place of `--all` runs it"
@@ -94,7 +94,7 @@ def _why_not(
 ) -> str | None:
     if (reason := component.unsuitable(prepared.catalog)) is not None:
         return reason
-    reason = component.obstacle() or download
+    reason = component.why_unavailable() or download
     if reason is None and not paying and getattr(component, "paid", False):
         reason = f"it costs money, and its vectors are not all here; {_FETCH}"
     return None if reason is None or _stored(component, prepared, settings) else reason
@@ -109,7 +109,7 @@ def _candidates(below: Iterable[Component], settings: Settings) -> list[Componen
 
 def _below(component: Component, prepared: PreparedDataset, settings: Settings) -> list[Component]:
     values = settings.values(component.name)
-    found = foundations(component, values, family=prepared.family, preset=settings.preset)
+    found = dependencies(component, values, family=prepared.family, preset=settings.preset)
     return [each.component for each in found]
 
 

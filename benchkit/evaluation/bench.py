@@ -19,7 +19,7 @@ from benchkit.contracts.recommender import Recommender
 from benchkit.contracts.sessions import Sessions
 from benchkit.embeddings.embed import Progress, Settings, embed_catalog, embed_texts, held, to_embed
 from benchkit.embeddings.reduce import reduce_items, reduce_texts
-from benchkit.toolkit.progress import Pace
+from benchkit.toolkit.progress import ProgressReporter
 from benchkit.toolkit.spending import Account
 
 log = logging.getLogger(__name__)
@@ -149,7 +149,7 @@ class Workbench:
 
     def _embedding(self, name: str) -> tuple[Settings, Path, Account, Progress, Bool | None]:
         """Return what embedding takes beside texts and a name."""
-        told = Pace(self.report, f"texts embedded by {name}")
+        told = ProgressReporter(self.report, f"texts embedded by {name}")
         learnt = self._trained() if self.only_trained else None
         return self.values, self.workspace, self.spending, told, learnt
 

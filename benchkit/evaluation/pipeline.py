@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchkit.components.configure import Foundation, foundations
+from benchkit.components.configure import Dependency, dependencies
 from benchkit.components.registry import registry
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.errors import StorageError
@@ -192,7 +192,7 @@ def _asks_all(protocol: Protocol, prepared: PreparedDataset) -> bool:
 
 
 def _builds_on(recommender: Recommender, family: str, settings: Settings) -> dict[str, Any]:
-    below = foundations(
+    below = dependencies(
         recommender,
         settings.values(recommender.name),
         family=family,
@@ -203,10 +203,10 @@ def _builds_on(recommender: Recommender, family: str, settings: Settings) -> dic
     return {f"{each.component.kind}:{each.component.name}": _about(each) for each in below} | files
 
 
-def _about(foundation: Foundation) -> dict[str, Any]:
-    component = foundation.component
+def _about(dependency: Dependency) -> dict[str, Any]:
+    component = dependency.component
     origin = registry().get(component.kind, component.name).origin()
-    return {**origin, "config": foundation.identity()}
+    return {**origin, "config": dependency.identity()}
 
 
 def execute(task: Task, progress: Progress, report: Progress) -> Record:

@@ -15,7 +15,7 @@ from benchkit.contracts.recommender import Recommender
 from benchkit.contracts.sessions import Sessions
 from benchkit.data.sealed import Sealed
 from benchkit.evaluation.bench import Workbench
-from benchkit.toolkit.spending import Account, Purse
+from benchkit.toolkit.spending import Account, SharedBudget
 
 # Called with what is going on, one line at a time.
 Progress = Callable[[str], None]
@@ -49,7 +49,7 @@ class Settings:
         out: folder that leaderboards and records are written to.
         max_cost: US dollars that paid calls of the whole run must not exceed; None for no cap.
         reserve: US dollars of them that a search leaves to the evaluation.
-        purse: what the run has spent; None where this process is all of it.
+        shared_budget: what the run has spent; None where this process is all of it.
         tuned: results of searches, by recommender; the user's values win over them.
         embedders: those that a search chooses among, where the user named several; it starts from
             the first.
@@ -65,7 +65,7 @@ class Settings:
     out: Path
     max_cost: float | None = None
     reserve: float = 0.0
-    purse: Purse | None = None
+    shared_budget: SharedBudget | None = None
     tuned: Mapping[str, Tuned] = field(default_factory=dict)
     embedders: Sequence[str] = ()
     experiment: Mapping[str, Any] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class Settings:
 
         Costs are not counted over machines: `benchkit embed` pays for vectors beforehand.
         """
-        return replace(self, workspace=workspace, out=out, max_cost=0.0, purse=None)
+        return replace(self, workspace=workspace, out=out, max_cost=0.0, shared_budget=None)
 
     def configured(self, name: str, values: Mapping[str, object], family: str) -> Recommender:
         """Return a recommender with `values`, the preset and the protocol's demands.
@@ -103,7 +103,7 @@ class Settings:
 
     def spending(self) -> Account:
         """Return what paid calls are counted by, and held to the cap."""
-        return Account(self.max_cost, self.reserve, self.purse)
+        return Account(self.max_cost, self.reserve, self.shared_budget)
 
     def bench(
         self,

@@ -32,7 +32,7 @@ class EmbedderConformance(ComponentConformance):
         dim = vectors.shape[-1] if getattr(vectors, "ndim", 0) == 2 else 0
         require_array("embeddings", vectors, np.float32, (len(samples.TEXTS), dim))
         require(np.isfinite(vectors).all(), "embeddings must be finite")
-        directed = embedder.of_corpus or vectors.any(axis=1).all()
+        directed = embedder.needs_corpus or vectors.any(axis=1).all()
         require(directed, "no text may have a zero vector")
 
     def test_no_texts_are_no_error(self) -> None:
@@ -60,7 +60,7 @@ class EmbedderConformance(ComponentConformance):
     def test_a_row_does_not_depend_on_its_neighbours(self) -> None:
         """A text alone gets the vector that it gets among others."""
         embedder = self.build()
-        if embedder.of_corpus:
+        if embedder.needs_corpus:
             import pytest
 
             pytest.skip("its vectors depend on all texts together, as it declares")

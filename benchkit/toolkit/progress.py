@@ -16,7 +16,7 @@ def on_stderr(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-class Pace:
+class ProgressReporter:
     """Reports, once a minute at most, how much is done: how much is left is anybody's guess.
 
     Answers that are sampled together end together, so the first ones say nothing of the others.

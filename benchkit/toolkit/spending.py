@@ -26,10 +26,10 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Purse:
-    """US dollars that the processes of a run have spent or promised together.
+class SharedBudget:
+    """US dollars that the processes of a run have spent or reserved together.
 
-    What a process had promised when it was killed stays in it: it may have been paid.
+    What a process had reserved when it was killed stays in it: it may have been paid.
 
     Attributes:
         path: file that holds the sum; none holds 0.
@@ -39,8 +39,8 @@ class Purse:
 
     @classmethod
     @contextmanager
-    def empty(cls) -> Iterator[Purse]:
-        """Give a purse for the time of a run."""
+    def empty(cls) -> Iterator[SharedBudget]:
+        """Give a shared_budget for the time of a run."""
         with tempfile.TemporaryDirectory(prefix="benchkit-") as folder:
             yield cls(Path(folder) / "dollars")
 
@@ -56,7 +56,7 @@ class Purse:
 class Account:
     """What paid calls have used up, and the cap; calls may come from several threads.
 
-    A call's dollars are promised before it is sent, from an estimate, and replaced by what it did
+    A call's dollars are reserved before it is sent, from an estimate, and replaced by what it did
     cost when it arrives. A call that never arrives may have been paid for: its promise stands.
 
     What a result has cost is another sum: of the kept vectors and answers that it rests on,
@@ -65,7 +65,7 @@ class Account:
     Attributes:
         cap: US dollars that must not be exceeded; None for no cap.
         reserve: US dollars of them that are kept for something else.
-        purse: what the cap is on; None where it is on this spending alone.
+        shared_budget: what the cap is on; None where it is on this spending alone.
         tokens: tokens paid for so far.
         dollars: US dollars so far.
         unstored: what was paid for and is in no store, so that nobody else can use it.
@@ -74,19 +74,19 @@ class Account:
 
     cap: float | None = None
     reserve: float = 0.0
-    purse: Purse | None = None
+    shared_budget: SharedBudget | None = None
     tokens: int = 0
     dollars: float = 0.0
     unstored: Cost = Cost()
     watch: Callable[[float], None] | None = field(default=None, repr=False, compare=False)
-    _promised: float = field(default=0.0, repr=False)
+    _reserved: float = field(default=0.0, repr=False)
     _used: dict[tuple[str, str], Priced | None] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
     def committed(self) -> float:
-        """US dollars spent or promised."""
-        return self.dollars + self._promised
+        """US dollars spent or reserved."""
+        return self.dollars + self._reserved
 
     def allow(self, dollars: float) -> None:
         """Promise a call's dollars.
@@ -97,17 +97,17 @@ class Account:
         if not dollars:  # allowed even where earlier estimates were too low
             return
         with self._lock:
-            if self.purse is None:
+            if self.shared_budget is None:
                 self._permit(self.committed, dollars)
             else:
-                self.purse.add(dollars, lambda spent: self._permit(spent, dollars))
-            self._promised += dollars
+                self.shared_budget.add(dollars, lambda spent: self._permit(spent, dollars))
+            self._reserved += dollars
             committed = self.committed
         if self.watch is not None:
             self.watch(committed)
 
     def note(self, answer: Paid, *, stored: bool = False) -> None:
-        """Count what an answer took, in place of what was promised for it.
+        """Count what an answer took, in place of what was reserved for it.
 
         Args:
             answer: what has arrived.
@@ -121,9 +121,9 @@ class Account:
             before = self.committed
             self.tokens += answer.tokens
             self.dollars += answer.dollars
-            self._promised = max(0.0, self._promised - answer.promised)
-            if self.purse is not None and self.committed != before:
-                self.purse.add(self.committed - before)
+            self._reserved = max(0.0, self._reserved - answer.reserved)
+            if self.shared_budget is not None and self.committed != before:
+                self.shared_budget.add(self.committed - before)
 
     def use(self, store: str, costs: Mapping[str, Priced | None]) -> None:
         """Count what kept things have cost that the result rests on, each once.

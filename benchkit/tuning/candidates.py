@@ -9,7 +9,7 @@ from benchkit.components.registry import registry
 from benchkit.contracts.config import Choice, Condition, Field, Value
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.prompted import PromptedRecommender
-from benchkit.evaluation.availability import reason_against, why_not
+from benchkit.evaluation.availability import why_left_out, why_not
 from benchkit.evaluation.pipeline import Task
 from benchkit.evaluation.settings import Settings
 from benchkit.tuning.space import Space
@@ -53,7 +53,7 @@ def _works(kind: str, name: str, prepared: PreparedDataset, settings: Settings) 
     if name not in registry().components[kind]:
         return False
     if kind == "recommender":
-        return reason_against(name, prepared, settings, named=False) is None
+        return why_left_out(name, prepared, settings, named=False) is None
     return why_not(kind, name, prepared, settings) is None
 
 

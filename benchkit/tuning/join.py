@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.errors import BenchkitError, DataError, UnavailableError
 from benchkit.contracts.protocol import Protocol
-from benchkit.evaluation.availability import reason_against
+from benchkit.evaluation.availability import why_left_out
 from benchkit.evaluation.settings import Settings, Tuned
 from benchkit.tuning.budget import Options
 from benchkit.tuning.heartbeat import requeue_lost
@@ -237,7 +237,7 @@ def check_runnable(name: str, prepared: PreparedDataset, settings: Settings, whe
     Raises:
         UnavailableError: it cannot, and why; it calls this machine `where`.
     """
-    reason = reason_against(name, prepared, settings, named=True, paying=False)
+    reason = why_left_out(name, prepared, settings, named=True, paying=False)
     if reason is not None:
         raise UnavailableError(f"{name} cannot run {where}: {reason}")
 

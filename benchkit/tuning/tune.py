@@ -203,8 +203,8 @@ def _begin(search: Search) -> bool:
 
 def _count_costs(search: Search, ledger: Ledger) -> None:
     """Count what earlier runs have paid for a search against the cap of this one."""
-    if (purse := search.task.settings.purse) is not None:
-        purse.add(ledger.cost)
+    if (shared_budget := search.task.settings.shared_budget) is not None:
+        shared_budget.add(ledger.cost)
 
 
 def _reason_to_end(search: Search, study: Study, ledger: Ledger) -> str | None:

@@ -131,7 +131,7 @@ def test_the_default_costs_nothing_and_runs_here() -> None:
     name = embed.default_embedder()
     found = embed.embedder(name, {})
     assert not found.paid
-    assert found.obstacle() is None
+    assert found.why_unavailable() is None
 
 
 def test_a_parameter_that_does_not_fit_is_one_sentence(tmp_path: Path) -> None:

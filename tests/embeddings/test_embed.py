@@ -22,7 +22,7 @@ from benchkit.contracts.embedder import Batch
 from benchkit.contracts.errors import BenchkitError, ConfigError, PluginError, UnavailableError
 from benchkit.embeddings import embed
 from benchkit.evaluation.bench import Workbench
-from benchkit.toolkit.spending import Account, Purse
+from benchkit.toolkit.spending import Account, SharedBudget
 from tests.embedders.asking import embedded, kept
 from tests.embedders.server import Server, serving
 from tests.making import catalog
@@ -202,12 +202,12 @@ def test_an_embedder_may_not_ask_itself(tmp_path: Path) -> None:
 
 
 def test_spendings_with_one_purse_share_the_cap() -> None:
-    with Purse.empty() as purse:
-        first, second = (Account(cap=1.0, purse=purse) for _ in range(2))
+    with SharedBudget.empty() as shared_budget:
+        first, second = (Account(cap=1.0, shared_budget=shared_budget) for _ in range(2))
         first.allow(0.8)
         with pytest.raises(BenchkitError, match=r"\$0.8000 spent or asked for"):
             second.allow(0.4)
-        first.note(Batch(np.array([0]), np.ones((1, 1), np.float32), 7, 0.3, promised=0.8))
+        first.note(Batch(np.array([0]), np.ones((1, 1), np.float32), 7, 0.3, reserved=0.8))
         second.allow(0.4)
         assert (first.committed, second.committed) == (0.3, 0.4)
         with pytest.raises(BenchkitError, match=r"\$0.7000 spent or asked for"):
@@ -220,7 +220,7 @@ def test_spending_replaces_promises_by_what_it_cost() -> None:
     spending.allow(0.8)
     with pytest.raises(BenchkitError, match=r"cap of \$1 would be exceeded: \$0.8000 spent"):
         spending.allow(0.4)
-    spending.note(Batch(np.array([0]), np.ones((1, 1), np.float32), 7, 0.3, promised=0.8))
+    spending.note(Batch(np.array([0]), np.ones((1, 1), np.float32), 7, 0.3, reserved=0.8))
     spending.allow(0.4)
     assert (spending.tokens, spending.dollars) == (7, 0.3)
     with pytest.raises(BenchkitError):

@@ -98,4 +98,4 @@ def test_an_embedder_of_catalogs_alone_says_so() -> None:
     from benchkit_plugins.embedders.random import Random
 
     with pytest.raises(UnavailableError, match="random embeds nothing but the catalog"):
-        Random().embed_others(["a"], ["b"], lambda _: np.zeros((1, 1), dtype=np.float32))
+        Random().embed_new(["a"], ["b"], lambda _: np.zeros((1, 1), dtype=np.float32))

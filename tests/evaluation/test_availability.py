@@ -10,7 +10,7 @@ import pytest
 
 from benchkit.components.configure import with_embedder
 from benchkit.contracts.protocol import Protocol
-from benchkit.evaluation.availability import reason_against, unused
+from benchkit.evaluation.availability import unused, why_left_out
 from benchkit.evaluation.settings import Settings
 from tests.making import prepared
 
@@ -46,8 +46,8 @@ def settings(folder: Path) -> Settings:
 )
 def test_what_reads_texts_needs_some(tmp_path: Path, name: str, named: bool) -> None:
     given = settings(tmp_path)
-    assert "the items have no texts" in str(reason_against(name, WORDLESS, given, named=named))
-    assert "no texts" not in str(reason_against(name, DATA, given, named=named))
+    assert "the items have no texts" in str(why_left_out(name, WORDLESS, given, named=named))
+    assert "no texts" not in str(why_left_out(name, DATA, given, named=named))
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_what_it_gives_others_itself_decides_what_it_needs(
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     unusable = {"llm-seq-sim": {"embedder": "openai"}}
     given = replace(settings(tmp_path), overrides={**unusable, name: own})
-    assert reason_against(name, DATA, given, named=True) is None
-    assert "key" in str(reason_against("llm-seq-sim", DATA, given, named=True))
+    assert why_left_out(name, DATA, given, named=True) is None
+    assert "key" in str(why_left_out("llm-seq-sim", DATA, given, named=True))
 
 
 def test_an_embedder_for_all_reaches_every_parameter_that_names_one() -> None:
@@ -99,10 +99,10 @@ def test_what_prompting_takes_is_told_without_a_key(
     name = "llm-seq-prompt-gen-item"
     given = settings(tmp_path)
     paid = replace(given, overrides={name: {"provider": "openai", "state": "base"}})
-    told = str(reason_against(name, prepared([[0, 1, 2]] * 10), paid, named=False))
+    told = str(why_left_out(name, prepared([[0, 1, 2]] * 10), paid, named=False))
     assert re.search(r"calls, about [\d,]+ tokens, \$[\d.]+.*; it needs a key", told)
 
 
 @pytest.mark.parametrize("name", ["most-popular", "v-sknn", "sasrec", "s3rec"])
 def test_what_reads_none_runs_without(tmp_path: Path, name: str) -> None:
-    assert reason_against(name, WORDLESS, settings(tmp_path), named=False) is None
+    assert why_left_out(name, WORDLESS, settings(tmp_path), named=False) is None

@@ -95,7 +95,7 @@ class Paid(Random):
     def batches(self, texts: Sequence[str], allow: Callable[[float], None]) -> Iterator[Batch]:
         allow(len(texts))
         rows = np.arange(len(texts))
-        yield Batch(rows, self.embed(texts), 3 * len(texts), len(texts), promised=len(texts))
+        yield Batch(rows, self.embed(texts), 3 * len(texts), len(texts), reserved=len(texts))
 
 
 def test_a_record_states_what_its_vectors_cost_whoever_paid(

@@ -16,7 +16,7 @@ from benchkit.cli.worker import worker
 from benchkit.contracts.errors import UnavailableError
 from benchkit.contracts.protocol import Protocol
 from benchkit.data.open import open_dataset
-from benchkit.evaluation.availability import reason_against
+from benchkit.evaluation.availability import why_left_out
 from benchkit.evaluation.settings import Settings
 from benchkit.tuning.join import differences, rebuild, stored_searches
 from benchkit.tuning.ledger import kind_of
@@ -113,7 +113,7 @@ def test_what_is_paid_for_must_be_here(tmp_path: Path, monkeypatch: pytest.Monke
     sessions = prepared([[0, 1], [1, 2]])
 
     def reason(*, paying: bool) -> str | None:
-        return reason_against("llm-seq-sim", sessions, settings, named=True, paying=paying)
+        return why_left_out("llm-seq-sim", sessions, settings, named=True, paying=paying)
 
     assert reason(paying=True) is None
     assert "openai: it costs money, and its vectors are not all here" in str(reason(paying=False))

@@ -43,8 +43,8 @@ class BERT(Embedder):
     def unavailable(cls) -> str | None:
         return pretrained.not_installed("transformers")
 
-    def obstacle(self) -> str | None:
-        return self.unavailable() or pretrained.obstacle(self.config.model)
+    def why_unavailable(self) -> str | None:
+        return self.unavailable() or pretrained.why_unavailable(self.config.model)
 
     def downloads(self) -> str | None:
         return pretrained.to_download(self.config.model, self.config.revision)

@@ -32,7 +32,7 @@ class LSA(Embedder):
 
     name = "lsa"
     source = "Deerwester et al. 1990, Indexing by Latent Semantic Analysis"
-    of_corpus = True
+    needs_corpus = True
     preference = 1
     Config = LSAConfig
     config: LSAConfig
@@ -46,7 +46,7 @@ class LSA(Embedder):
         vectors[order] = learnt
         return vectors
 
-    def embed_others(self, texts: Sequence[str], corpus: Sequence[str], ask: Ask) -> Float32:  # noqa: ARG002
+    def embed_new(self, texts: Sequence[str], corpus: Sequence[str], ask: Ask) -> Float32:  # noqa: ARG002
         """Return vectors of other texts in the catalog's words; zeros where they share none."""
         _, transform = self._learn(sorted(corpus))
         return transform(texts)

@@ -66,7 +66,7 @@ class OpenAI(PaidEmbedder):
 
     @classmethod
     def unavailable(cls) -> str | None:
-        return openai.obstacle()
+        return openai.why_unavailable()
 
     def identity(self) -> dict[str, Value]:
         """Return the model, its dimensions, the server, and which model of that name it serves."""

@@ -45,13 +45,13 @@ class SentenceTransformer(Embedder):
     def unavailable(cls) -> str | None:
         return pretrained.not_installed("sentence_transformers")
 
-    def obstacle(self) -> str | None:
+    def why_unavailable(self) -> str | None:
         if self.config.model is None:
             return (
                 "say which model: --set sentence-transformer.model=NAME (at Hugging Face), "
                 "or the folder of one"
             )
-        return self.unavailable() or pretrained.obstacle(self.config.model)
+        return self.unavailable() or pretrained.why_unavailable(self.config.model)
 
     def identity(self) -> dict[str, Value]:
         """Return the model and the prefix."""
@@ -86,7 +86,7 @@ class SentenceTransformer(Embedder):
         from benchkit_plugins.embedders.shared.encoding import DEVICES
         from benchkit_plugins.hardware import choose_device
 
-        assert self.config.model is not None, "obstacle() is asked first"
+        assert self.config.model is not None, "why_unavailable() is asked first"
         transformers.logging.set_verbosity_error()
         transformers.logging.disable_progress_bar()
         folder = pretrained.folder_of(self.config.model, self.config.revision)

@@ -32,7 +32,7 @@ class Shuffled(Embedder):
 
     name = "shuffled"
     source = "ours"
-    of_corpus = True
+    needs_corpus = True
     Config = ShuffledConfig
     config: ShuffledConfig
 
@@ -49,7 +49,7 @@ class Shuffled(Embedder):
         shuffled[circle] = vectors[np.roll(circle, 1)]
         return shuffled
 
-    def embed_others(self, texts: Sequence[str], corpus: Sequence[str], ask: Ask) -> Float32:  # noqa: ARG002
+    def embed_new(self, texts: Sequence[str], corpus: Sequence[str], ask: Ask) -> Float32:  # noqa: ARG002
         """Return the other embedder's own vectors: what they are near to is an accident already."""
         return ask(self.config.of)
 

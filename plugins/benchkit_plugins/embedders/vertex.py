@@ -64,7 +64,7 @@ class Vertex(PaidEmbedder):
     def unavailable(cls) -> str | None:
         return vertex.not_installed()
 
-    def obstacle(self) -> str | None:
+    def why_unavailable(self) -> str | None:
         if not vertex.project(self.config.project):
             return f"say which project pays: set {vertex.PROJECT}, or --set vertex.project=PROJECT"
         return self.unavailable()

@@ -23,7 +23,7 @@ def key() -> str:
     return os.environ.get(KEY, "").strip()
 
 
-def obstacle() -> str | None:
+def why_unavailable() -> str | None:
     """Return whether the package or the key is missing, in words, or None."""
     if find_spec("openai") is None:
         return "it needs the package openai"

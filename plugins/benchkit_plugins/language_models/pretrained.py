@@ -31,7 +31,7 @@ def not_installed(*packages: str) -> str | None:
     return EXTRA if any(find_spec(package) is None for package in packages) else None
 
 
-def obstacle(model: str) -> str | None:
+def why_unavailable(model: str) -> str | None:
     """Return why a model cannot be used, as far as that shows without loading it."""
     path = Path(model).expanduser()
     if path.is_dir() and not (path / "config.json").is_file():

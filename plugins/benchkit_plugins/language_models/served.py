@@ -53,7 +53,7 @@ def revision(
     if address == openai.OWN:  # its names are revisions
         return {}
     digest = None
-    if openai.obstacle() is None:
+    if openai.why_unavailable() is None:
         digest = _reported(address, model, openai.key(), int(time.monotonic() // _FRESH))
     if digest is None:
         digest = _of_stores(identity, stores())

@@ -52,7 +52,7 @@ def test_one_class_with_other_values(family: tuple[type[Any], ...]) -> None:
     assert (llm.Config().embedder, bert.Config().embedder) == ("minilm", "bert")
     assert bert.presets == llm.presets
     for model, embedder in ((llm, "minilm"), (bert, "bert")):
-        assert model().asks_for() == [("embedder", embedder), ("reducer", "pca")]
+        assert model().requires() == [("embedder", embedder), ("reducer", "pca")]
     assert llm.headline() != bert.headline()
 
 

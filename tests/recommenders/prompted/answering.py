@@ -48,7 +48,7 @@ class Echo(Provider):
         self.reason: str | None = None
         self.gone = False
 
-    def obstacle(self) -> str | None:
+    def why_unavailable(self) -> str | None:
         return self.reason
 
     def identity(self) -> dict[str, Value]:
@@ -74,7 +74,7 @@ class Echo(Provider):
     ) -> Trained:
         allow(5.0)
         self.fine_tunes.append(fine_tune.key)
-        return Trained(f"tuned-{len(fine_tune.pairs.train)}", 100, 4.0, 60.0, promised=5.0)
+        return Trained(f"tuned-{len(fine_tune.pairs.train)}", 100, 4.0, 60.0, reserved=5.0)
 
     def sample(
         self,
@@ -91,4 +91,4 @@ class Echo(Provider):
             words = prompts[row][-1].content
             self.asked.append(words)
             texts = tuple(f"{model}: {words}" for _ in range(sampling.samples))
-            yield row, Completions(texts, 5, 2, dollars=0.01, promised=0.01, seconds=0.5)
+            yield row, Completions(texts, 5, 2, dollars=0.01, reserved=0.01, seconds=0.5)

@@ -40,7 +40,7 @@ def test_answers_arrive(service: Service) -> None:
     line = json.loads(service.files[0]["content"].splitlines()[0])
     assert line["url"] == batch["body"]["endpoint"] == "/v1/chat/completions"
     assert service.count("POST /v1/chat") == 0
-    assert math.isclose(sum(each.promised for each in found.values()), recorder.allowed[0])
+    assert math.isclose(sum(each.reserved for each in found.values()), recorder.allowed[0])
     work = asked.sampling_work([prompt(text) for text in TEXTS], sampling())
     assert math.isclose(work.dollars, recorder.allowed[0])
     # a share of the batch's 100 seconds, of 10 requests
@@ -72,7 +72,7 @@ def test_a_killed_run_finds_its_batch_again(service: Service) -> None:
     assert len(service.batches) == 1
     assert not recorder.allowed
     assert all(each.earlier == each.dollars > 0 for each in found.values())
-    assert all(each.dollars > 0 and each.promised == 0 for each in found.values())
+    assert all(each.dollars > 0 and each.reserved == 0 for each in found.values())
 
 
 def test_killed_while_reading_nothing_is_paid_twice(service: Service) -> None:
@@ -134,7 +134,7 @@ def test_what_a_batch_left_out_is_asked_again(service: Service) -> None:
     sizes = [len(f["content"].splitlines()) for f in service.files if f["purpose"] == "batch"]
     assert sizes == [10, 6, 2]
     assert len(recorder.allowed) == 3
-    assert math.isclose(sum(each.promised for each in found.values()), sum(recorder.allowed))
+    assert math.isclose(sum(each.reserved for each in found.values()), sum(recorder.allowed))
 
 
 def test_a_batch_without_answers_is_an_error(service: Service) -> None:

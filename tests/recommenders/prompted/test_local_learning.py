@@ -12,7 +12,7 @@ from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.contract import FineTune, Sampling
 from benchkit_plugins.recommenders.prompted.providers.local.provider import Local
 
-OBSTACLE = Local(PromptedConfig(), Path()).obstacle()
+OBSTACLE = Local(PromptedConfig(), Path()).why_unavailable()
 TITLES = [
     "Rose Hand Cream",
     "Argan Oil Shampoo",

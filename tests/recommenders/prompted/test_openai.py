@@ -178,8 +178,8 @@ def test_completions_arrive(service: Service) -> None:
     assert found["three"].texts == answers("three", 3)
     assert (found["three"].prompt_tokens, found["three"].completion_tokens) == (3, 6)
     assert math.isclose(found["three"].dollars, (3 * 1 + 6 * 2) / 1e6)
-    assert sorted(each.promised for each in found.values()) == sorted(recorder.allowed)
-    assert all(each.dollars < each.promised for each in found.values())
+    assert sorted(each.reserved for each in found.values()) == sorted(recorder.allowed)
+    assert all(each.dollars < each.reserved for each in found.values())
     work = asked.sampling_work([prompt("one two"), prompt("three")], sampling())
     assert math.isclose(work.dollars, sum(recorder.allowed))
     assert work.calls == 2
@@ -218,7 +218,7 @@ def test_what_passes_is_waited_out(service: Service, order: str) -> None:
     assert all(found["x"].texts)
     maybe_paid = order in ("cut", "slow", "no json")
     assert len(recorder.allowed) == (3 if maybe_paid else 1)
-    assert found["x"].promised == recorder.allowed[0]
+    assert found["x"].reserved == recorder.allowed[0]
 
 
 def test_retry_after_is_honoured(service: Service) -> None:

@@ -64,7 +64,7 @@ def test_nothing_is_imported_before_it_is_chosen(site: Path) -> None:
     assert registry.provider_names() == ["broken", "local", "openai", "vertex"]
     assert provider_class("local").name == "local"
     with pytest.raises(PluginError, match=r"'broken' of broken-kit 1\.0 cannot be loaded: .*there"):
-        chosen("broken").obstacle()
+        chosen("broken").why_unavailable()
     assert "not_there" not in sys.modules
 
 
@@ -82,4 +82,4 @@ def test_a_name_that_two_bring_is_refused(site: Path) -> None:
 def test_what_is_no_provider_of_that_name_is_refused(site: Path) -> None:
     declare(site, "odd-kit", {"odd": "json:JSONDecoder"}, group=GROUP)
     with pytest.raises(PluginError, match="json:JSONDecoder is no class derived from Provider"):
-        chosen("odd").obstacle()
+        chosen("odd").why_unavailable()

@@ -17,7 +17,7 @@ from benchkit.contracts.prompted import PromptedRecommender, Work
 from benchkit.contracts.protocol import Protocol
 from benchkit.data.open import open_dataset
 from benchkit.data.sealed import seal
-from benchkit.evaluation.availability import reason_against
+from benchkit.evaluation.availability import why_left_out
 from benchkit.evaluation.pipeline import plan
 from benchkit.evaluation.settings import Settings
 from benchkit.tuning.objective import Objective
@@ -125,7 +125,7 @@ def test_answers_replay_without_a_key(
     monkeypatch.delenv("OPENAI_API_KEY")
     requests = len(service.log)
     replay, given = recommender(service), bench(tmp_path)
-    assert replay.obstacle() is None
+    assert replay.why_unavailable() is None
     replay.fit(given.train, given)
     assert np.array_equal(replay.recommend(PROMPTS, 5).items, lists.items)
     assert replay.diagnostics() == asked.diagnostics()
@@ -133,7 +133,7 @@ def test_answers_replay_without_a_key(
     with pytest.raises(UnavailableError, match="1 of 1 answers are not kept here"):
         replay.recommend(Sessions.from_lists([[9, 2, 4]]), 5)
     shutil.rmtree(tmp_path / "completions")
-    assert "OPENAI_API_KEY" in str(replay.obstacle())
+    assert "OPENAI_API_KEY" in str(replay.why_unavailable())
 
 
 def test_pairs_are_drawn_by_the_seed_and_split(service: Service, tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_obstacles_name_the_recommender_and_only_models_here_use_a_gpu(service: 
     asked = recommender(service, LLMSeqPromptRank, provider="vertex", base_url=None)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("GOOGLE_CLOUD_PROJECT")
-        assert "--set llm-seq-prompt-rank.project=" in str(asked.obstacle())
+        assert "--set llm-seq-prompt-rank.project=" in str(asked.why_unavailable())
     assert not asked.uses_gpu()
     assert asked.pays()
     here = recommender(service, provider="local", base_url=None)
@@ -215,8 +215,8 @@ def test_a_rehearsal_sends_nothing_and_joining_machines_never_pay(
     task = plan(prepared, NAME, settings)
     Objective(task, seal(prepared, Protocol())).rehearse(task.identity.config)
     assert set(service.log) == {"GET /v1/models"}, "what it serves, and no more"
-    assert reason_against(NAME, prepared, settings, named=True) is None
-    refused = reason_against(NAME, prepared, settings, named=True, paying=False)
+    assert why_left_out(NAME, prepared, settings, named=True) is None
+    refused = why_left_out(NAME, prepared, settings, named=True, paying=False)
     assert "costs money" in str(refused)
     # what GenList and Rank build on is part of what tells their records apart, all of it
     below = replace(settings, overrides={"llm-seq-sim": {"dim": "7"}})

@@ -133,7 +133,7 @@ def test_completions_arrive_eight_a_request(service: Service) -> None:
     assert bodies[0]["systemInstruction"]["parts"] == [{"text": "You recommend."}]
     assert (found.prompt_tokens, found.completion_tokens) == (3 * 2, 20 * 3 + 3)
     assert math.isclose(found.dollars, (6 * 1 + 63 * 2) / 1e6)
-    assert math.isclose(found.promised, sum(recorder.allowed))
+    assert math.isclose(found.reserved, sum(recorder.allowed))
     work = asked.sampling_work([prompt("one two")], sampling(20))
     assert math.isclose(work.dollars, sum(recorder.allowed))
 
@@ -213,7 +213,7 @@ def test_without_a_project_nothing_is_asked(
     monkeypatch.delenv("GOOGLE_CLOUD_PROJECT")
     with pytest.raises(UnavailableError, match="vertex cannot be asked: say which project pays"):
         trained(service)
-    assert provider("vertex", service.url, project="mine").obstacle() is None
+    assert provider("vertex", service.url, project="mine").why_unavailable() is None
 
 
 def test_a_training_price_that_nobody_knows_is_asked_for() -> None:

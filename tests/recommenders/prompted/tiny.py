@@ -12,7 +12,7 @@ from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers.local.provider import Local
 
 local = pytest.mark.skipif(
-    Local(PromptedConfig(model="any"), Path()).obstacle() is not None,
+    Local(PromptedConfig(model="any"), Path()).why_unavailable() is not None,
     reason="needs the extra local",
 )
 WORDS = ["a", "b", "c", "d", "e", "f"]

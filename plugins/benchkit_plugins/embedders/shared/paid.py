@@ -153,7 +153,7 @@ class PaidEmbedder(Embedder):
         allow: Callable[[float], None],
         stop: threading.Event,
     ) -> Batch:
-        """Ask until there is an answer; every try that may be paid for is promised before."""
+        """Ask until there is an answer; every try that may be paid for is reserved before."""
         tokens, characters = sum(map(estimated_tokens, texts)), sum(map(len, texts))
         estimate = cost.of(tokens, characters)
         answer = persistently(
@@ -167,7 +167,7 @@ class PaidEmbedder(Embedder):
             answer.vectors,
             tokens,
             cost.of(tokens, characters),
-            promised=estimate,
+            reserved=estimate,
             cut=cut if answer.cut is None else cut | answer.cut,
         )
 

@@ -52,12 +52,12 @@ class LLMSeqPrompt(PromptedRecommender):
     config: PromptedConfig
     task_type: ClassVar[type[Task]]
 
-    def obstacle(self) -> str | None:
+    def why_unavailable(self) -> str | None:
         """Return why the provider cannot be asked; None where answers are kept that may do."""
         provider = self._provider(workspace())
         if self._store(provider).path.exists():
             return None
-        reason = provider.obstacle()
+        reason = provider.why_unavailable()
         return reason and reason.replace(_RECOMMENDER, self.name)
 
     def downloads(self) -> str | None:
@@ -109,7 +109,7 @@ class LLMSeqPrompt(PromptedRecommender):
         """
         self._task, self._bench = self.task_type(self.config, train, bench), bench
         self._model = self._stored_model(self._task, train, bench)
-        if self._model.provider.obstacle() is None:
+        if self._model.provider.why_unavailable() is None:
             with self._named():
                 self._model.train(bench.spending, bench.report)
         self._diagnostics: dict[str, float] = {}

@@ -8,7 +8,7 @@ from typing import TypeVar
 from benchkit.contracts.errors import UnavailableError
 from benchkit.contracts.prompted import Conversation, Work
 from benchkit.contracts.spending import Spending
-from benchkit.toolkit.progress import Pace
+from benchkit.toolkit.progress import ProgressReporter
 from benchkit_plugins.recommenders.prompted.providers.contract import (
     Completions,
     FineTune,
@@ -107,7 +107,7 @@ class StoredModel:
             self._train(self.fine_tune, spending, report)  # its answers came without it
         model = self.trained.model if self.trained else None
         left = dict(enumerate(prompts))
-        tell = Pace(report, "prompts answered")
+        tell = ProgressReporter(report, "prompts answered")
         for row, completions in self.provider.sample(
             model, prompts, sampling, spending.allow, report
         ):
@@ -121,7 +121,7 @@ class StoredModel:
             )
 
     def _reachable(self, lacking: str) -> None:
-        if (reason := self.provider.obstacle()) is not None:
+        if (reason := self.provider.why_unavailable()) is not None:
             raise UnavailableError(f"{lacking}, and {self.provider.name} cannot be asked: {reason}")
 
     def _key(self, prompt: Conversation, sampling: Sampling) -> str:

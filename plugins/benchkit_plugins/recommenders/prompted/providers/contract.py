@@ -56,7 +56,7 @@ class Completions:
         prompt_tokens: tokens read.
         completion_tokens: tokens written, in all completions.
         dollars: US dollars that they cost.
-        promised: dollars that `allow` was told for them; what they cost takes its place.
+        reserved: dollars that `allow` was told for them; what they cost takes its place.
         seconds: wall time of the call, or a share of its batch's.
         earlier: those of the dollars that another process has paid, and has counted.
     """
@@ -65,7 +65,7 @@ class Completions:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     dollars: float = 0.0
-    promised: float = 0.0
+    reserved: float = 0.0
     seconds: float = 0.0
     earlier: float = field(default=0.0, compare=False)
 
@@ -109,7 +109,7 @@ class Trained:
         tokens: tokens trained on, all epochs.
         dollars: US dollars that it cost.
         seconds: wall time.
-        promised: dollars that `allow` was told for it; what it cost takes its place.
+        reserved: dollars that `allow` was told for it; what it cost takes its place.
         earlier: as of `Completions`.
     """
 
@@ -117,7 +117,7 @@ class Trained:
     tokens: int = 0
     dollars: float = 0.0
     seconds: float = 0.0
-    promised: float = field(default=0.0, compare=False)  # of the caller, not of the model
+    reserved: float = field(default=0.0, compare=False)  # of the caller, not of the model
     earlier: float = field(default=0.0, compare=False)
 
 
@@ -161,7 +161,7 @@ class Provider(ABC):
         self.config, self.workspace = config, workspace
 
     @abstractmethod
-    def obstacle(self) -> str | None:
+    def why_unavailable(self) -> str | None:
         """Return why it cannot be asked from here (an extra, a key), or None; quick."""
 
     def downloads(self) -> str | None:

@@ -91,15 +91,15 @@ class Jobs(ABC):
             FinalError: it failed.
             UnavailableError: the service cannot be asked.
         """
-        promised: list[float] = []
+        reserved: list[float] = []
 
         def found_or_begun() -> Job:
             job = self.find(fine_tune)
             if job is not None and job.status.state in ("running", "succeeded"):
                 return job
-            if not promised:
-                promised.append(dollars())
-                allow(promised[0])
+            if not reserved:
+                reserved.append(dollars())
+                allow(reserved[0])
             return self.begin(fine_tune)
 
         job = self._end(self.service.call(found_or_begun), report)
@@ -110,8 +110,8 @@ class Jobs(ABC):
                 f"the fine-tuning {job.name} at {self.service.name} came to nothing: "
                 f"{job.status.detail}; the same command begins another"
             )
-        earlier = 0.0 if promised else trained.dollars
-        return replace(trained, promised=sum(promised), earlier=earlier)
+        earlier = 0.0 if reserved else trained.dollars
+        return replace(trained, reserved=sum(reserved), earlier=earlier)
 
     def _end(self, job: Job, report: Report) -> Job:
         """Return a job at its end, having reported how it goes."""

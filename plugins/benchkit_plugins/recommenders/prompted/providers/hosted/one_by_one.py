@@ -105,14 +105,14 @@ class _Run:
     ) -> tuple[Completions, Answer]:
         wanted, most = distinct(self.sampling), self.service.most
         whole, answer = Completions(()), Answer([])
-        spare = 0.0  # dollars promised for requests that were refused, and cost nothing
+        spare = 0.0  # dollars reserved for requests that were refused, and cost nothing
         while (missing := wanted - len(whole.texts)) and not answer.refused:
             key = self._key(prompt, len(whole.texts))
             part = self.parts.completions(key)
             if part is None:
                 count = min(most, self.service.most, missing)
                 answer, part = self._asked(prompt, count, len(whole.texts), spare, stop)
-                spare = spare + part.promised if answer.refused else 0.0
+                spare = spare + part.reserved if answer.refused else 0.0
                 if not answer.refused:
                     self.service.most = min(self.service.most, most)
                     self._keep(key, part, wanted)
@@ -136,7 +136,7 @@ class _Run:
         """Send one request for the completions from `start` on.
 
         Args:
-            spare: dollars promised already that nothing else will take.
+            spare: dollars reserved already that nothing else will take.
         """
         began, seed = time.monotonic(), seed_of(self.sampling, start)
         longest, complete = self.sampling.max_tokens, self.service.complete
@@ -160,7 +160,7 @@ class _Run:
         """Keep what a request brought, unless it is all that is wanted: that is kept as such."""
         if len(part.texts) < wanted:
             with self._lock:
-                self.parts.keep(key, replace(part, promised=0.0))
+                self.parts.keep(key, replace(part, reserved=0.0))
 
 
 def _joined(one: Completions, other: Completions) -> Completions:

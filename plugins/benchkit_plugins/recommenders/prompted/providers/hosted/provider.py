@@ -50,8 +50,8 @@ class Hosted(Provider):
         self.service = self.service_class(config, workspace)
         self.jobs = self.jobs_class(self.service)
 
-    def obstacle(self) -> str | None:
-        return self.service.obstacle()
+    def why_unavailable(self) -> str | None:
+        return self.service.why_unavailable()
 
     def identity(self) -> dict[str, Value]:
         return self.service.identity()

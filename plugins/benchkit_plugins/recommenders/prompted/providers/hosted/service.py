@@ -45,7 +45,7 @@ class Service(ABC):
         self.most = self.most_samples  # is lowered where a server takes fewer
 
     @abstractmethod
-    def obstacle(self) -> str | None:
+    def why_unavailable(self) -> str | None:
         """Return why it cannot be asked from here, or None; quick."""
 
     @abstractmethod
@@ -81,7 +81,7 @@ class Service(ABC):
         Raises:
             UnavailableError: it is.
         """
-        if problem := self.obstacle():
+        if problem := self.why_unavailable():
             raise UnavailableError(f"{self.name} cannot be asked: {problem}")
 
     def call(

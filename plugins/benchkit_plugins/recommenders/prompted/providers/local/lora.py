@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from benchkit.contracts.errors import DivergedError
-from benchkit.toolkit.progress import Pace
+from benchkit.toolkit.progress import ProgressReporter
 from benchkit.toolkit.times import show_time
 from benchkit_plugins.hardware import in_parts, seeded
 from benchkit_plugins.language_models.tokens import batches_by_length
@@ -168,7 +168,7 @@ class Trainer:
         order = np.random.default_rng([self.seed, state.epoch])
         steps = batches(examples, self.recipe.batch_size, order)
         self.model.train()
-        tell = Pace(self.report, f"steps of epoch {state.epoch + 1} taken", state.step)
+        tell = ProgressReporter(self.report, f"steps of epoch {state.epoch + 1} taken", state.step)
         for rows in steps[state.step :]:
             done = (state.epoch + state.step / len(steps)) / self.recipe.epochs
             self.optimizer.param_groups[0]["lr"] = self.recipe.learning_rate * (1 - done)

@@ -54,8 +54,8 @@ class Local(Provider):
         self._source = Source(config.model)
         self._loaded: tuple[str | None, Sampler] | None = None
 
-    def obstacle(self) -> str | None:
-        return self._source.obstacle()
+    def why_unavailable(self) -> str | None:
+        return self._source.why_unavailable()
 
     def downloads(self) -> str | None:
         return self._source.downloads()

@@ -34,7 +34,7 @@ class Source:
         """The GGUF file with the model, where it is one; it need not exist."""
         return _packaged() if self.given is None else pretrained.gguf_of(self.given)
 
-    def obstacle(self) -> str | None:
+    def why_unavailable(self) -> str | None:
         """Return why the model cannot be used, as far as that shows without loading it."""
         missing = pretrained.not_installed("transformers", "peft")
         if self.gguf:
@@ -45,7 +45,7 @@ class Source:
             return None if self.gguf else _NO_DEFAULT
         if self.gguf:
             return None if self.gguf.is_file() else f"there is no file {self.gguf}"
-        return pretrained.obstacle(self._name)
+        return pretrained.why_unavailable(self._name)
 
     def identity(self) -> dict[str, Value]:
         """Return the identity of the model, without network."""

@@ -49,12 +49,12 @@ _ENDPOINT = "/v1/chat/completions"
 
 @dataclass
 class _Request:
-    """A prompt that waits for its answers; `promised` is what this run told `allow` for it."""
+    """A prompt that waits for its answers; `reserved` is what this run told `allow` for it."""
 
     index: int
     body: dict[str, Any]
     tokens: int
-    promised: float = 0.0
+    reserved: float = 0.0
 
 
 def sample_in_batches(
@@ -132,7 +132,7 @@ class _Run:
         written = self.count * self.sampling.max_tokens
         estimates = [self.dollars(request.tokens, written) for request in part.values()]
         for request, estimate in zip(part.values(), estimates, strict=True):
-            request.promised += estimate
+            request.reserved += estimate
         return sum(estimates)
 
     def earlier(self) -> list[Any]:
@@ -256,9 +256,9 @@ class _Run:
                 read,
                 written,
                 dollars,
-                request.promised,
+                request.reserved,
                 seconds,
-                earlier=0.0 if request.promised else dollars,
+                earlier=0.0 if request.reserved else dollars,
             ),
         )
 

@@ -33,8 +33,8 @@ class OpenAIService(Service):
     most_samples = 128
     prices = Path(__file__).with_name("prices.json")
 
-    def obstacle(self) -> str | None:
-        return openai.obstacle()
+    def why_unavailable(self) -> str | None:
+        return openai.why_unavailable()
 
     def identity(self) -> dict[str, Value]:
         """Return the model, the server, and which model of that name it serves."""

@@ -40,7 +40,7 @@ class VertexService(Service):
         super().__init__(config, workspace)
         self._clients: dict[str, Any] = {}
 
-    def obstacle(self) -> str | None:
+    def why_unavailable(self) -> str | None:
         if not self.project:
             return (
                 f"say which project pays: set {vertex.PROJECT}, or --set RECOMMENDER.project="
