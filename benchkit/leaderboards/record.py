@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -69,10 +70,10 @@ class Identity:
     builds_on: Mapping[str, Any] = field(default_factory=dict)
     search: str = ""
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Digest of the identity, 16 hex digits."""
-        content = asdict(self)
+        content = _plain(self)
         if not self.search:  # as keys were before there were searches
             del content["search"]
         return digest_of(content)
@@ -170,14 +171,14 @@ class Record:
 
     def to_json(self) -> str:
         """Return the record as a JSON document."""
-        return json.dumps(self._plain(), indent=1) + "\n"
+        return json.dumps(self._content(), indent=1) + "\n"
 
     def to_line(self) -> str:
         """Return the record as JSON in one line; fields keep their order, which tables show."""
-        return json.dumps(self._plain(), separators=(",", ":"))
+        return json.dumps(self._content(), separators=(",", ":"))
 
-    def _plain(self) -> dict[str, Any]:
-        content = asdict(self)
+    def _content(self) -> dict[str, Any]:
+        content = _plain(self)
         return {"format": FORMAT, **content.pop("later"), **content}
 
     @classmethod
@@ -234,6 +235,10 @@ class Failure:
         """Digest of what decides a result, as a record's."""
         return _code(self.identity, self.preset, {})
 
+    def to_json(self) -> str:
+        """Return the failure as a JSON document."""
+        return json.dumps(_plain(self), indent=1) + "\n"
+
     @classmethod
     def from_json(cls, text: str) -> Failure:
         """Read a JSON document; what is missing or wrong raises one of `UNREADABLE`."""
@@ -246,6 +251,12 @@ class Failure:
         if not isinstance(failure.overrides, Mapping) or not isinstance(failure.preset, str):
             raise TypeError("no preset or overrides")
         return failure
+
+
+def _plain(part: Identity | Record | Failure) -> dict[str, Any]:
+    """Return the fields by name; what they hold is plain already, but for an identity."""
+    content = {field.name: getattr(part, field.name) for field in fields(part)}
+    return content if isinstance(part, Identity) else {**content, "identity": _plain(part.identity)}
 
 
 def _code(identity: Identity, preset: str, search: Mapping[str, Any]) -> str:

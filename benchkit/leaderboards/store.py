@@ -8,10 +8,9 @@ column a metric and cutoff, one row a prompt, for tests of significance).
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -124,7 +123,7 @@ def _parquet(columns: Mapping[str, npt.NDArray[Any]]) -> bytes:
 def write_failure(out: Path, failure: Failure) -> None:
     """Remember why a run has no record; the next success removes it."""
     path = _failure_path(out, failure.identity)
-    write_atomically(path, json.dumps(asdict(failure), indent=1) + "\n")
+    write_atomically(path, failure.to_json())
 
 
 def read_failure(path: Path) -> Failure:
