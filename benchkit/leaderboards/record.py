@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
+from types import NoneType
 from typing import Any, cast
 
 from benchkit.components.registry import registry
@@ -292,15 +293,16 @@ def _problem_of_identity(identity: Identity) -> str:
         if not isinstance(content, Mapping) or not _all(str, map(content.get, names)):
             return f"its {part} is incomplete"
     dataset, protocol = identity.dataset, identity.protocol
-    if not _all(Mapping, (identity.config, identity.builds_on, dataset.get("config"))):
-        return "config and builds_on must be objects"
-    counts = (protocol.get("revision", 1), protocol.get("max_prompts") or 0)
-    if not _all(int, (identity.seed, identity.depth, *counts, dataset.get("synthetic"))):
+    objects = identity.config, identity.builds_on, dataset.get("config")
+    if not _all(Mapping, objects) or not isinstance(identity.search, str):
+        return "config and builds_on must be objects, search a text"
+    counts = [protocol.get("revision", 1), dataset.get("synthetic"), identity.seed, identity.depth]
+    if not _all(int, counts) or not isinstance(protocol.get("max_prompts"), (int, NoneType)):
         return "seed, depth and what the protocol counts must be integers"
     if not _is_finite(protocol.get("test_share")):
         return "its test share is not a number"
-    if not isinstance(identity.ties, (int, str)) or not isinstance(identity.search, str):
-        return "its ties are neither a seed nor a word, or its search is no text"
+    if identity.ties != "file" and (type(identity.ties) is not int or identity.ties < 0):
+        return "its ties are neither a seed nor the word file"
     return ""
 
 

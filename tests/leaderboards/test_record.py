@@ -124,6 +124,7 @@ ODD = [
     RECORD.to_json().replace('"code": "', '"code": 3, "edoc": "'),
     RECORD.to_json().replace('"search": {', '"search": {"trials": 3'),
     RECORD.to_json().replace('"rules": "r"', '"rules": 7'),
+    RECORD.to_json().replace('"ties": 0', '"ties": "x"'),
 ]
 
 
