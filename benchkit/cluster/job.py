@@ -85,6 +85,21 @@ Job = EvaluationJob | SearchJob
 
 
 @dataclass(frozen=True)
+class Parcel:
+    """A record with its files.
+
+    Attributes:
+        record: the record.
+        files: content of the files of its folder, by name.
+        weights: content of the files of fitted weights that it names.
+    """
+
+    record: Record
+    files: Mapping[str, bytes]
+    weights: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
 class Reply:
     """What happens to a job: `evaluation.jobs.Event` without its task.
 
@@ -99,21 +114,6 @@ class Reply:
     text: str = ""
     details: str = ""
     parcel: Parcel | None = None
-
-
-@dataclass(frozen=True)
-class Parcel:
-    """A record with its files.
-
-    Attributes:
-        record: the record.
-        files: content of the files of its folder, by name.
-        weights: content of the files of fitted weights that it names.
-    """
-
-    record: Record
-    files: Mapping[str, bytes]
-    weights: Mapping[str, bytes]
 
 
 def pack(out: Path, record: Record) -> Parcel:

@@ -176,7 +176,7 @@ def test_ctrl_c_ends_what_runs_on_the_machines(cluster: Cluster, host: Workspace
     wait_for(lambda: kinds(host) == Counter(running=1))
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=30)
-    assert (process.returncode, "The same command goes on" in err) == (130, True)
+    assert (process.returncode, "run the same command to resume" in err) == (130, True)
     assert "Traceback" not in err
     wait_for(lambda: kinds(host) == Counter(lost=1, waiting=1))
     wait.unlink()

@@ -51,7 +51,7 @@ def test_ctrl_c_says_how_to_go_on(workspace: Workspace, tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "The same command goes on" in err
+    assert "run the same command to resume" in err
     assert "Traceback" not in err
     assert [row["recommender"] for row in workspace.rows()] == ["most-popular"]
 
@@ -91,7 +91,7 @@ def test_two_runs_at_once_do_the_work_once(workspace: Workspace, tmp_path: Path)
     [
         (("--all", "--dataset", "stem"), "unknown dataset 'stem'; did you mean steam?"),
         (("-r", "vsknn", "--dataset", "steam"), "unknown recommender 'vsknn'; did you mean"),
-        (("--dataset", "steam"), "say which: --all, or -r NAME"),
+        (("--dataset", "steam"), "choose recommenders with --all or -r NAME"),
         (("--all", "--dataset", "steam", "--set", "sknn.kk=1"), "unknown parameter 'kk'"),
         (("--all", "--dataset", "steam", "--set", "sknn.k=x"), "sknn: k takes int, not 'x'"),
         (("--all", "--dataset", "steam", "--set", "sknn"), "--set takes NAME.PARAM=VALUE"),

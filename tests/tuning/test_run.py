@@ -267,7 +267,7 @@ def test_ctrl_c_and_kill_lose_nothing(workspace: Workspace) -> None:
         _, err = process.communicate(timeout=30)
         if stop == signal.SIGINT:
             assert process.returncode == 130
-            assert "The same command goes on" in err
+            assert "run the same command to resume" in err
             assert "Traceback" not in err
     workspace.environment["AWKWARD_SECONDS"] = "0"
     workspace.run(*command)
