@@ -24,9 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchkit.api.experiment import Experiment
-from benchkit.api.planning import plan_run
 from benchkit.api.results import Leaderboard, leaderboard, table_of
-from benchkit.api.running import run_plan
 from benchkit.components.configure import configure
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.protocol import Protocol
@@ -100,6 +98,10 @@ def run(
     assert isinstance(experiment, Experiment)
     if given and options:
         raise TypeError("an Experiment is whole: change it by dataclasses.replace")
+    # what searches imports Optuna, and whoever looks at a leaderboard needs none
+    from benchkit.api.planning import plan_run
+    from benchkit.api.running import run_plan
+
     plan = plan_run(experiment, progress)
     outcome = run_plan(plan, lines_to(progress))
     if outcome.interrupted:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchkit.api.planning import Plan
 from benchkit.contracts.errors import BenchkitError
 from benchkit.evaluation.runs import Outcome
 from benchkit.leaderboards import ranks
@@ -26,6 +25,8 @@ from benchkit.toolkit.workspace import leaderboards
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from benchkit.api.planning import Plan
 
 
 @dataclass(frozen=True)
