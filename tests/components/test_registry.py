@@ -12,6 +12,7 @@ from benchkit import DISTRIBUTION
 from benchkit.components.registry import Registered, Registry, load, registry
 from benchkit.contracts.errors import PluginError
 from benchkit.toolkit import fingerprint as sources
+from benchkit_plugins.recommenders.prompted.providers.contract import provider_class
 from tests.strangers import RECOMMENDER, declare, entry_points_in, install
 
 BODY = RECOMMENDER.format(name="broken")
@@ -326,7 +327,11 @@ def test_of_a_network_its_loop_is_part() -> None:
     files = {path.name for path in _files_of("sasrec")}
     assert {"sasrec.py", "training.py", "losses.py", "transformer.py"} <= files
     assert not {"gru4rec.py", "pretraining.py"} & files
-    assert {"local.py", "lora.py", "instruct.py"} <= {path.name for path in _files_of("tallrec")}
+    assert {"task.py", "gen_item.py"} <= {path.name for path in _files_of("tallrec")}
+    # found by name, so no import says it: `LLMSeqPrompt.reads` adds its digest
+    local = provider_class("local")
+    files = sources._files(local, Path(inspect.getfile(local)), whole=False)
+    assert {"provider.py", "lora.py", "decoding.py"} <= {path.name for path in files}
 
 
 def _files_of(name: str) -> set[Path]:
