@@ -330,8 +330,8 @@ def test_of_a_network_its_loop_is_part() -> None:
     assert {"task.py", "gen_item.py"} <= {path.name for path in _files_of("tallrec")}
     # found by name, so no import says it: `LLMSeqPrompt.reads` adds its digest
     local = provider_class("local")
-    files = sources._files(local, Path(inspect.getfile(local)), whole=False)
-    assert {"provider.py", "lora.py", "decoding.py"} <= {path.name for path in files}
+    paths = sources._files(local, Path(inspect.getfile(local)), whole=False)
+    assert {"provider.py", "lora.py", "decoding.py"} <= {path.name for path in paths}
 
 
 def _files_of(name: str) -> set[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,8 @@ def chosen(name: str) -> LLMSeqPromptGenItem:
 def test_a_stranger_brings_one(site: Path) -> None:
     (site / "parrots.py").write_text(PROVIDER)
     declare(site, "parrot-kit", {"parrot": "parrots:Parrot"}, group=GROUP)
-    recommender, given = chosen("parrot"), bench(["one", "two", "three"])
+    given = replace(bench(["one", "two", "three"]), workspace=site)
+    recommender = chosen("parrot")
     recommender.fit(given.train, given)
     lists = recommender.recommend(given.train, 2)
     assert lists.items.shape == (1, 2)

@@ -116,3 +116,18 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(tmp_path: Path) -> None:
     again = store(tmp_path)
     assert (again.completions("k"), again.completions("l")) == (ANSWER, None)
     assert again.completions("m") == ANSWER
+
+
+def test_lines_of_earlier_versions_are_read(tmp_path: Path) -> None:
+    fresh = CompletionStore(tmp_path, "openai", {"model": "m"})
+    fresh.path.parent.mkdir()
+    fresh.path.write_text(
+        '{"about": {"model": "m"}}\n'
+        '{"prompt": "k", "texts": ["x"], "prompt_tokens": 3, "completion_tokens": 2, '
+        '"dollars": 0.5, "promised": 0.7, "seconds": 1.0}\n'
+        '{"course": "c", "model": "ft:m", "tokens": 9, "dollars": 0.1, "seconds": 2.0, '
+        '"promised": 0.2}\n'
+    )
+    fresh.refresh()
+    assert fresh.completions("k") == Completions(("x",), 3, 2, 0.5, 0.7, 1.0)
+    assert fresh.trained("c") == Trained("ft:m", 9, 0.1, 2.0)

@@ -135,10 +135,12 @@ class CompletionStore:
             if "prompt" in content:
                 key = content.pop("prompt")
                 texts = tuple(map(str, content.pop("texts")))
-                self._completions[key] = Completions(texts, **content)
+                reserved = content.pop("promised", 0.0)
+                self._completions[key] = Completions(texts, **content, reserved=reserved)
             elif "course" in content:
                 key = content.pop("course")
-                self._trained[key] = Trained(**content)
+                reserved = content.pop("promised", 0.0)
+                self._trained[key] = Trained(**content, reserved=reserved)
             elif "about" not in content:
                 raise ValueError("nothing we write")
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -169,4 +171,6 @@ class CompletionStore:
 
 def _kept(answer: Completions | Trained) -> dict[str, Any]:
     """Return the fields to keep of an answer: not who paid for it."""
-    return {name: value for name, value in asdict(answer).items() if name != "earlier"}
+    fields = {name: value for name, value in asdict(answer).items() if name != "earlier"}
+    fields["promised"] = fields.pop("reserved")  # as files have called it from the first
+    return fields
