@@ -84,7 +84,7 @@ def check(subject: Subject) -> tuple[dict[str, int], list[str]]:
 
 def _check_items(subject: Subject) -> tuple[dict[str, int], list[str]]:
     catalog, listed = subject.catalog, subject.listed
-    if not listed:  # a log alone: nobody has reserved texts
+    if not listed:  # a log alone: nobody has promised texts
         return {}, []
     text, title = _filled(catalog.texts), _filled(catalog.titles)
     unmet = listed - subject.met

@@ -1,4 +1,4 @@
-"""Signs of life of a job of minutes or hours."""
+"""Progress of a job that takes minutes or hours."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ class PaidEmbedder(Embedder):
         allow: Callable[[float], None],
         stop: threading.Event,
     ) -> Batch:
-        """Ask until there is an answer; every try that may be paid for is reserved before."""
+        """Ask until there is an answer; dollars are reserved before every try."""
         tokens, characters = sum(map(estimated_tokens, texts)), sum(map(len, texts))
         estimate = cost.of(tokens, characters)
         answer = persistently(
