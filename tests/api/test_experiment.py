@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,11 @@ from hypothesis import strategies as st
 
 from benchkit import Experiment
 from benchkit.contracts.errors import ConfigError, DataError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 _NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 _VALUES = st.booleans() | st.integers(-9, 9) | st.floats(-1, 1) | _NAMES
@@ -31,8 +37,6 @@ _VALUES = st.booleans() | st.integers(-9, 9) | st.floats(-1, 1) | _NAMES
     )
 )
 def test_a_file_reads_back_as_it_was_written(experiment: Experiment) -> None:
-    import tomllib
-
     content = tomllib.loads(experiment.to_toml())
     assert Experiment(**content).told() == experiment.told()
 
