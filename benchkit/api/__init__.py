@@ -13,7 +13,7 @@
     lists = model.recommend(split.test.prompts, 20)
     data.measure(lists, split)                              # {"ndcg@20": ..., ...}
 
-It prints nothing; `progress` is told a line at a time what is going on.
+It prints nothing; `progress` is called with each line about how far it has come.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from benchkit.api.experiment import Experiment
 from benchkit.api.results import Leaderboard, leaderboard, table_of
 from benchkit.components.configure import configure
 from benchkit.contracts.dataset import PreparedDataset
-from benchkit.contracts.protocol import Protocol
+from benchkit.contracts.protocol import Protocol, ProtocolName, Ties
 from benchkit.contracts.recommender import Recommendations, Recommender
 from benchkit.data.open import open_dataset as open_prepared
 from benchkit.data.split import Split, split_sessions
@@ -58,9 +58,9 @@ class Results:
     """What a run has brought.
 
     Attributes:
-        experiment: what it was told.
+        experiment: what was run.
         records: the results, those of earlier runs that were kept too.
-        failures: why each recommender that failed has no result, by label.
+        failures: why each recommender that failed has no result, by name.
         left_out: why others could not run here, by name.
         warnings: one sentence for each file that could not be read.
         leaderboard: the table of what was run; None without any result.
@@ -82,23 +82,24 @@ def run(
 ) -> Results:
     """Search, evaluate and write the leaderboard, as `benchkit run` does.
 
-    Interrupted or killed, the same call goes on where it was.
+    After an interruption, the same call resumes.
 
     Args:
         dataset: name of a dataset, path of its TOML file, or a whole `Experiment`.
-        progress: told a line at a time what is going on.
+        progress: called with each line about how far it has come.
         options: fields of `Experiment`.
 
     Raises:
         BenchkitError: whatever the user can mend.
         KeyboardInterrupt: what is finished is kept.
     """
-    given = isinstance(dataset, Experiment)
-    experiment = dataset if given else Experiment(dataset=str(dataset), **options)
-    assert isinstance(experiment, Experiment)
-    if given and options:
+    if not isinstance(dataset, Experiment):
+        experiment = Experiment(dataset=str(dataset), **options)
+    elif options:
         raise TypeError("an Experiment is whole: change it by dataclasses.replace")
-    # what searches imports Optuna, and whoever looks at a leaderboard needs none
+    else:
+        experiment = dataset
+    # These import Optuna, which showing a leaderboard does not need.
     from benchkit.api.planning import plan_run
     from benchkit.api.running import run_plan
 
@@ -126,14 +127,14 @@ class Data:
 
     prepared: PreparedDataset
 
-    def split(self, protocol: str = "paper", ties: int | str = 0) -> Split:
+    def split(self, protocol: ProtocolName = "paper", ties: Ties = 0) -> Split:
         """Return training sessions, folds and test set under a protocol.
 
         Args:
             protocol: ``paper``, ``strict`` or ``leave-one-out``.
             ties: seed that orders interactions of equal time, or ``file``.
         """
-        return split_sessions(self.prepared, Protocol(protocol, ties))  # type: ignore[arg-type]
+        return split_sessions(self.prepared, Protocol(protocol, ties))
 
     def bench(
         self,

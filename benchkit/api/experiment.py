@@ -23,7 +23,7 @@ from typing import Any
 
 from benchkit.contracts.config import show_value
 from benchkit.contracts.errors import ConfigError, DataError, unknown_name
-from benchkit.contracts.protocol import PROTOCOLS, Ties, parse_ties
+from benchkit.contracts.protocol import PROTOCOLS, ProtocolName, Ties, parse_ties
 from benchkit.toolkit.files import write_atomically
 
 if sys.version_info >= (3, 11):
@@ -76,7 +76,7 @@ class Experiment:
     set: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     ties: Sequence[Ties] = (0,)
     k: Sequence[int] = ()
-    protocol: str = "paper"
+    protocol: ProtocolName = "paper"
     max_prompts: int | None = None
     embedder: Sequence[str] = ()
     max_cost: float | None = None
@@ -101,6 +101,7 @@ class Experiment:
                 object.__setattr__(self, name, Path(value))
         if problem := self._problem():
             raise ConfigError(problem)
+        object.__setattr__(self, "ties", parse_ties(",".join(map(str, self.ties))))
 
     @property
     def cutoffs(self) -> tuple[int, ...]:
@@ -111,8 +112,8 @@ class Experiment:
         """Return what is wrong with a value, "" if nothing."""
         checks = {
             "dataset": isinstance(self.dataset, str) and bool(self.dataset),
-            "recommenders": _all(self.recommenders, str),
-            "embedder": _all(self.embedder, str),
+            "recommenders": not self.recommenders or _all(self.recommenders, str),
+            "embedder": not self.embedder or _all(self.embedder, str),
             "seeds": _all(self.seeds, int, 0),
             "k": not self.k or _all(self.k, int, 1),
             "preset": self.preset in (None, *PRESETS),
@@ -129,12 +130,9 @@ class Experiment:
                 for name in ("cluster", "timeout", "sampler", "pruner", "storage")
             },
         }
-        for name in ("recommenders", "embedder"):
-            checks[name] = not getattr(self, name) or checks[name]
         wrong = [name for name, right in checks.items() if not right]
         if wrong:
             return f"{wrong[0]} cannot be {getattr(self, wrong[0])!r}{_EXPECTED.get(wrong[0], '')}"
-        parse_ties(",".join(map(str, self.ties)))
         return ""
 
     @classmethod
@@ -178,22 +176,24 @@ class Experiment:
 
     def to_toml(self, folder: Path | None = None) -> str:
         """Return the content of a TOML file; paths as seen from `folder`."""
-        told = self.told()
-        tables = told.pop("set", {})
+        values = self.non_defaults()
+        tables = values.pop("set", {})
         if folder is not None:
-            told = {name: _relative(name, value, folder) for name, value in told.items()}
-        lines = [f"{name} = {_toml(value)}" for name, value in told.items()]
-        for component, values in tables.items():
+            values = {name: _relative(name, value, folder) for name, value in values.items()}
+        lines = [f"{name} = {_toml(value)}" for name, value in values.items()]
+        for component, parameters in tables.items():
             lines += ["", f"[set.{_toml(component)}]"]
-            lines += [f"{_toml(name)} = {_toml(value)}" for name, value in values.items()]
+            lines += [f"{_toml(name)} = {_toml(value)}" for name, value in parameters.items()]
         return "\n".join(lines) + "\n"
 
     def public(self) -> dict[str, Any]:
-        """Return what a record keeps of it: nothing that tells of the machine it ran on."""
-        told = {name: value for name, value in self.told().items() if name not in _PRIVATE}
-        return told | {"dataset": Path(self.dataset).name}
+        """Return what a record keeps of it: nothing about the machine it ran on."""
+        values = {
+            name: value for name, value in self.non_defaults().items() if name not in _PRIVATE
+        }
+        return values | {"dataset": Path(self.dataset).name}
 
-    def told(self) -> dict[str, Any]:
+    def non_defaults(self) -> dict[str, Any]:
         """Return what is not a default, as plain values."""
         defaults = asdict(Experiment(dataset="any")) | {"dataset": None}
         return {n: _plain(v) for n, v in asdict(self).items() if _plain(v) != _plain(defaults[n])}

@@ -13,7 +13,7 @@ from benchkit.components.registry import registry
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.errors import BenchkitError
 from benchkit.contracts.prompted import PromptedRecommender, Work
-from benchkit.contracts.protocol import Protocol, parse_ties
+from benchkit.contracts.protocol import Protocol
 from benchkit.contracts.recommender import Recommender
 from benchkit.data.open import open_dataset, take_values
 from benchkit.data.split import split_sessions
@@ -101,10 +101,9 @@ def _check_values(name: str, values: dict[str, object]) -> None:
 def _settings(
     experiment: Experiment, prepared: PreparedDataset, values: dict[str, dict[str, Any]]
 ) -> list[Settings]:
-    ties = parse_ties(",".join(map(str, experiment.ties)))
     return [
         Settings(
-            protocol=Protocol(experiment.protocol, order, max_prompts=experiment.max_prompts),  # type: ignore[arg-type]
+            protocol=Protocol(experiment.protocol, order, max_prompts=experiment.max_prompts),
             preset=experiment.preset or usual_preset(prepared),
             overrides=values,
             cutoffs=experiment.cutoffs,
@@ -114,7 +113,7 @@ def _settings(
             max_cost=experiment.max_cost,
             experiment=experiment.public(),
         )
-        for order in ties
+        for order in experiment.ties
         for seed in experiment.seeds
     ]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from benchkit.contracts.errors import BenchkitError
 from benchkit.evaluation.runs import Outcome
 from benchkit.leaderboards import ranks
-from benchkit.leaderboards.files import collect
+from benchkit.leaderboards.files import collect, tables_of
 from benchkit.leaderboards.published import Comparison, compare
 from benchkit.leaderboards.record import Record
 from benchkit.leaderboards.render import available, pick, sort_rows
@@ -20,7 +20,7 @@ from benchkit.leaderboards.render.layout import lay_out
 from benchkit.leaderboards.render.sheet import Sheet
 from benchkit.leaderboards.rows import Row
 from benchkit.leaderboards.selection import Wanted, others, select
-from benchkit.leaderboards.tables import Table, tables
+from benchkit.leaderboards.tables import Table
 from benchkit.toolkit.workspace import leaderboards
 
 if TYPE_CHECKING:
@@ -190,13 +190,7 @@ def leaderboard(
     """
     folder = leaderboards(None if out is None else Path(out))
     results = collect(folder, dataset)
-    every = present = tables(results.records, results.failures)
-    if not every:
-        problems = f" ({'; '.join(results.warnings)})" if results.warnings else ""
-        raise BenchkitError(
-            f"no result for {dataset} in {folder} can be used{problems}; "
-            f"`benchkit run --all --dataset {dataset}` makes new ones"
-        )
+    every = present = tables_of(results, folder, dataset, results.warnings)
     if diagnostics:
         present = [each for each in every if any(row.diagnostics for row in each.rows)]
         if not present:

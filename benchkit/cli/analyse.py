@@ -17,10 +17,10 @@ from benchkit.cli.results import (
     print_sheets,
     results_of,
     say_others,
-    tables_of,
     wanted_options,
     write,
 )
+from benchkit.leaderboards.files import tables_of
 from benchkit.leaderboards.selection import Wanted, others, select
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from benchkit.contracts.errors import BenchkitError, ConfigError, unknown_name
 from benchkit.leaderboards.files import Collected, collect, datasets
 from benchkit.leaderboards.render.sheet import Sheet
 from benchkit.leaderboards.selection import Wanted
-from benchkit.leaderboards.tables import Table, tables
+from benchkit.leaderboards.tables import Table
 from benchkit.toolkit.texts import visible
 
 _Command = TypeVar("_Command", bound=Callable[..., object])
@@ -117,21 +117,6 @@ def only(results: Collected, names: Sequence[str]) -> Collected:
         records=[run for run in results.records if run.identity.recommender["name"] in names],
         failures=[run for run in results.failures if run.identity.recommender["name"] in names],
     )
-
-
-def tables_of(results: Collected, out: Path, dataset: str) -> list[Table]:
-    """Return a dataset's tables, newest first.
-
-    Raises:
-        BenchkitError: there is none.
-    """
-    every = tables(results.records, results.failures)
-    if not every:
-        raise BenchkitError(
-            f"no result for {dataset} in {out} can be used; "
-            f"`benchkit run --all --dataset {dataset}` makes new ones"
-        )
-    return every
 
 
 def say_others(command: str, dataset: str, tables: Sequence[tuple[Table, Wanted]]) -> None:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from benchkit.contracts.errors import StorageError
+from benchkit.contracts.errors import BenchkitError, StorageError
 from benchkit.leaderboards import lines, ranks, store
 from benchkit.leaderboards.record import RECORDS, Failure, Record
 from benchkit.leaderboards.render import sorted_tables
 from benchkit.leaderboards.render.markdown import document
-from benchkit.leaderboards.tables import counting, tables
+from benchkit.leaderboards.tables import Table, counting, tables
 from benchkit.toolkit.files import locked, put_aside, write_atomically
 
 _Run = TypeVar("_Run", Record, Failure)
@@ -113,6 +113,30 @@ def _of(dataset: str, path: Path, run: _Run) -> _Run:
 
 def _hidden(path: Path) -> bool:
     return path.name.startswith(".")  # not yet finished, or on its way out
+
+
+def tables_of(
+    results: Collected, out: Path, dataset: str, problems: Sequence[str] = ()
+) -> list[Table]:
+    """Return a dataset's tables, newest first.
+
+    Args:
+        results: its records and failures.
+        out: folder of the leaderboards, for the message.
+        dataset: its name, for the message.
+        problems: sentences for the message that have not been shown.
+
+    Raises:
+        BenchkitError: there is none.
+    """
+    every = tables(results.records, results.failures)
+    if not every:
+        why = f" ({'; '.join(problems)})" if problems else ""
+        raise BenchkitError(
+            f"no result for {dataset} in {out} can be used{why}; "
+            f"`benchkit run --all --dataset {dataset}` makes new ones"
+        )
+    return every
 
 
 def touch(out: Path, kept: Sequence[Record], requested: Collection[str], now: str) -> None:
