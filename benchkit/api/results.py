@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchkit.contracts.errors import BenchkitError
 from benchkit.evaluation.runs import Outcome
 from benchkit.leaderboards import ranks
-from benchkit.leaderboards.files import collect, tables_of
+from benchkit.leaderboards.files import collect, ranks_file, tables_of
 from benchkit.leaderboards.published import Comparison, compare
+from benchkit.leaderboards.ranks import Ranks
 from benchkit.leaderboards.record import Record
 from benchkit.leaderboards.render import available, pick, sort_rows
-from benchkit.leaderboards.render.columns import Column, default_sort, named
+from benchkit.leaderboards.render.columns import Column, default_sort, named, shows_intervals
 from benchkit.leaderboards.render.columns import diagnostics as diagnostics_of
 from benchkit.leaderboards.render.layout import lay_out
 from benchkit.leaderboards.render.sheet import Sheet
 from benchkit.leaderboards.rows import Row
 from benchkit.leaderboards.selection import Wanted, others, select
+from benchkit.leaderboards.significance import Significance, significance
 from benchkit.leaderboards.tables import Table
 from benchkit.toolkit.workspace import leaderboards
 
@@ -43,6 +46,8 @@ class Leaderboard:
         warnings: one sentence for each file that could not be read.
         comparison: the published figures beside it, where they were asked for.
         by: the column that the rows are sorted by.
+        intervals: whether 95 % intervals stand in place of standard deviations.
+        ranks: of the records, by key.
     """
 
     table: Table
@@ -52,6 +57,13 @@ class Leaderboard:
     warnings: Sequence[str] = ()
     comparison: Comparison | None = None
     by: Column | None = None
+    intervals: bool = False
+    ranks: Mapping[str, Ranks] = field(default_factory=dict)
+
+    @cached_property
+    def significance(self) -> Significance:
+        """Which rows can be told from the best of each metric that the truth's rank decides."""
+        return significance(self.rows, self.ranks, [c.key for c in self.columns if c.is_metric])
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -74,17 +86,15 @@ class Leaderboard:
 
         Raises:
             KeyError: there is no row of that label.
-            StorageError: the file of the ranks cannot be used.
         """
         import polars as pl
 
-        kept = ranks.read(self.out / f"{self.table.dataset}.ranks.parquet")
         parts = [
             pl.DataFrame({"session": found.sessions, "rank": found.ranks}).select(
                 pl.lit(record.identity.key).alias("record"), "session", "rank"
             )
             for record in self.records_of(label)
-            if (found := kept.get(record.identity.key)) is not None
+            if (found := self.ranks.get(record.identity.key)) is not None
         ]
         schema = {"record": pl.String, "session": pl.Int32, "rank": pl.Int32}
         return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
@@ -112,7 +122,14 @@ class Leaderboard:
 
     def sheet(self) -> Sheet:
         """Return what stands where, for renderers."""
-        return lay_out(self.table, self.columns, self.comparison, self.by)
+        return lay_out(
+            self.table,
+            self.columns,
+            self.comparison,
+            self.by,
+            self.significance,
+            intervals=self.intervals,
+        )
 
     def to_markdown(self) -> str:
         """Return it as GitHub's Markdown."""
@@ -149,7 +166,14 @@ def to_csv(shown: Sequence[Leaderboard]) -> str:
     from benchkit.leaderboards.render import csv
 
     return csv.render(
-        [(each.table, each.columns, each.comparison or Comparison()) for each in shown]
+        csv.Part(
+            board.table,
+            board.columns,
+            board.comparison or Comparison(),
+            board.significance,
+            board.intervals,
+        )
+        for board in shown
     )
 
 
@@ -157,7 +181,7 @@ def to_json(shown: Sequence[Leaderboard]) -> str:
     """Return one leaderboard as a JSON object, several as a list."""
     from benchkit.leaderboards.render import json
 
-    return json.render([(each.table, each.comparison) for each in shown])
+    return json.render([(board.table, board.significance, board.comparison) for board in shown])
 
 
 def leaderboard(
@@ -190,6 +214,8 @@ def leaderboard(
     """
     folder = leaderboards(None if out is None else Path(out))
     results = collect(folder, dataset)
+    kept, problem = ranks.read_or_say(ranks_file(folder, dataset))
+    warnings = [*results.warnings, *filter(None, [problem])]
     every = present = tables_of(results, folder, dataset, results.warnings)
     if diagnostics:
         present = [each for each in every if any(row.diagnostics for row in each.rows)]
@@ -212,7 +238,9 @@ def leaderboard(
         by = named(there, sort)[-1] if sort else default_sort(there, table.rows)
         table = replace(table, rows=sort_rows(table.rows, by))
         shown = pick(there, columns)
-    return Leaderboard(table, shown, folder, beside, results.warnings, comparison, by)
+    return Leaderboard(
+        table, shown, folder, beside, warnings, comparison, by, shows_intervals(columns), kept
+    )
 
 
 def table_of(plan: Plan, outcome: Outcome) -> Leaderboard | None:

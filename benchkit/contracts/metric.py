@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -139,12 +138,22 @@ class Metric(Component):
     ours: ClassVar[bool] = False
     column: ClassVar[int] = 100
 
-    @abstractmethod
+    def gains(self, k: int) -> Float64 | None:  # noqa: ARG002
+        """Return the worth of each rank of the truth up to `k`, ``float64[k]``.
+
+        None, the default, where the truth's rank alone does not decide the metric. One that has
+        gains needs no `values`, and leaderboards test which of its figures can be told apart.
+        """
+        return None
+
     def values(self, lists: RankedLists, k: int) -> Float64 | None:
         """Return one value a prompt at cutoff `k`, ``float64[prompts]``.
 
-        None where the metric is defined over all prompts together only. Empty lists count.
+        By default the gain of the truth's rank. None where the metric is defined over all prompts
+        together only. Empty lists count.
         """
+        gains = self.gains(k)
+        return None if gains is None else lists.by_rank(gains)
 
     def summary(self, lists: RankedLists, k: int, values: Float64 | None) -> float:  # noqa: ARG002
         """Return the metric at cutoff `k` over all prompts: by default the mean of `values`.

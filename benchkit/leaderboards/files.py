@@ -58,6 +58,11 @@ def datasets(out: Path, *, here: bool = False) -> list[str]:
     return sorted(names.union(path.stem for path in files if not _hidden(path)))
 
 
+def ranks_file(out: Path, dataset: str) -> Path:
+    """Return where the ranks of a dataset's records are kept."""
+    return out / f"{dataset}.ranks.parquet"
+
+
 def collect(out: Path, dataset: str, *, here: bool = False) -> Collected:
     """Return all records and failures of one dataset.
 
@@ -181,8 +186,8 @@ def write_leaderboard(out: Path, dataset: str) -> list[str]:
         _keep_what_is_left_out(path, collected.file)
         records = counting(collected.records)
         write_atomically(path, lines.text_of(records, collected.file.newer))
-        problem = ranks.update(out / f"{dataset}.ranks.parquet", out, records)
-        write_atomically(out / f"{dataset}.md", document(dataset, sorted_tables(made)))
+        kept, problem = ranks.update(ranks_file(out, dataset), out, records)
+        write_atomically(out / f"{dataset}.md", document(dataset, sorted_tables(made), kept))
     return [*collected.warnings, *filter(None, [problem])]
 
 

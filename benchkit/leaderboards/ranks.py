@@ -49,6 +49,8 @@ def read(path: Path) -> dict[str, Ranks]:
     Raises:
         StorageError: the file cannot be used.
     """
+    if not path.exists():  # before polars is imported
+        return {}
     import polars as pl
 
     try:
@@ -64,11 +66,19 @@ def read(path: Path) -> dict[str, Ranks]:
         raise StorageError(f"cannot use the ranks {path} ({error})") from error
 
 
+def read_or_say(path: Path) -> tuple[dict[str, Ranks], str]:
+    """Return ranks by the key of their record, and one sentence where they cannot be read."""
+    try:
+        return read(path), ""
+    except StorageError as error:
+        return {}, f"{error}; the next run writes those of its lists again"
+
+
 def _codes(column: pl.Series) -> Int32:
     return column.to_numpy().astype(np.int32)
 
 
-def update(path: Path, out: Path, records: Iterable[Record]) -> str:
+def update(path: Path, out: Path, records: Iterable[Record]) -> tuple[dict[str, Ranks], str]:
     """Write the ranks of some records: those of lists here, and those that the file has.
 
     Args:
@@ -77,7 +87,8 @@ def update(path: Path, out: Path, records: Iterable[Record]) -> str:
         records: all that the leaderboard holds.
 
     Returns:
-        One sentence where the file could not be read and was put aside, else "".
+        The ranks by the key of their record; one sentence where the file could not be read and was
+        put aside, else "".
 
     Raises:
         StorageError: the file cannot be written.
@@ -91,7 +102,7 @@ def update(path: Path, out: Path, records: Iterable[Record]) -> str:
     ranks = {key: ranks for key, ranks in sorted(after.items()) if ranks is not None}
     if ranks.keys() != before.keys() or any(ranks[key] is not before[key] for key in ranks):
         write_atomically(path, _parquet(ranks))
-    return problem
+    return ranks, problem
 
 
 def _of(record: Record, out: Path, before: Mapping[str, Ranks]) -> Ranks | None:

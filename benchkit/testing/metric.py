@@ -101,6 +101,19 @@ class MetricConformance(ComponentConformance):
         if values is not None and others is not None:
             require_close("values of lists cut at k", values, others)
 
+    def test_gains_are_the_values(self) -> None:
+        """Where there are gains, each value is that of the truth's rank."""
+        metric, lists = self.build(), samples.ranked_lists()
+        gains = metric.gains(K)
+        if gains is not None:
+            require_array("gains", gains, np.float64, (K,))
+            values, summary = measure(metric, lists, K)
+            expected = lists.by_rank(gains)
+            if values is None:
+                raise AssertionError("there are gains, but no values")
+            require_close("values of what has gains", values, expected)
+            require(_equal(summary, float(expected.mean())), "the summary is not the values' mean")
+
     def test_input_is_left_unmodified(self) -> None:
         """Lists are shared by all metrics."""
         lists = samples.ranked_lists()

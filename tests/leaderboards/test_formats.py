@@ -16,6 +16,7 @@ from benchkit.leaderboards.published import Comparison
 from benchkit.leaderboards.render import available, csv, json, latex, markdown, pick, sorted_tables
 from benchkit.leaderboards.render.layout import lay_out
 from benchkit.leaderboards.render.sheet import Sheet
+from benchkit.leaderboards.significance import Significance
 from benchkit.leaderboards.tables import Table, tables
 from benchkit.toolkit.texts import visible
 from tests.leaderboards.samples import failure, full, record
@@ -88,14 +89,14 @@ def test_markdown_marks_best_and_second() -> None:
 
 def test_the_markdown_document_has_every_table_and_says_what_is_generated() -> None:
     found = tables([record("a", dataset="beauty-sample"), record("b", dataset="beauty-sample")])
-    page = markdown.document("beauty-sample", sorted_tables(found))
+    page = markdown.document("beauty-sample", sorted_tables(found), {})
     assert page.startswith("# Leaderboard: beauty-sample\n\n## Paper protocol, ties 0\n")
     assert "> **GENERATED SAMPLE" in page
 
 
 def test_headings_of_the_markdown_document_say_which_parameters_of_the_data_differ() -> None:
     found = tables([record("a"), record("a", data="e" * 16, p_core=10, max_prompts=200)])
-    lines = markdown.document("beauty", sorted_tables(found)).splitlines()
+    lines = markdown.document("beauty", sorted_tables(found), {}).splitlines()
     assert [markup for markup in lines if markup.startswith("## ")] == [
         "## Paper protocol, ties 0, p\\_core=5",
         "## Paper protocol, ties 0, p\\_core=10, a subset of 200 prompts",
@@ -153,7 +154,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_csv_holds_no_formula_and_stays_whole(name: str) -> None:
     table = one(record(name, 0.5), record("b", 0.25), failed=[failure("c", name)])
-    found = rows_of(csv.render([(table, pick(available(table), None), Comparison())]))
+    found = rows_of(csv.render([csv.Part(table, pick(available(table), None), Comparison())]))
     assert len(found) == 3
     for field in (found[0]["recommender"], found[2]["problem"]):
         assert field.lstrip("'") == visible(name)
@@ -162,7 +163,7 @@ def test_csv_holds_no_formula_and_stays_whole(name: str) -> None:
 
 def test_csv_is_of_full_precision_and_a_missing_figure_is_empty() -> None:
     table = one(record("a", 1 / 3), record("b", {}, failed={"ndcg@20": "oh"}))
-    found = rows_of(csv.render([(table, pick(available(table), None), Comparison())]))
+    found = rows_of(csv.render([csv.Part(table, pick(available(table), None), Comparison())]))
     assert float(found[0]["ndcg@20"]) == 1 / 3
     assert found[1]["ndcg@20"] == ""
     assert found[1]["problem"] == "ndcg@20: oh"
@@ -171,8 +172,8 @@ def test_csv_is_of_full_precision_and_a_missing_figure_is_empty() -> None:
 
 def test_json_is_the_tables_data() -> None:
     table = one(record("a", 1 / 3))
-    content = json_module.loads(json.render([(table, None)]))
-    assert content == json_module.loads(json_module.dumps(table.as_dict()))
+    content = json_module.loads(json.render([(table, Significance(), None)]))
+    assert content.items() >= {"dataset": table.dataset, "prompts": table.prompts}.items()
     assert [row["metrics"] for row in content["rows"]] == [{"ndcg@20": 1 / 3}]
-    both = json_module.loads(json.render([(table, None), (table, None)]))
+    both = json_module.loads(json.render([(table, Significance(), None)] * 2))
     assert both == [content, content]

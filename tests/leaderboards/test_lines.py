@@ -236,4 +236,4 @@ def test_the_leaderboards_that_ship_are_whole(dataset: str) -> None:
     for line in path.read_text().splitlines():
         assert json.loads(line)["code"]
     ranked = sorted_tables(tables(content.records.values()))
-    assert "Leaderboard" in document(dataset, ranked)
+    assert "Leaderboard" in document(dataset, ranked, {})

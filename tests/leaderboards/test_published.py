@@ -21,6 +21,7 @@ from benchkit.leaderboards.render.columns import diagnostics
 from benchkit.leaderboards.render.json import plain
 from benchkit.leaderboards.render.layout import lay_out
 from benchkit.leaderboards.render.sheet import Sheet
+from benchkit.leaderboards.significance import Significance
 from benchkit.leaderboards.tables import Table, tables
 from benchkit_plugins.datasets.published import published_in_paper
 from tests.conftest import find_real_data
@@ -62,7 +63,7 @@ def test_ours_published_difference_and_what_is_published_only() -> None:
     ]
     assert {UNKNOWN, PRINTED_DASH} < set(shown.notes)
     assert [line.label for line in sheet(table).lines if line.label == "gru4rec"] == []
-    row = plain(table, compare(table))["rows"][1]
+    row = plain(table, Significance(), compare(table))["rows"][1]
     assert row["published"] == {"ndcg@20": 0.04, "hr@20": 0.1, "trials": 553}
     assert row["difference"] == {"ndcg@20": pytest.approx(0.0024)}
 
@@ -72,7 +73,7 @@ def test_another_configuration_is_not_compared_and_the_published_row_stands_alon
     notes = [(label, note) for label, _, note in seen(sheet(table))]
     assert [note for _, note in notes].count(OTHER) == 2
     assert ("sknn", ONLY) in notes
-    assert plain(table, compare(table))["rows"][0]["published"] == {}
+    assert plain(table, Significance(), compare(table))["rows"][0]["published"] == {}
 
 
 def test_a_row_of_another_protocol_stands_beside_ours_of_that_protocol() -> None:
@@ -90,11 +91,13 @@ def test_every_format_tells_a_printed_dash_from_what_is_not_published() -> None:
     assert re.search(r"s3rec\S+ +\.020 +–\S", terminal.render(shown, 80, styled=False).plain)
     assert re.search(r"s3rec\S* \| \.020 \| –<sup>", markdown.render(shown))
     assert re.search(r"s3rec\S* & \.020 & --\$", latex.render(shown))
-    lines = csv_module.DictReader(StringIO(csv.render([(table, shown.columns, comparison)])))
+    lines = csv_module.DictReader(
+        StringIO(csv.render([csv.Part(table, shown.columns, comparison)]))
+    )
     (line,) = (line for line in lines if line["recommender"] == "s3rec")
     assert (line["mrr@20 published"], line["runs"], line["label"]) == ("–", "0", "S3-Rec")
     assert line["problem"].startswith(ONLY)
-    results = plain(table, comparison)["published"]["results"]
+    results = plain(table, Significance(), comparison)["published"]["results"]
     assert results["s3rec"]["figures"]["mrr@20"] is None
     assert results["s3rec"]["published_only"]
     assert not results["sknn"]["published_only"]
@@ -158,7 +161,9 @@ def test_it_says_why_published_figures_are_not_shown() -> None:
         shown = sheet(table)
         assert reason in shown.caption[-1]
         assert {line.kind for line in shown.lines} == {"ours"}
-        assert reason in plain(table, compare(table))["published"]["not_shown_because"]
+        assert (
+            reason in plain(table, Significance(), compare(table))["published"]["not_shown_because"]
+        )
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

@@ -5,22 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from benchkit.contracts.protocol import REVISION
+from benchkit.leaderboards.inference import LEVEL
 from benchkit.leaderboards.published import Comparison
 from benchkit.leaderboards.render.columns import Column
 from benchkit.leaderboards.rows import FailedRow
+from benchkit.leaderboards.significance import Significance
 from benchkit.leaderboards.tables import Table
 
-MARKS = "Best figure bold, second underlined, decided on full precision."
 GENERATED = (
     "GENERATED SAMPLE: {name} is made up, in the shape of {family}. "
     "Its figures say nothing about the real data."
 )
 
 
+NO_RANKS = "Not tested for significance, since ranks are not there for two rows."
 OUTDATED = (
     "Evaluated by revision {} of the protocol; this benchkit evaluates by revision {}: "
     "their figures are not comparable."
 )
+
+
+INTERVALS = (
+    "In brackets 95 % intervals by bootstrap over sessions and runs; metrics that take more than "
+    "the truth's rank have none."
+)
+
+
+def tested(significance: Significance, columns: Sequence[Column]) -> list[str]:
+    """Return the sentences about the test behind the marks, if any could be made."""
+    names = dict.fromkeys(c.heading for c in columns if c.key in significance.tests)
+    if not names:
+        metrics = any(column.is_metric for column in columns)
+        return [NO_RANKS] if metrics and significance.untested else []
+    sentences = [
+        f"{_listed(names)}: paired permutation test over sessions against the best row, Holm's "
+        f"correction over all pairs of rows, level {LEVEL}."
+    ]
+    if significance.single:
+        sentences.append("Of rows with one run the variance over seeds is not known to the test.")
+    return sentences
 
 
 def alarm(table: Table) -> str:
@@ -31,7 +54,11 @@ def alarm(table: Table) -> str:
 
 
 def caption(
-    table: Table, columns: Sequence[Column], comparison: Comparison | None = None
+    table: Table,
+    columns: Sequence[Column],
+    comparison: Comparison | None = None,
+    *,
+    intervals: bool = False,
 ) -> list[str]:
     """Return the sentences below a table; the marks are for each format to explain."""
     sentences = [
@@ -42,7 +69,9 @@ def caption(
     ]
     if table.revision < REVISION:
         sentences.append(OUTDATED.format(table.revision, REVISION))
-    if any(column.spread(row) is not None for row in table.rows for column in columns):
+    if intervals:
+        sentences.append(INTERVALS)
+    elif any(column.spread(row) is not None for row in table.rows for column in columns):
         sentences.append("Mean ± sample standard deviation over the runs of each row.")
     sentences += _tuned(table)
     if comparison is not None:

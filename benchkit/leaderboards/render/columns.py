@@ -15,6 +15,7 @@ from benchkit.leaderboards.tables import Table
 from benchkit.toolkit.texts import visible
 
 Value = float | str | None
+INTERVALS = "ci"
 _COUNTED = ("done", "pruned", "failed")
 
 
@@ -225,7 +226,8 @@ def pick(columns: Sequence[Column], wanted: str | None) -> list[Column]:
     Args:
         columns: all there are.
         wanted: names separated by commas; a metric without a cutoff stands for all its cutoffs,
-            ``seconds`` for both times; a leading ``+`` adds to the default.
+            ``seconds`` for both times; a leading ``+`` adds to the default. ``ci`` is no column,
+            but says that intervals stand beside metrics.
 
     Raises:
         ConfigError: there is no such column.
@@ -233,10 +235,19 @@ def pick(columns: Sequence[Column], wanted: str | None) -> list[Column]:
     usual = [column for column in columns if not column.extra]
     if wanted is None:
         return usual
-    names = [name.strip() for name in wanted.lstrip("+").split(",") if name.strip()]
-    chosen = [column for name in names for column in named(columns, name)]
-    start = usual if wanted.startswith("+") else []
+    names = _names(wanted)
+    chosen = [column for name in names if name != INTERVALS for column in named(columns, name)]
+    start = usual if wanted.startswith("+") or not chosen else []
     return _grouped(dict.fromkeys((*start, *chosen)))
+
+
+def shows_intervals(wanted: str | None) -> bool:
+    """Return whether ``--columns`` asks for intervals."""
+    return INTERVALS in _names(wanted or "")
+
+
+def _names(wanted: str) -> list[str]:
+    return [name.strip() for name in wanted.lstrip("+").split(",") if name.strip()]
 
 
 def _grouped(columns: Iterable[Column]) -> list[Column]:
@@ -257,7 +268,7 @@ def named(columns: Sequence[Column], name: str) -> list[Column]:
     names = dict.fromkeys(base(column) for column in columns)
     if "@" in name:
         names |= dict.fromkeys(column.key for column in columns)
-    raise ConfigError(unknown_name("column", name, names))
+    raise ConfigError(unknown_name("column", name, [*names, INTERVALS]))
 
 
 def base(column: Column) -> str:

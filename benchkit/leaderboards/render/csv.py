@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any
 
@@ -13,13 +14,31 @@ from benchkit.leaderboards.render.beside import ONLY, facts
 from benchkit.leaderboards.render.columns import Column
 from benchkit.leaderboards.render.sheet import DASH
 from benchkit.leaderboards.rows import FailedRow, Row
+from benchkit.leaderboards.significance import Significance
 from benchkit.leaderboards.tables import Table
 from benchkit.toolkit.texts import visible
 
 # Spreadsheets take text that begins like this for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "|", "%")
 
-Part = tuple[Table, Sequence[Column], Comparison]
+
+@dataclass(frozen=True)
+class Part:
+    """A table, and what is shown of it.
+
+    Attributes:
+        table: the table.
+        columns: those to show.
+        comparison: the published figures beside it.
+        significance: what its rows' ranks can tell apart.
+        intervals: whether 95 % intervals are shown.
+    """
+
+    table: Table
+    columns: Sequence[Column]
+    comparison: Comparison
+    significance: Significance = field(default_factory=Significance)
+    intervals: bool = False
 
 
 def render(parts: Iterable[Part]) -> str:
@@ -29,11 +48,11 @@ def render(parts: Iterable[Part]) -> str:
     stand beside none of ours follow, a printed dash is one there too; runs that failed come last.
     """
     lines = []
-    for table, columns, comparison in parts:
-        lines += [_line(row, table, columns, comparison) for row in table.rows]
-        alone = comparison.alone(table).items()
-        lines += [_only(label, row, table, columns, comparison) for label, row in alone]
-        lines += [_failed(row, table) for row in table.failures]
+    for part in parts:
+        lines += [_line(row, part) for row in part.table.rows]
+        alone = part.comparison.alone(part.table).items()
+        lines += [_only(label, row, part) for label, row in alone]
+        lines += [_failed(row, part.table) for row in part.table.failures]
     return document(lines)
 
 
@@ -47,19 +66,29 @@ def document(lines: Sequence[Mapping[str, object]]) -> str:
     return buffer.getvalue()
 
 
-def _line(
-    row: Row, table: Table, columns: Sequence[Column], comparison: Comparison
-) -> dict[str, object]:
-    line = {**about(table), **_who(row), "runs": len(row.runs)}
+def _line(row: Row, part: Part) -> dict[str, object]:
+    line = {**about(part.table), **_who(row), "runs": len(row.runs)}
     reasons = (f"{name}: {row.failed_metrics[name]}" for name in row.failed_metrics)
     line["problem"] = "; ".join(reasons)
-    for column in columns:
+    for column in part.columns:
         line.setdefault(column.key, column.value(row))
         if column.is_metric:
             line[f"{column.key} spread"] = column.spread(row)
-            if not comparison.reason and comparison.results:
-                _add_published(line, column.key, comparison.as_dict(row))
+            _add_test(line, column.key, row, part)
+            if not part.comparison.reason and part.comparison.results:
+                _add_published(line, column.key, part.comparison.as_dict(row))
     return line
+
+
+def _add_test(line: dict[str, object], key: str, row: Row, part: Part) -> None:
+    test = part.significance.tests.get(key)
+    if test is None:
+        return
+    line[f"{key} standing"] = part.significance.standing(key, row.label)
+    line[f"{key} p"] = test.p.get(row.label)
+    if part.intervals:
+        low, high = test.intervals.get(row.label, (None, None))
+        line |= {f"{key} low": low, f"{key} high": high}
 
 
 def _add_published(line: dict[str, object], key: str, compared: dict[str, Any]) -> None:
@@ -72,13 +101,11 @@ def _figure(figures: Figures, key: str) -> object:
     return DASH if key in figures and figures[key] is None else figures.get(key)
 
 
-def _only(
-    label: str, row: PublishedRow, table: Table, columns: Sequence[Column], comparison: Comparison
-) -> dict[str, object]:
+def _only(label: str, row: PublishedRow, part: Part) -> dict[str, object]:
     """Return the line of a published row that stands beside none of ours."""
-    figures = {c.key: _figure(row.figures, c.key) for c in columns if c.key in row.figures}
-    line = {**about(table), "recommender": label, "label": row.label, "runs": 0}
-    line["problem"] = "; ".join([ONLY, *facts(row, comparison)])
+    figures = {c.key: _figure(row.figures, c.key) for c in part.columns if c.key in row.figures}
+    line = {**about(part.table), "recommender": label, "label": row.label, "runs": 0}
+    line["problem"] = "; ".join([ONLY, *facts(row, part.comparison)])
     return {**line, **{f"{key} published": value for key, value in figures.items()}}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchkit.leaderboards.render.captions import MARKS
 from benchkit.leaderboards.render.sheet import Cell, Line, Sheet
 from benchkit.toolkit.texts import visible
 
@@ -33,6 +32,7 @@ _SPECIALS = str.maketrans(
         "±": r"$\pm$",
         "—": "---",
         "–": "--",
+        "†": r"\textdagger{}",
     }
 )
 
@@ -55,9 +55,8 @@ def escape(text: object) -> str:
 
 def _caption(sheet: Sheet) -> str:
     alarm = rf"\textbf{{{escape(sheet.alarm)}}} " if sheet.alarm else ""
-    marked = any(cell.mark for line in sheet.lines for cell in line.cells)
-    words = [f"{sheet.title}.", *([MARKS] if marked else []), *sheet.caption]
-    return alarm + escape(" ".join(words))
+    words = [f"{sheet.title}.", sheet.legend("bold", "†", "underlined"), *sheet.caption]
+    return alarm + escape(" ".join(filter(None, words)))
 
 
 def _tabular(sheet: Sheet) -> list[str]:
@@ -94,7 +93,9 @@ def _line(line: Line, order: Sequence[int]) -> str:
 
 def _cell(cell: Cell) -> str:
     text = escape(cell.text)
-    if cell.mark:
+    if cell.mark == "tied":
+        text = rf"{text}\textdagger{{}}"
+    elif cell.mark:
         text = rf"\textbf{{{text}}}" if cell.mark == "best" else rf"\underline{{{text}}}"
     spread = f" {escape(cell.spread)}" if cell.spread else ""
     return f"{text}{_note(cell.note)}{spread}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from benchkit.leaderboards.render.captions import MARKS, headings
+from benchkit.leaderboards.ranks import Ranks
+from benchkit.leaderboards.render.captions import headings
 from benchkit.leaderboards.render.columns import available, default_sort, pick
 from benchkit.leaderboards.render.layout import lay_out
 from benchkit.leaderboards.render.sheet import Cell, Line, Sheet
+from benchkit.leaderboards.significance import significance
 from benchkit.leaderboards.tables import Table
 from benchkit.toolkit.texts import visible
 
@@ -23,12 +25,20 @@ _ENTITIES = (
 )
 
 
-def document(dataset: str, tables: Sequence[Table]) -> str:
-    """Return a page with all tables of a dataset in the order given, as `sorted_tables` sorts."""
+def document(dataset: str, tables: Sequence[Table], kept: Mapping[str, Ranks]) -> str:
+    """Return a page with all tables of a dataset.
+
+    Args:
+        dataset: its name.
+        tables: in the order shown, as `sorted_tables` sorts.
+        kept: ranks by the key of their record.
+    """
     parts = [f"# Leaderboard: {escape(dataset)}"]
     for table, heading in zip(tables, headings(tables), strict=True):
         columns = available(table)
-        sheet = lay_out(table, pick(columns, None), by=default_sort(columns, table.rows))
+        shown = pick(columns, None)
+        tested = significance(table.rows, kept, [column.key for column in shown])
+        sheet = lay_out(table, shown, None, default_sort(columns, table.rows), tested)
         sheet.title = heading
         parts.append(render(sheet, level=2))
     return "\n\n".join(parts) + "\n"
@@ -41,7 +51,8 @@ def render(sheet: Sheet, level: int = 3) -> str:
         parts.append(f"> **{escape(sheet.alarm)}**")
     if sheet.lines:
         parts += [_table(sheet, name, places) for name, places in sheet.groups()]
-    parts.append(_paragraph(" ".join([*_marks(sheet), *sheet.caption])))
+    words = [sheet.legend("bold", "bold", "underlined"), *sheet.caption]
+    parts.append(_paragraph(" ".join(filter(None, words))))
     if sheet.notes:
         parts.append("\n".join(f"{_note(n)} {escape(t)}  " for n, t in enumerate(sheet.notes, 1)))
     if sheet.failures:
@@ -67,10 +78,6 @@ def _unmarked(match: re.Match[str]) -> str:
     return f"{mark[:-1]}\\{mark[-1]}"
 
 
-def _marks(sheet: Sheet) -> Sequence[str]:
-    return [MARKS] if any(cell.mark for line in sheet.lines for cell in line.cells) else []
-
-
 def _bullets(texts: Iterable[str]) -> Iterator[str]:
     return (f"- {_paragraph(text)}" for text in texts)
 
@@ -94,7 +101,7 @@ def _label(line: Line) -> str:
 def _cell(cell: Cell) -> str:
     text = escape(cell.text)
     if cell.mark:
-        text = f"**{text}**" if cell.mark == "best" else f"<ins>{text}</ins>"
+        text = f"<ins>{text}</ins>" if cell.mark == "second" else f"**{text}**"
     spread = f" {cell.spread}" if cell.spread else ""
     return f"{text}{_note(cell.note)}{spread}"
 

@@ -9,15 +9,13 @@ from functools import cached_property
 from rich.cells import cell_len
 from rich.text import Text
 
-from benchkit.leaderboards.render.captions import MARKS
 from benchkit.leaderboards.render.sheet import Cell, Line, Mark, Sheet
 from benchkit.toolkit.texts import fold, visible
 
 _GAP = 2
 _LABEL, _LEAST_LABEL = 24, 16  # cells a label gets, and has to do with, before it is folded
-_STYLES: dict[Mark, str] = {"": "", "best": "bold", "second": "underline"}
-_SIGNS: dict[Mark, str] = {"": "", "best": "*", "second": "'"}
-_SIGNS_SAID = "Best figure *, second ', decided on full precision."
+_STYLES: dict[Mark, str] = {"": "", "best": "bold", "tied": "bold", "second": "underline"}
+_SIGNS: dict[Mark, str] = {"": "", "best": "*", "tied": "*", "second": "'"}
 _PLAIN = str.maketrans({"±": "+-", "—": "-", "–": "-"})
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -85,8 +83,8 @@ def render(sheet: Sheet, width: int, styled: bool, encoding: str = "utf-8") -> T
 
 
 def _words(sheet: Sheet, width: int, style: _Style) -> Iterator[Text]:
-    if any(cell.mark for line in sheet.lines for cell in line.cells):
-        yield from _prose(MARKS if style.styled else _SIGNS_SAID, width, style, "dim")
+    marks = ("bold", "bold", "underlined") if style.styled else ("*", "*", "'")
+    yield from _prose(sheet.legend(*marks), width, style, "dim")
     yield from _prose(" ".join(sheet.caption), width, style, "dim")
     for number, note in enumerate(sheet.notes, 1):
         yield from _prose(f"{style.note(number)} {note}", width, style, "dim")

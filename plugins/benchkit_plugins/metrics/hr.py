@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchkit import Metric, RankedLists, hookimpl
+from benchkit import Metric, hookimpl
 from benchkit.contracts.arrays import Float64
 
 
@@ -20,9 +20,9 @@ class HitRate(Metric):
     bounds = (0.0, 1.0)
     formula = "mean over prompts of [truth in the top k]"
 
-    def values(self, lists: RankedLists, k: int) -> Float64:
-        """Return 1 for a hit and 0 for a miss, ``float64[prompts]``."""
-        return lists.by_rank(np.ones(k))
+    def gains(self, k: int) -> Float64:
+        """Return 1 for every rank, ``float64[k]``."""
+        return np.ones(k)
 
 
 @hookimpl

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchkit import Metric, RankedLists, hookimpl
+from benchkit import Metric, hookimpl
 from benchkit.contracts.arrays import Float64
 
 
@@ -20,9 +20,9 @@ class MRR(Metric):
     bounds = (0.0, 1.0)
     formula = "mean over prompts of 1 / rank, 0 where the truth is not in the top k"
 
-    def values(self, lists: RankedLists, k: int) -> Float64:
-        """Return the reciprocal rank of each prompt's truth, ``float64[prompts]``."""
-        return lists.by_rank(1.0 / np.arange(1, k + 1))
+    def gains(self, k: int) -> Float64:
+        """Return the reciprocal of each rank, ``float64[k]``."""
+        return 1.0 / np.arange(1, k + 1)
 
 
 @hookimpl

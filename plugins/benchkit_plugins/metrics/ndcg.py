@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchkit import Metric, RankedLists, hookimpl
+from benchkit import Metric, hookimpl
 from benchkit.contracts.arrays import Float64
 
 
@@ -23,9 +23,9 @@ class NDCG(Metric):
     bounds = (0.0, 1.0)
     formula = "mean over prompts of 1 / log2(rank + 1), 0 where the truth is not in the top k"
 
-    def values(self, lists: RankedLists, k: int) -> Float64:
-        """Return the discounted gain of each prompt, ``float64[prompts]``."""
-        return lists.by_rank(1.0 / np.log2(np.arange(2, k + 2)))
+    def gains(self, k: int) -> Float64:
+        """Return the discount of each rank, ``float64[k]``."""
+        return 1.0 / np.log2(np.arange(2, k + 2))
 
 
 @hookimpl
