@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from benchkit.api import leaderboard as leaderboard
     from benchkit.api import open_dataset as open_dataset
     from benchkit.api import recommender as recommender
+    from benchkit.api import relative_gains as relative_gains
     from benchkit.api import run as run
     from benchkit.contracts.catalog import Catalog as Catalog
     from benchkit.contracts.config import Choice as Choice
@@ -68,6 +69,7 @@ _HOMES = {
         "leaderboard",
         "open_dataset",
         "recommender",
+        "relative_gains",
         "run",
     ),
     "contracts.catalog": ("Catalog",),

@@ -74,7 +74,7 @@ def analyse(
     hits: dict[str, list[Bool]] = {}
     cuts: dict[str, list[CutHits]] = {}
     lost: list[FailedRow] = []
-    least = _least(sum(len(each.split.test.truth) for each in asked.values()), len(asked))
+    least = least_prompts(sum(len(each.split.test.truth) for each in asked.values()), len(asked))
     positions = positions_of([each.split for each in asked.values()], least)
     for row in table.rows:
         try:
@@ -192,9 +192,9 @@ def _break_down(
 
 def _groups(question: Grouping, values: Sequence[Int64]) -> list[Group]:
     pooled = np.concatenate(values)
-    return question.group(pooled, _least(len(pooled), len(values)))
+    return question.group(pooled, least_prompts(len(pooled), len(values)))
 
 
-def _least(prompts: int, orders: int) -> int:
+def least_prompts(prompts: int, orders: int) -> int:
     """Return how many prompts of all orders of equal timestamps a group has at least."""
     return max(_LEAST * orders, int(_LEAST_SHARE * prompts))

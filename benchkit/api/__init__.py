@@ -5,6 +5,7 @@
     results = benchkit.run("steam", recommenders=["v-sknn", "sknn"], trials=0)
     results.leaderboard                                     # shows itself in a notebook
     results.leaderboard.to_polars()
+    results.leaderboard.compare("v-sknn", "sknn")           # and whether by chance
 
     data = benchkit.open_dataset("steam")                   # one recommender by hand
     split = data.split()
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchkit.api.experiment import Experiment
-from benchkit.api.results import Leaderboard, leaderboard, table_of
+from benchkit.api.results import Leaderboard, leaderboard, relative_gains, table_of
 from benchkit.components.configure import configure
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.protocol import Protocol, ProtocolName, Ties
@@ -45,6 +46,7 @@ __all__ = [
     "leaderboard",
     "open_dataset",
     "recommender",
+    "relative_gains",
     "run",
 ]
 

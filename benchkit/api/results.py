@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from benchkit.analysis.compare import Comparison as RowComparison
+from benchkit.analysis.compare import Gain, compare_rows, gains_of
 from benchkit.contracts.errors import BenchkitError
 from benchkit.evaluation.runs import Outcome
 from benchkit.leaderboards import ranks
 from benchkit.leaderboards.files import collect, ranks_file, tables_of
-from benchkit.leaderboards.published import Comparison, compare
+from benchkit.leaderboards.published import Comparison
+from benchkit.leaderboards.published import compare as compare_published
 from benchkit.leaderboards.ranks import Ranks
 from benchkit.leaderboards.record import Record
 from benchkit.leaderboards.render import available, pick, sort_rows
@@ -64,6 +67,39 @@ class Leaderboard:
     def significance(self) -> Significance:
         """Which rows can be told from the best of each metric that the truth's rank decides."""
         return significance(self.rows, self.ranks, [c.key for c in self.columns if c.is_metric])
+
+    def compare(
+        self, first: str, second: str, *, metrics: Sequence[str] | None = None
+    ) -> RowComparison:
+        """Return how two rows differ: interval, p, effect, sessions won and lost, groups.
+
+        Args:
+            first: label of a row, or name of its recommender.
+            second: of another row.
+            metrics: with cutoff or without, such as ``hr@10``; None for all that ranks decide.
+
+        Raises:
+            BenchkitError: there is no such row, or no ranks of it.
+        """
+        keys = self.metric_keys(metrics)
+        return compare_rows(self.table, first, second, self.ranks, keys)
+
+    def metric_keys(self, names: Sequence[str] | None = None) -> list[str]:
+        """Return the keys, ``ndcg@20``, of some metrics of the table.
+
+        Args:
+            names: with cutoff or without; None for the usual ones, that which sorts the rows first.
+
+        Raises:
+            ConfigError: there is no such metric.
+        """
+        shown = [column for column in available(self.table) if column.is_metric]
+        if names is None:
+            first = self.by.key if self.by else ""
+            chosen = sorted((c for c in shown if not c.extra), key=lambda c: c.key != first)
+        else:
+            chosen = [column for name in names for column in named(shown, name.strip())]
+        return [column.key for column in chosen]
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -226,7 +262,7 @@ def leaderboard(
             )
     table = select(present, Wanted(protocol, ties, data))
     beside = others(every, table)
-    comparison = compare(table) if paper else None
+    comparison = compare_published(table) if paper else None
     published = comparison.keys if comparison else ()
     if diagnostics:
         rows = [row for row in table.rows if row.diagnostics]
@@ -241,6 +277,31 @@ def leaderboard(
     return Leaderboard(
         table, shown, folder, beside, warnings, comparison, by, shows_intervals(columns), kept
     )
+
+
+def relative_gains(
+    datasets: Sequence[str],
+    pairs: Sequence[tuple[str, str]],
+    *,
+    metrics: Sequence[str] | None = None,
+    **which: Any,
+) -> list[Gain]:
+    """Return relative gains of pairs of rows on several datasets, and their mean (paper 7.2).
+
+    Args:
+        datasets: their names.
+        pairs: labels of rows or names of recommenders; the gain is of the first over the second.
+        metrics: with cutoff or without; None for NDCG@20.
+        which: ``out``, ``protocol``, ``ties`` and ``data``, as `leaderboard` takes them.
+
+    Raises:
+        BenchkitError: there is no such row, or no ranks of it.
+    """
+    boards = [leaderboard(dataset, **which) for dataset in datasets]
+    keys = dict.fromkeys(
+        key for board in boards for key in board.metric_keys(metrics or ["ndcg@20"])
+    )
+    return gains_of([(board.table, board.ranks) for board in boards], pairs, list(keys))
 
 
 def table_of(plan: Plan, outcome: Outcome) -> Leaderboard | None:

@@ -18,6 +18,7 @@ from benchkit.toolkit.machine import waiting_variables
 _COMMANDS = {
     "run": ("run", "run", "Evaluate recommenders on a dataset and write its leaderboard."),
     "leaderboard": ("leaderboard", "leaderboard", "Show a dataset's leaderboard."),
+    "compare": ("compare", "compare", "Show how two rows differ, and whether by chance."),
     "worker": ("worker", "worker", "Join a search started on another machine."),
     "study": ("study", "study", "Show what a search for a configuration has tried."),
     "evaluate": ("evaluate", "evaluate", "Compute metrics again, from the kept lists."),

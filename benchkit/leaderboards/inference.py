@@ -192,12 +192,20 @@ def intervals(samples: Sequence[Sample], seed: int = 0) -> Float64:
     Returns:
         Low and high ends, ``float64[rows, 2]``.
     """
+    return ends(resampled_means(samples, seed))
+
+
+def resampled_means(samples: Sequence[Sample], seed: int = 0) -> Float64:
+    """Return means over sessions and runs drawn with replacement, ``float64[resamples, rows]``.
+
+    All rows are given the same sessions; each draws runs of its own.
+    """
     rng = np.random.default_rng(seed)
     values = np.stack([sample.by_session for sample in samples], axis=1)  # [S, R]
     means = _resampled(values, rng)
     for row, sample in enumerate(samples):
         means[:, row] += _resampled_runs(sample.by_run, rng)
-    return _quantiles(means)
+    return means
 
 
 def interval_of_difference(one: Sample, other: Sample, seed: int = 0) -> tuple[float, float]:
@@ -207,7 +215,7 @@ def interval_of_difference(one: Sample, other: Sample, seed: int = 0) -> tuple[f
     error = run_error(one, other)
     if error.standard_error:
         means[:, 0] += error.standard_error * rng.standard_t(error.freedom, len(means))
-    low, high = _quantiles(means)[0]
+    low, high = ends(means)[0]
     return float(low), float(high)
 
 
@@ -242,5 +250,6 @@ def _resampled_runs(means: Float64, rng: np.random.Generator) -> Float64 | float
     return deviations
 
 
-def _quantiles(means: Float64) -> Float64:
-    return np.quantile(means, (LEVEL / 2, 1 - LEVEL / 2), axis=0).T
+def ends(resamples: Float64) -> Float64:
+    """Return the ends of 95 % intervals, ``float64[..., 2]``, from resamples on the first axis."""
+    return np.moveaxis(np.quantile(resamples, (LEVEL / 2, 1 - LEVEL / 2), axis=0), 0, -1)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchkit.components.registry import registry
-from benchkit.contracts.arrays import Float64, Int32
+from benchkit.contracts.arrays import Bool, Float64, Int32
 from benchkit.leaderboards import inference
 from benchkit.leaderboards.inference import LEVEL, Sample
 from benchkit.leaderboards.ranks import Ranks
@@ -116,6 +116,71 @@ def values_of(ranks: Ranks, gains: Float64, unique: Int32) -> Float64:
     return sums * (len(unique) / max(len(ranks.ranks), 1))
 
 
+@dataclass(frozen=True)
+class Samples:
+    """What the ranks of a table's rows are, as far as they can be compared.
+
+    Attributes:
+        by_metric: samples by metric and cutoff, then by label of the row.
+        sessions: codes of the sessions, ascending, ``int32[sessions]``.
+        untested: why a row has none, by label.
+    """
+
+    by_metric: Mapping[str, Mapping[str, Sample]]
+    sessions: Int32
+    untested: Mapping[str, str]
+
+
+def samples_of(rows: Sequence[Row], kept: Mapping[str, Ranks], keys: Sequence[str]) -> Samples:
+    """Return what some metrics are for each session, of the rows that have the common sessions.
+
+    Args:
+        rows: a table's, or some of them.
+        kept: ranks by the key of their record.
+        keys: the metrics, with cutoff; those that need more than ranks are left out.
+    """
+    untested: dict[str, str] = {}
+    sessions, gains = _common_sessions(rows, kept), rank_metrics(keys)
+    unique = np.unique(sessions)
+    samples: dict[str, dict[str, Sample]] = {key: {} for key in gains}
+    for row in rows:
+        problem = next(filter(None, (_problem(run, kept, sessions) for run in row.runs)), "")
+        for key in [] if problem else [key for key in gains if key in row.metrics]:
+            sample = sample_of(row, kept, gains[key], unique)
+            figures = [run.metrics[key] for run in row.runs]
+            if np.allclose(sample.by_run, figures, rtol=0, atol=_EQUAL):
+                samples[key][row.label] = sample
+            else:
+                problem = problem or f"its {key} is not that of its ranks"
+        if problem:
+            untested[row.label] = problem
+    return Samples(samples, unique, untested)
+
+
+def sample_of(
+    row: Row,
+    kept: Mapping[str, Ranks],
+    gains: Float64,
+    sessions: Int32,
+    chosen: Bool | slice = slice(None),
+) -> Sample:
+    """Return what a metric is for each session of a row.
+
+    Args:
+        row: all of whose ranks were kept, of the same sessions.
+        kept: ranks by the key of their record.
+        gains: the metric's worth of each rank.
+        sessions: their codes, ascending.
+        chosen: which sessions to look at.
+    """
+    return Sample.of(
+        {
+            run_key(run): values_of(kept[run.identity.key], gains, sessions)[chosen]
+            for run in row.runs
+        }
+    )
+
+
 def significance(
     rows: Sequence[Row], kept: Mapping[str, Ranks], keys: Sequence[str]
 ) -> Significance:
@@ -126,33 +191,15 @@ def significance(
         kept: ranks by the key of their record.
         keys: the metrics to test, with cutoff; those that need more than ranks are left out.
     """
-    untested: dict[str, str] = {}
-    sessions = _common_sessions(rows, kept)
-    gains = rank_metrics(keys)
-    samples: dict[str, dict[str, Sample]] = {key: {} for key in gains}
-    for row in rows:
-        problem = next(filter(None, (_problem(run, kept, sessions) for run in row.runs)), "")
-        if problem:
-            untested[row.label] = problem
-            continue
-        unique = np.unique(sessions)
-        for key in [key for key in gains if key in row.metrics]:
-            runs = {
-                run_key(run): values_of(kept[run.identity.key], gains[key], unique)
-                for run in row.runs
-            }
-            if any(abs(runs[run_key(run)].mean() - run.metrics[key]) > _EQUAL for run in row.runs):
-                untested[row.label] = f"its {key} is not that of its ranks"
-            else:
-                samples[key][row.label] = Sample.of(runs)
-    tested = {key: part for key, part in samples.items() if len(part) > 1}
+    samples = samples_of(rows, kept, keys)
+    tested = {key: part for key, part in samples.by_metric.items() if len(part) > 1}
     matrices = inference.permutation_tests([list(part.values()) for part in tested.values()])
     tests = {
         key: _against_best(key, part, inference.holm_pairs(p))
         for (key, part), p in zip(tested.items(), matrices, strict=True)
     }
     single = any(len(s.by_run) == 1 for test in tests.values() for s in test.samples.values())
-    return Significance(tests, untested, single)
+    return Significance(tests, samples.untested, single)
 
 
 def _common_sessions(rows: Sequence[Row], kept: Mapping[str, Ranks]) -> Int32:

@@ -56,6 +56,31 @@ def test_a_leaderboard_in_all_its_shapes() -> None:
     assert max(map(len, str(shown).splitlines())) <= 80
 
 
+def test_two_rows_are_compared_in_groups_too() -> None:
+    board = benchkit.leaderboard("steam-sample")
+    found = board.compare("v-sknn", "sknn", metrics=["hr@10"])
+    (part,) = found.differences
+    assert part.metric == "hr@10"
+    assert part.won + part.tied + part.lost == board.rows[0].prompts[0]
+    assert part.first == pytest.approx(board.rows[0].metrics["hr@10"])
+    assert not found.no_groups, "the data are here"
+    command = ["compare", "steam-sample", "v-sknn", "sknn"]
+    shown = CliRunner().invoke(cli, command)
+    assert shown.exit_code == 0
+    assert "steam-sample, paper protocol: v-sknn against sknn" in shown.stdout
+    pairs = CliRunner().invoke(cli, ["compare", "steam-sample", "--pairs", "v-sknn:sknn"])
+    assert "v-sknn over sknn, steam-sample" in pairs.stdout
+    for words, problem in (
+        (["steam-sample", "v-sknn"], "name two rows, FIRST and SECOND"),
+        (["steam-sample", "a", "b", "--pairs", "a:b"], "not both"),
+        (["steam-sample", "--pairs", "v-sknn"], "--pairs takes A:B"),
+        (["steam", "v-sknn", "sknn"], "did you mean steam-sample"),
+    ):
+        refused = CliRunner().invoke(cli, ["compare", *words])
+        assert isinstance(refused.exception, benchkit.BenchkitError)
+        assert problem in str(refused.exception)
+
+
 def test_one_recommender_by_hand_has_the_figures_of_the_run() -> None:
     data = benchkit.open_dataset("steam")
     split = data.split()

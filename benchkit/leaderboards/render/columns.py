@@ -209,6 +209,12 @@ def _metric(key: str, kind: type[Metric] | None) -> Column:
     )
 
 
+def heading_of(key: str) -> str:
+    """Return how a sentence names a metric with its cutoff: NDCG@20."""
+    name, at, cutoff = key.rpartition("@")
+    return f"{_heading(name)}{at}{cutoff}"
+
+
 def _heading(name: str) -> str:
     """Return a metric's name as a heading: NDCG, HR, MAP, but Gini and Average popularity."""
     abbreviated = len(name) <= 3 or not set(name) & set("aeiouy")

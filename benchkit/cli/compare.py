@@ -1,0 +1,92 @@
+"""`benchkit compare`: how two rows of a leaderboard differ, and what is gained on average."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchkit.cli.options import out_option
+from benchkit.cli.results import print_sheets, results_of, wanted_options, write
+from benchkit.contracts.errors import ConfigError
+from benchkit.toolkit.texts import visible
+
+FORMATS = ("rich", "csv", "json")
+
+
+@click.command()
+@click.argument("dataset")
+@click.argument("first", required=False)
+@click.argument("second", required=False)
+@click.option(
+    "--metric",
+    metavar="METRIC[,...]",
+    help="Such as hr@10 or mrr; otherwise all that the truth's rank decides, ndcg@20 for --pairs. "
+    "The first one is compared in groups, too.",
+)
+@click.option(
+    "--pairs",
+    metavar="A:B[,...]",
+    help="Relative gains of each A over its B on all DATASETs (paper 7.2), and their mean.",
+)
+@click.option("--format", "style", type=click.Choice(FORMATS), default="rich", show_default=True)
+@wanted_options
+@out_option
+def compare(
+    dataset: str,
+    first: str | None,
+    second: str | None,
+    metric: str | None,
+    pairs: str | None,
+    style: str,
+    protocol: str | None,
+    ties: str | None,
+    data: str | None,
+    out: Path,
+) -> None:
+    """Show how the rows FIRST and SECOND of DATASET's leaderboard differ.
+
+    A row is named by its label, or by its recommender where one row has it. With --pairs, DATASET
+    may be several names with commas between them.
+
+    \b
+    benchkit compare beauty llm2sasrec sasrec
+    benchkit compare beauty,steam --pairs llm2sasrec:sasrec,llm2gru4rec:gru4rec --metric ndcg,hr
+    """
+    from benchkit.analysis import compare_render as render
+    from benchkit.api.results import leaderboard, relative_gains
+
+    wanted: dict[str, Any] = {"out": out, "protocol": protocol, "ties": ties, "data": data}
+    metrics = metric.split(",") if metric else None
+    if pairs is not None:
+        if first or second:
+            raise ConfigError("rows are named by --pairs or as FIRST and SECOND, not both")
+        names = [name for each in dataset.split(",") for name in results_of(out, each, here=False)]
+        gains = relative_gains(names, _pairs(pairs), metrics=metrics, **wanted)
+        if style == "rich":
+            print_sheets([render.sheet_of_gains(gains)])
+        else:
+            write(render.csv_of_gains(gains) if style == "csv" else render.json_of_gains(gains))
+        return
+    if not first or not second:
+        raise ConfigError("name two rows, FIRST and SECOND, or give --pairs A:B")
+    (name,) = results_of(out, dataset, here=False)
+    board = leaderboard(name, **wanted)
+    for warning in board.warnings:
+        click.echo(f"Warning: {visible(warning)}", err=True)
+    comparison = board.compare(first, second, metrics=metrics)
+    if style == "rich":
+        print_sheets([render.sheet_of(comparison)])
+    else:
+        write(render.csv_of([comparison]) if style == "csv" else render.json_of(comparison))
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    pairs = []
+    for part in text.split(","):
+        first, colon, second = part.partition(":")
+        if not (first and colon and second):
+            raise ConfigError(f"--pairs takes A:B, with commas between pairs, not {part!r}")
+        pairs.append((first.strip(), second.strip()))
+    return pairs
