@@ -220,6 +220,10 @@ def _problem(run: Record, kept: Mapping[str, Ranks], sessions: Int32) -> str:
         return "no ranks were kept"
     if ranks.lists != run.lists:
         return "its ranks are of other lists"
+    depth = run.identity.depth
+    inside = (ranks.ranks >= 0) & (ranks.ranks <= depth)
+    if len(ranks.ranks) != len(ranks.sessions) or not inside.all():
+        return "its ranks are damaged"
     if not np.array_equal(np.sort(ranks.sessions), sessions):
         return "its ranks are of other prompts"
     return ""

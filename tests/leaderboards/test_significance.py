@@ -85,12 +85,13 @@ def test_rows_of_several_runs_are_averaged_and_paired_by_session() -> None:
 
 
 def test_what_does_not_fit_is_untested_and_says_why() -> None:
-    table, kept = board(best=100, near=96, other=40, wrong=30, deep=20, gone=10)
+    table, kept = board(best=100, near=96, other=40, wrong=30, deep=20, gone=10, cut=5)
     keys = {row.label: row.runs[0].identity.key for row in table.rows}
     ranks = {label: kept[key] for label, key in keys.items()}
     kept[keys["other"]] = replace(ranks["other"], sessions=ranks["other"].sessions + 1)
     kept[keys["wrong"]] = replace(ranks["wrong"], ranks=ranks["best"].ranks)
     kept[keys["deep"]] = replace(ranks["deep"], lists="of another")
+    kept[keys["cut"]] = replace(ranks["cut"], ranks=ranks["cut"].ranks[:9])
     del kept[keys["gone"]]
     found = examined(table, kept)
     assert found.untested == {
@@ -98,6 +99,7 @@ def test_what_does_not_fit_is_untested_and_says_why() -> None:
         "wrong": "its ndcg@20 is not that of its ranks",
         "deep": "its ranks are of other lists",
         "gone": "no ranks were kept",
+        "cut": "its ranks are damaged",
     }
     assert list(found.tests["hr@20"].p) == ["best", "near"]
     shown = laid_out(table, found)
