@@ -33,8 +33,8 @@ CUT = "cut"
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """What the options ask for."""
+class _Request:
+    """What the options say."""
 
     out: Path
     names: Sequence[str]
@@ -92,34 +92,34 @@ def analyse(
     benchkit analyse beauty -r sknn -r v-sknn --by popularity --pictures DIR
     benchkit analyse beauty -r sasrec --by cut
     """
-    asked = _Asked(out, names, k, by or BY, Wanted(protocol, ties, data))
+    request = _Request(out, names, k, by or BY, Wanted(protocol, ties, data))
     if pictures:
         from benchkit.toolkit.pictures import altair
 
         altair()  # a missing extra is said before the work, not after
-    found = of_each(results_of(out, dataset), lambda name: _analyse(asked, name))
-    _print([analysis for analysis, _ in found], style)
-    for analysis, tables in found:
+    analyses = of_each(results_of(out, dataset), lambda name: _analyse(request, name))
+    _print([analysis for analysis, _ in analyses], style)
+    for analysis, tables in analyses:
         say_others("analyse", analysis.table.dataset, tables)
         if pictures:
             _draw(analysis, pictures)
 
 
-def _analyse(asked: _Asked, dataset: str) -> tuple[Analysis, list[tuple[Table, Wanted]]]:
+def _analyse(request: _Request, dataset: str) -> tuple[Analysis, list[tuple[Table, Wanted]]]:
     """Return a dataset's analysis, and its other tables with what each can be had by."""
     from benchkit.analysis.hits import analyse as run
     from benchkit.leaderboards.render import sorted_tables
 
-    results = only(collected(asked.out, dataset, here=True), asked.names)
-    every = tables_of(results, asked.out, dataset)
-    table = select(every, asked.wanted)
+    results = only(collected(request.out, dataset, here=True), request.names)
+    every = tables_of(results, request.out, dataset)
+    table = select(every, request.wanted)
     (ranked,) = sorted_tables([table])
     analysis = run(
-        asked.out,
+        request.out,
         ranked,
-        asked.k,
-        asked.by,
-        models=bool(asked.names),
+        request.k,
+        request.by,
+        models=bool(request.names),
         report=lambda line: click.echo(line, err=True),
     )
     return analysis, others(every, table)

@@ -259,7 +259,7 @@ def _values(assignments: tuple[str, ...], name: str, names: tuple[str, ...]) -> 
         names: all datasets; what is set for another by its name is none of this one's.
     """
     values = {}
-    others = {other for each in names for other in names_of(each)} - set(names_of(name))
+    others = {alias for dataset in names for alias in names_of(dataset)} - set(names_of(name))
     for text in assignments:
         parameter, equals, value = text.partition("=")
         if parameter.partition(".")[0] in others:
@@ -273,25 +273,26 @@ def _values(assignments: tuple[str, ...], name: str, names: tuple[str, ...]) -> 
 
 
 def _published(prepared: PreparedDataset) -> Published:
-    known = registry().components["dataset"]
-    if prepared.family not in known:
+    if prepared.family not in registry().components["dataset"]:
         return Published()
     return registry().dataset(prepared.family).published
 
 
-def _print_data(prepared: PreparedDataset, found: dict[str, float], published: Published) -> None:
+def _print_data(
+    prepared: PreparedDataset, statistics: dict[str, float], published: Published
+) -> None:
     from benchkit.toolkit.texts import fold
 
     click.secho(prepared.name, bold=True)
     if prepared.synthetic:
         click.secho("GENERATED SAMPLE with fictional items, not the real data", fg="yellow")
     click.echo(f"fingerprint {prepared.fingerprint[:16]}")
-    theirs = published.statistics
-    click.echo(f"\n  {'Statistics':<{_WIDTH}}{'here':>14}" + f"{'published':>14}" * bool(theirs))
-    for key, value in found.items():
+    printed = published.statistics
+    click.echo(f"\n  {'Statistics':<{_WIDTH}}{'here':>14}" + f"{'published':>14}" * bool(printed))
+    for key, value in statistics.items():
         line = f"  {key.replace('_', ' '):<{_WIDTH}}{_LABELS[key].format(value):>14}"
-        click.echo(line + (f"{_shown(theirs[key], key):>14}" if key in theirs else ""))
-    if theirs and (reason := _not_comparable(prepared, published)):
+        click.echo(line + (f"{_shown(printed[key], key):>14}" if key in printed else ""))
+    if printed and (reason := _not_comparable(prepared, published)):
         for line in fold(f"Not comparable: {reason}", _WIDTH + 28):
             click.secho(f"  {line}", fg="yellow")
     for title, counts in (("Left out", prepared.dropped), ("Checks", prepared.checks)):

@@ -57,8 +57,8 @@ def embed(
 
     values = read_assignments(assignments)
     prepared = open_dataset(dataset, workspace(), raw, take_values(values, dataset))
-    for each in (name, *values):
-        registry().get("embedder", each)
+    for embedder in (name, *values):
+        registry().get("embedder", embedder)
     texts = to_embed(prepared.catalog)
     lacking, estimate = missing(name, values, texts, workspace())
     before = held(name, values, texts, workspace())

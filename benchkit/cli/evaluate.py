@@ -37,8 +37,8 @@ def evaluate(
     results = of_each(
         results_of(out, dataset), lambda name: only(collected(out, name, here=True), names)
     )
-    said = {warning for part in results for warning in part.warnings}
-    failed, changed = bool(said), set()
+    warned = {warning for part in results for warning in part.warnings}
+    failed, changed = bool(warned), set()
     kept = (record for part in results for record in part.records)
     for record, problem in evaluate_kept(out, kept, cutoffs):
         label = f"{record.identity.recommender['name']} on {record.identity.dataset['name']}"
@@ -51,6 +51,6 @@ def evaluate(
         raise BenchkitError(f"no record was measured again in {out}; `benchkit run` makes records")
     for name in sorted(changed):
         for warning in write_leaderboard(out, name):
-            if warning not in said:
+            if warning not in warned:
                 click.echo(f"Warning: {visible(warning)}", err=True)
     return 1 if failed else 0

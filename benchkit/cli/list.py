@@ -32,18 +32,18 @@ def list_(kind: str | None, style: str) -> None:
 
     Plugins that were left out are reported on standard error.
     """
-    found = registry()
-    warn(found)
-    rows = overview(found, kind.removesuffix("s") if kind else None)
+    plugins = registry()
+    warn(plugins)
+    rows = overview(plugins, kind.removesuffix("s") if kind else None)
     if style == "json":
         click.echo(json.dumps(rows, indent=2))
     else:
         _print(rows, [kind] if kind else [f"{kind}s" for kind in KINDS])
 
 
-def warn(found: Registry) -> None:
+def warn(plugins: Registry) -> None:
     """Report on standard error which plugins were left out and why."""
-    for problem in found.problems:
+    for problem in plugins.problems:
         click.echo(f"Warning: {printable(problem)}", err=True)
 
 

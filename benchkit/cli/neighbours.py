@@ -79,21 +79,21 @@ def find(catalog: Catalog, query: str) -> int:
     if query in catalog.ids:
         return list(catalog.ids).index(query)
     folded = [title.casefold() for title in catalog.titles]
-    asked = " ".join(query.casefold().split())
-    words = asked.split()
+    phrase = " ".join(query.casefold().split())
+    words = phrase.split()
     holding = [i for i, title in enumerate(folded) if words and all(w in title for w in words)]
     if holding:
-        # as it was asked, then in that order of words, then the shortest
+        # as it was typed, then in that order of words, then the shortest
         return min(
-            holding, key=lambda i: (folded[i] != asked, asked not in folded[i], len(folded[i]))
+            holding, key=lambda i: (folded[i] != phrase, phrase not in folded[i], len(folded[i]))
         )
-    near = " or ".join(f"'{_shown(catalog, item)}'" for item in _similar(folded, asked))
+    near = " or ".join(f"'{_shown(catalog, item)}'" for item in _similar(folded, phrase))
     raise DataError(f"no title holds {query!r}" + (f"; did you mean {near}?" if near else ""))
 
 
-def _similar(titles: Sequence[str], asked: str, count: int = 3) -> list[int]:
+def _similar(titles: Sequence[str], phrase: str, count: int = 3) -> list[int]:
     """Return the items whose titles share the most groups of three letters with a text."""
-    wanted = _trigrams(asked)
+    wanted = _trigrams(phrase)
     scored = [
         (2 * len(wanted & has) / max(1, len(wanted) + len(has)), -item)
         for item, has in enumerate(map(_trigrams, titles))
@@ -125,8 +125,8 @@ def _vectors(
     from benchkit.toolkit.spending import Account
     from benchkit.toolkit.workspace import workspace
 
-    for each in (*([reducer] if reducer else []), *values):
-        registry().find(each)
+    for component in (*([reducer] if reducer else []), *values):
+        registry().find(component)
     lacking, estimate = missing(name, values, to_embed(catalog), workspace())
     if estimate.dollars > 0:
         raise BenchkitError(

@@ -49,7 +49,7 @@ cutoffs_option = click.option(
     "--k",
     "cutoffs",
     metavar="K[,K...]",
-    callback=lambda *given: tuple(sorted({*_USUAL_CUTOFFS, *_cutoffs(*given)})),
+    callback=lambda *arguments: tuple(sorted({*_USUAL_CUTOFFS, *_cutoffs(*arguments)})),
     help="Cutoffs of the metrics, besides 10 and 20.",
 )
 protocol_option = click.option(

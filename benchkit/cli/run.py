@@ -160,11 +160,11 @@ def run(
         "k": options.pop("cutoffs"),
         "embedder": embedder.split(",") if embedder else (),
     }
-    told = {_FIELDS.get(name, name) for name in context.params if _is_told(context, name)}
+    named = {_FIELDS.get(name, name) for name in context.params if _is_named(context, name)}
     if file is None:
         _demand_names(context, every, names, more, dataset)
-        told |= {"recommenders", "dataset"}
-    values = {name: value for name, value in options.items() if name in told}
+        named |= {"recommenders", "dataset"}
+    values = {name: value for name, value in options.items() if name in named}
     experiment = Experiment(**values) if file is None else Experiment.read(file, **values)
     if save is not None:
         experiment.write(save)
@@ -198,7 +198,7 @@ def _demand_names(
         raise click.UsageError("Missing option '--dataset'.", context)
 
 
-def _is_told(context: click.Context, name: str) -> bool:
+def _is_named(context: click.Context, name: str) -> bool:
     return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
@@ -227,7 +227,7 @@ def _dry_run(plan: Plan) -> None:
         click.echo(f"search    {search.recommender}  at most {' or '.join(limits)}  {names}")
         if work := request_in_words(partial(forecast_trial, search.task, plan.prepared)):
             click.echo(f"          the first trial {work}; later ones less")
-    for task in plan.tasks([replace(each, tuned=tuned) for each in plan.settings]):
+    for task in plan.tasks([replace(settings, tuned=tuned) for settings in plan.settings]):
         searched = task.recommender in to_search
         state = "finished" if not searched and _is_finished(task) else "to run"
         config = " ".join(f"{key}={show_value(v)}" for key, v in task.identity.config.items())

@@ -28,9 +28,9 @@ INDENT = "    "
 )
 def show(name: str, kind: str | None, style: str) -> None:
     """Explain component NAME: what it is and every parameter with its range and meaning."""
-    found = registry()
-    warn(found)
-    components = [details(entry) for entry in found.find(name, kind)]
+    plugins = registry()
+    warn(plugins)
+    components = [details(entry) for entry in plugins.find(name, kind)]
     if style == "json":
         click.echo(json.dumps(components, indent=2))
         return
@@ -38,7 +38,7 @@ def show(name: str, kind: str | None, style: str) -> None:
         click.echo("\n" * bool(number), nl=False)
         for line in _lines(component):
             click.echo(line)
-    for entry in found.find(name, kind):
+    for entry in plugins.find(name, kind):
         if issubclass(entry.component, Dataset):
             _print_published(entry.component)
 

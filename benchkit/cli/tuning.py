@@ -20,7 +20,7 @@ storage_option = click.option(
 
 def tuning_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of tuning to a command."""
-    given = (
+    options = (
         click.option(
             "--trials",
             type=click.IntRange(0),
@@ -59,6 +59,6 @@ def tuning_options(command: Callable[..., Any]) -> Callable[..., Any]:
         storage_option,
     )
 
-    for option in reversed(given):
+    for option in reversed(options):
         command = option(command)
     return command
