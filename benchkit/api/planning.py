@@ -40,7 +40,7 @@ class Plan:
     """What a run will do.
 
     Attributes:
-        experiment: what it was told.
+        experiment: what is to be run.
         prepared: the data.
         recommenders: names of those that are evaluated.
         left_out: why each of the others cannot run here, by name.
@@ -57,7 +57,7 @@ class Plan:
 
     def tasks(self, settings: Sequence[Settings]) -> list[Task]:
         """Return the evaluations, with settings that know what the searches have found."""
-        return [plan(self.prepared, name, each) for each in settings for name in self.recommenders]
+        return [plan(self.prepared, name, part) for part in settings for name in self.recommenders]
 
 
 def plan_run(experiment: Experiment, report: Report, *, dry: bool = False) -> Plan:
@@ -65,7 +65,7 @@ def plan_run(experiment: Experiment, report: Report, *, dry: bool = False) -> Pl
 
     Args:
         experiment: what to run.
-        report: told what is odd about the data, and what cannot be used here.
+        report: work what is odd about the data, and what cannot be used here.
         dry: say of a named recommender that cannot run here what it would ask for, too.
 
     Raises:
@@ -74,15 +74,15 @@ def plan_run(experiment: Experiment, report: Report, *, dry: bool = False) -> Pl
     names = tuple(experiment.recommenders)
     for name in names:
         registry().get("recommender", name)
-    values = {name: dict(given) for name, given in experiment.set.items()}
+    values = {name: dict(own) for name, own in experiment.set.items()}
     dataset_values = take_values(values, experiment.dataset)
-    for name, given in values.items():
-        _check_values(name, given)
+    for name, own in values.items():
+        _check_values(name, own)
     prepared = open_dataset(experiment.dataset, workspace(), experiment.raw, dataset_values)
     if prepared.synthetic:
         report(_SAMPLE.format(family=prepared.family, name=prepared.name))
     settings = _settings(experiment, prepared, values)
-    _check_data(prepared, [each.protocol for each in settings], report)
+    _check_data(prepared, [part.protocol for part in settings], report)
     settings = _with_embedders(settings, experiment, prepared, report)
     chosen, left_out = _choose(names, prepared, settings[0], dry=dry)
     if idle := unused(values, (*chosen, *left_out), prepared, settings[0]):
@@ -160,7 +160,7 @@ def _with_embedders(
     base = Recommender if len(able) == 1 else PromptedRecommender
     values = with_embedder(settings[0].overrides, able[0], base)
     candidates = able if len(able) > 1 else ()
-    return [replace(each, overrides=values, embedders=candidates) for each in settings]
+    return [replace(part, overrides=values, embedders=candidates) for part in settings]
 
 
 def _choose(
@@ -177,10 +177,10 @@ def _choose(
         if (reason := why_left_out(name, prepared, settings, named=bool(names)))
     }
     for name, reason in reasons.items() if names else ():
-        told = ""
+        work = ""
         if dry:
-            told = request_in_words(partial(forecast, plan(prepared, name, settings), prepared))
-        raise BenchkitError("; it ".join(filter(None, (f"{name} cannot run here: {reason}", told))))
+            work = request_in_words(partial(forecast, plan(prepared, name, settings), prepared))
+        raise BenchkitError("; it ".join(filter(None, (f"{name} cannot run here: {reason}", work))))
     return [name for name in chosen if name not in reasons], reasons
 
 

@@ -126,11 +126,11 @@ class Leaderboard:
         import polars as pl
 
         parts = [
-            pl.DataFrame({"session": found.sessions, "rank": found.ranks}).select(
+            pl.DataFrame({"session": own.sessions, "rank": own.ranks}).select(
                 pl.lit(record.identity.key).alias("record"), "session", "rank"
             )
             for record in self.records_of(label)
-            if (found := self.ranks.get(record.identity.key)) is not None
+            if (own := self.ranks.get(record.identity.key)) is not None
         ]
         schema = {"record": pl.String, "session": pl.Int32, "rank": pl.Int32}
         return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
@@ -254,7 +254,7 @@ def leaderboard(
     warnings = [*results.warnings, *filter(None, [problem])]
     every = present = tables_of(results, folder, dataset, results.warnings)
     if diagnostics:
-        present = [each for each in every if any(row.diagnostics for row in each.rows)]
+        present = [table for table in every if any(row.diagnostics for row in table.rows)]
         if not present:
             raise BenchkitError(
                 "there is no result of a prompted model; `benchkit list recommenders` shows them, "
@@ -270,10 +270,10 @@ def leaderboard(
         comparison = comparison and replace(comparison, about="answers")
         shown = diagnostics_of(table, published)
     else:
-        there = available(table, published)
-        by = named(there, sort)[-1] if sort else default_sort(there, table.rows)
+        possible = available(table, published)
+        by = named(possible, sort)[-1] if sort else default_sort(possible, table.rows)
         table = replace(table, rows=sort_rows(table.rows, by))
-        shown = pick(there, columns)
+        shown = pick(possible, columns)
     return Leaderboard(
         table, shown, folder, beside, warnings, comparison, by, shows_intervals(columns), kept
     )

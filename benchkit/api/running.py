@@ -57,7 +57,7 @@ def _capped(plan: Plan) -> Iterator[tuple[list[Settings], list[Search]]]:
         for place, search in enumerate(searches):
             held = replace(search.task.settings, shared_budget=shared_budget, reserve=reserve)
             searches[place] = replace(search, task=replace(search.task, settings=held))
-        yield [replace(each, shared_budget=shared_budget) for each in settings], searches
+        yield [replace(part, shared_budget=shared_budget) for part in settings], searches
 
 
 def _dollars(plan: Plan, name: str) -> float:
@@ -103,4 +103,4 @@ def _search(
         else:
             run = partial(cluster.search, placed=progress.placed)
             tuned = tune.tune_remotely(searches, run, progress)
-    return [replace(each, tuned=tuned) for each in settings]
+    return [replace(part, tuned=tuned) for part in settings]
