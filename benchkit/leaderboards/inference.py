@@ -4,9 +4,9 @@ The unit is the session. Each row of a table has one value a session, the mean o
 all rows have the same sessions. A permutation exchanges two rows in a random half of the sessions,
 which flips the sign of their difference there (Fisher 1935; for rankings Smucker, Allan and
 Carterette, CIKM 2007). What another seed or another order of equal times would change does not show
-in sessions: it is added to each permutation as Student's t, with the standard error that the runs
-have and the degrees of freedom of so few (as Behrens and Fisher do). The best row is found in the
-same data, so the correction is for all pairs of a table, not for those with the best (Holm 1979).
+in sessions: it is added to each permutation as Student's t, with the standard error of the runs and
+the degrees of freedom behind it (as Behrens and Fisher do). The best row is found in the same data,
+so the correction is for all pairs of a table, not for those with the best alone (Holm 1979).
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class RunError:
-    """What a difference owes to which seeds and orders of equal times happened to be run.
+    """What a difference in means owes to which seeds and orders of equal times were run.
 
     Attributes:
-        standard_error: of the difference of two means over runs; 0 where no row has two runs.
-        freedom: degrees of freedom, 0 with it.
+        variance: of the difference; 0 where nothing has two runs.
+        freedom: degrees of freedom of that estimate, 0 without one.
     """
 
-    standard_error: float
+    variance: float
     freedom: int
 
 
@@ -85,7 +85,38 @@ def run_error(one: Sample, other: Sample) -> RunError:
         parts = [one.by_run, other.by_run]
     parts = [part for part in parts if len(part) > 1]
     variance = sum(float(part.var(ddof=1)) / len(part) for part in parts)
-    return RunError(variance**0.5, min((len(part) - 1 for part in parts), default=0))
+    return RunError(variance, min((len(part) - 1 for part in parts), default=0))
+
+
+def run_errors(samples: Sequence[Sample]) -> list[RunError]:
+    """Return the error over runs of each pair of rows, in the order of `combinations`.
+
+    Few runs tell little of their own variance, so each pair has the table's: the median over
+    pairs, which one wild row does not move. A pair whose own variance is larger has its own, and if
+    it is larger than chance explains (an F test at .01), its own few degrees of freedom, too.
+    """
+    own = [run_error(*pair) for pair in combinations(samples, 2)]
+    sizes = [1 / len(a.by_run) + 1 / len(b.by_run) for a, b in combinations(samples, 2)]
+    # the median of an estimate of few degrees of freedom is below its mean (Wilson and Hilferty)
+    measured = [
+        error.variance / size / (1 - 2 / (9 * error.freedom)) ** 3
+        for error, size in zip(own, sizes, strict=True)
+        if error.freedom
+    ]
+    if not measured:
+        return own
+    from scipy.special import fdtri
+
+    runs = [len(sample.by_run) - 1 for sample in samples]
+    pooled, freedom = float(np.median(measured)), max(1, sum(runs) - max(runs))
+    errors = []
+    for error, size in zip(own, sizes, strict=True):
+        shared = pooled * size
+        if error.freedom and error.variance > shared * fdtri(error.freedom, freedom, 0.99):
+            errors.append(error)
+        else:
+            errors.append(RunError(max(error.variance, shared), freedom))
+    return errors
 
 
 def permutation_tests(
@@ -125,7 +156,7 @@ class _Pairs:
         self.centred = values - values.mean(axis=1, keepdims=True)
         differences = (self.centred[:, a] - self.centred[:, b] for a, b in self.pairs)
         self._limits = [abs(d.sum()) - _ROUNDING * np.abs(d).sum() for d in differences]
-        self._errors = [run_error(samples[a], samples[b]) for a, b in self.pairs]
+        self._errors = run_errors(samples)
         self._exceeding = np.zeros(len(self.pairs), dtype=np.int64)
 
     def count(self, sums: Float32, rng: np.random.Generator) -> None:
@@ -136,8 +167,8 @@ class _Pairs:
         columns = np.ascontiguousarray(sums.T)
         for place, ((a, b), error) in enumerate(zip(self.pairs, self._errors, strict=True)):
             difference = columns[a] - columns[b]
-            if error.standard_error:
-                difference = difference + error.standard_error * draws[error.freedom]
+            if error.variance:
+                difference = difference + error.variance**0.5 * draws[error.freedom]
             exceeding = np.abs(difference) >= self._limits[place]
             self._exceeding[place] += np.count_nonzero(exceeding)
 
@@ -213,8 +244,8 @@ def interval_of_difference(one: Sample, other: Sample, seed: int = 0) -> tuple[f
     rng = np.random.default_rng(seed)
     means = _resampled((one.by_session - other.by_session)[:, None], rng)
     error = run_error(one, other)
-    if error.standard_error:
-        means[:, 0] += error.standard_error * rng.standard_t(error.freedom, len(means))
+    if error.variance:
+        means[:, 0] += error.variance**0.5 * rng.standard_t(error.freedom, len(means))
     low, high = ends(means)[0]
     return float(low), float(high)
 

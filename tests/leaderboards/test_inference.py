@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from scipy import stats
 
 from benchkit.contracts.arrays import Float64
 from benchkit.leaderboards.inference import (
+    RunError,
     Sample,
     holm,
     holm_pairs,
@@ -19,6 +20,7 @@ from benchkit.leaderboards.inference import (
     intervals,
     permutation_tests,
     run_error,
+    run_errors,
 )
 
 
@@ -88,13 +90,31 @@ def test_the_error_over_runs_by_hand() -> None:
     one = Sample(np.zeros(1), np.array([1.0, 2.0, 3.0]), ["a", "b", "c"])
     same = Sample(np.zeros(1), np.array([2.0, 0.5, 1.5]), ["b", "a", "c"])
     paired = run_error(one, same)  # differences .5, 0, 1.5
-    assert paired.standard_error == pytest.approx(np.std([0.5, 0, 1.5], ddof=1) / 3**0.5)
+    assert paired.variance == pytest.approx(np.var([0.5, 0, 1.5], ddof=1) / 3)
     assert paired.freedom == 2
     two = Sample(np.zeros(1), np.array([0.0, 1.0]), ["x", "y"])
     apart = run_error(one, two)
-    assert apart.standard_error == pytest.approx((1 / 3 + 0.5 / 2) ** 0.5)
+    assert apart.variance == pytest.approx(1 / 3 + 0.5 / 2)
     assert apart.freedom == 1
     assert run_error(sample([1.0]), sample([2.0])).freedom == 0
+
+
+def test_the_variance_over_runs_is_pooled_but_for_what_is_far_larger() -> None:
+    def row(*means: float) -> Sample:
+        return Sample(np.zeros(1), np.array(means), list(range(len(means))))
+
+    calm = [row(1.0, 1.1, 1.2), row(1.0, 1.2, 1.1), row(1.1, 1.0, 1.2)]
+    own = [run_error(calm[a], calm[b]).variance for a, b in ((0, 1), (0, 2), (1, 2))]
+    pooled = run_errors(calm)
+    assert [error.freedom for error in pooled] == [4, 4, 4]
+    assert [error.variance for error in pooled] == pytest.approx(
+        [max(variance, float(np.median(own)) / (8 / 9) ** 3) for variance in own]
+    )
+    wild = [*calm, *calm, row(1.0, 9.0, 30.0)]
+    errors = dict(zip(combinations(range(7), 2), run_errors(wild), strict=True))
+    assert errors[0, 1].freedom == 12
+    assert errors[0, 6] == run_error(wild[0], wild[6])
+    assert run_errors([sample([1.0]), sample([2.0])]) == [RunError(0.0, 0)]
 
 
 def test_holm_by_hand() -> None:
