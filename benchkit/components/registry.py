@@ -11,8 +11,8 @@ import dataclasses
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache, lru_cache
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from typing import Any, cast
 
 import pluggy
@@ -210,7 +210,12 @@ def _order(point: EntryPoint) -> tuple[bool, str, str]:
 
 
 def _distribution(point: EntryPoint) -> tuple[str, str]:
-    return (point.dist.name, point.dist.version) if point.dist else ("unknown", "?")
+    return _name_and_version(point.dist) if point.dist else ("unknown", "?")
+
+
+@cache  # each of them parses the metadata
+def _name_and_version(distribution: Distribution) -> tuple[str, str]:
+    return distribution.name, distribution.version
 
 
 def _components(manager: pluggy.PluginManager, point: EntryPoint) -> list[type[Component]]:
