@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,16 @@ def test_components_folders_hold_components_alone() -> None:
     assert helpers == set(ENTRY_POINTS.values()), "a helper stands in a folder of its family"
 
 
+def test_entry_points_are_installed() -> None:
+    for group, declared in PROJECT["entry-points"].items():
+        installed = {
+            point.name: point.value
+            for point in distribution(DISTRIBUTION).entry_points
+            if point.group == group
+        }
+        assert installed == declared, "pyproject.toml has changed: run `pip install -e .` again"
+
+
 @pytest.mark.parametrize("path", CORE + PLUGINS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_from_outside_are_data(path: Path) -> None:
     for node in ast.walk(parse(path)):
@@ -161,6 +172,15 @@ def test_a_room_knows_only_those_below(module: str) -> None:
     room = room_of(module)
     allowed = {room, *known[room]}
     assert not [name for name in ours(MODULES[module]) if room_of(name) not in allowed]
+
+
+def test_the_files_that_contributing_names_exist() -> None:
+    paths = [*CORE, *PLUGINS, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")]
+    files = {f"/{path.relative_to(ROOT).as_posix()}" for path in paths}
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w/]+\.py)`", text))
+    assert named
+    assert not [name for name in named if not any(file.endswith(f"/{name}") for file in files)]
 
 
 def test_no_files_know_each_other_in_a_circle() -> None:

@@ -114,6 +114,7 @@ class Experiment:
             "dataset": isinstance(self.dataset, str) and bool(self.dataset),
             "recommenders": not self.recommenders or _all(self.recommenders, str),
             "embedder": not self.embedder or _all(self.embedder, str),
+            "ties": isinstance(self.ties, Sequence),
             "seeds": _all(self.seeds, int, 0),
             "k": not self.k or _all(self.k, int, 1),
             "preset": self.preset in (None, *PRESETS),
@@ -125,6 +126,7 @@ class Experiment:
             "warm_start": isinstance(self.warm_start, bool),
             "set": isinstance(self.set, Mapping)
             and all(isinstance(values, Mapping) for values in self.set.values()),
+            **{name: isinstance(getattr(self, name), (Path, type(None))) for name in _PATHS},
             **{
                 name: isinstance(getattr(self, name), (str, type(None)))
                 for name in ("cluster", "timeout", "sampler", "pruner", "storage")

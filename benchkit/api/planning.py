@@ -201,13 +201,13 @@ def _searches(
     seconds = None if experiment.timeout is None else seconds_of(experiment.timeout)
     limited = experiment.trials is not None or seconds is not None
     options = Options(
-        experiment.sampler,
-        experiment.pruner,
-        experiment.warm_start,
-        experiment.storage or journal(settings.out, prepared.name),
-        experiment.trials,
-        seconds if limited else DEFAULT_SECONDS,
-        experiment.jobs,
+        sampler=experiment.sampler,
+        pruner=experiment.pruner,
+        warm_start=experiment.warm_start,
+        storage=experiment.storage or journal(settings.out, prepared.name),
+        trials=experiment.trials,
+        seconds=seconds if limited else DEFAULT_SECONDS,
+        jobs=experiment.jobs,
     )
     searches = [
         search

@@ -78,7 +78,11 @@ class MetricConformance(ComponentConformance):
         missed = samples.lists_of(items, np.full(8, 3, dtype=np.int32))
         _, one = measure(self.build(), hopeless, K)
         _, other = measure(self.build(), missed, K)
-        require(_equal(one, other), "the padding -1 counts as a hit where the truth is -1")
+        require(
+            _equal(one, other),
+            f"empty lists give {one} where the truth is -1 and {other} where it is an item: the "
+            "padding -1 counts as a hit, or one of the two is undefined (None)",
+        )
 
     def test_order_of_prompts_does_not_matter(self) -> None:
         """Shuffled prompts shuffle the values and leave the summary."""

@@ -124,12 +124,12 @@ def rebuild(
         embedders=about.get("embedders", ()),
     ).on_machine(workspace, out)
     options = Options(
-        about["sampler"],
-        about["pruner"],
-        about["warm_start"],
-        storage,
-        terms["trials"],
-        terms["seconds"],
+        sampler=about["sampler"],
+        pruner=about["pruner"],
+        warm_start=about["warm_start"],
+        storage=storage,
+        trials=terms["trials"],
+        seconds=terms["seconds"],
     )
     search = plan_search(prepared, name, settings, options)
     ours = {} if search is None else {**search.about(), "optuna": search.terms()["optuna"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchkit import Experiment
+from benchkit.cli.run import _FIELDS, run
 from benchkit.contracts.errors import ConfigError, DataError
 
 if sys.version_info >= (3, 11):
@@ -71,6 +73,8 @@ def test_what_is_told_besides_wins_over_the_file(tmp_path: Path) -> None:
         ('dataset = "a"\nprotocol = "odd"', "protocol cannot be 'odd'; it is one of paper, strict"),
         ('dataset = "a"\nset = 3', "set cannot be 3; it takes a table"),
         ('dataset = "a"\njobs = "2"', "jobs cannot be '2'"),
+        ('dataset = "a"\nties = 0.5', "ties cannot be 0.5"),
+        ('dataset = "a"\nraw = 3', "raw cannot be 3"),
         ('dataset = "a"\nk = [0]', r"k cannot be \[0\]"),
     ],
 )
@@ -81,6 +85,19 @@ def test_a_file_that_cannot_be_is_named_with_its_fault(
     with pytest.raises((ConfigError, DataError), match=problem) as error:
         Experiment.read(tmp_path / "e.toml")
     assert "e.toml" in str(error.value)
+
+
+@pytest.mark.parametrize("name", [each.name for each in fields(Experiment)])
+def test_every_field_is_checked(name: str) -> None:
+    values: dict[str, Any] = {"dataset": "a", name: object()}
+    with pytest.raises(ConfigError, match=f"^{name} cannot be <object"):
+        Experiment(**values)
+
+
+def test_every_field_is_an_option_of_run() -> None:
+    options = {_FIELDS.get(str(each.name), each.name) for each in run.params}
+    here = {"more", "save", "dry_run"}  # the file itself, and what no file says
+    assert options - here == {each.name for each in fields(Experiment)}
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from benchkit.components.registry import registry
 from benchkit.contracts.dataset import Dataset, PreparedDataset
 from benchkit.contracts.errors import ConfigError, DataError
 from benchkit.data.prepare import prepare
@@ -180,7 +181,10 @@ def test_the_real_data_have_the_expected_size(
     assert untitled == (7 if kind is Beauty else 0)
 
 
-@pytest.mark.parametrize("kind", [Beauty, DeliveryHero, Steam])
+OURS = [entry.component for entry in registry().components["dataset"].values() if entry.built_in]
+
+
+@pytest.mark.parametrize("kind", OURS, ids=lambda kind: kind.name)
 def test_the_data_card_agrees_with_the_plugin(kind: type[Dataset]) -> None:
     card = Path(__file__).parents[2] / "datasets" / kind.name / "README.md"
     text = card.read_text(encoding="utf-8")

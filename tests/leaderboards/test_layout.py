@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from benchkit.contracts.errors import ConfigError
 from benchkit.leaderboards.render import available, pick, sort_rows, sorted_tables
-from benchkit.leaderboards.render.columns import default_sort, long, named, short
+from benchkit.leaderboards.render.columns import (
+    _largest,
+    _mean,
+    _newest,
+    default_sort,
+    fact,
+    long,
+    named,
+    short,
+)
 from benchkit.leaderboards.render.layout import lay_out
 from benchkit.leaderboards.render.sheet import Sheet
 from benchkit.leaderboards.tables import Table, tables
@@ -163,6 +173,12 @@ def test_extras_show_what_a_run_took() -> None:
     runs = [replace(record(f"r{n}"), api=api) for n, api in enumerate(costs)]
     lines = sheet(*runs, columns="cost").lines
     assert [line.cells[0].text for line in lines] == ["0.13", "unknown"]
+
+
+@pytest.mark.parametrize("over", [_mean, _largest, _newest])
+def test_a_fact_that_older_records_lack_is_left_blank(over: Callable[..., str]) -> None:
+    (row,) = table(0.5).rows
+    assert fact("watts", "Watts", lambda _run: "", over).value(row) == ""
 
 
 def test_a_table_without_rows_can_be_laid_out() -> None:

@@ -89,7 +89,8 @@ def _mean(values: Sequence[Value]) -> Value:
 
 
 def _largest(values: Sequence[Value]) -> Value:
-    return max(value for value in values if isinstance(value, (int, float)))
+    """Return the largest number; "" without any."""
+    return max((value for value in values if isinstance(value, (int, float))), default="")
 
 
 def _newest(values: Sequence[Value]) -> Value:

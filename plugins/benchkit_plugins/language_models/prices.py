@@ -105,9 +105,8 @@ def rates(prices: Mapping[str, Any], model: str, tuned: bool, own_price: str | N
     if own_price is not None:
         return replace(parsed(own_price), batch=prices.get(model, {}).get("batch", 1.0))
     if model not in prices:
-        raise UnavailableError(
-            f"the price of {model!r} is not known, only of {', '.join(sorted(prices))}; {_GIVE}"
-        )
+        listed = f", only of {', '.join(sorted(prices))}" if prices else ""
+        raise UnavailableError(f"the price of {model!r} is not known{listed}; {_GIVE}")
     entry = dict(prices[model])
     own = entry.pop("tuned", {})
     return Rates(**(entry | own if tuned else entry))

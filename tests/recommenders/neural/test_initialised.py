@@ -10,6 +10,8 @@ import pytest
 
 from benchkit_plugins.recommenders.bert4rec import BERT2BERT4Rec, BERT4Rec, LLM2BERT4Rec
 from benchkit_plugins.recommenders.gru4rec import BERT2GRU4Rec, GRU4Rec, LLM2GRU4Rec
+from benchkit_plugins.recommenders.neural.config import SAMPLE
+from benchkit_plugins.recommenders.neural.text_initialised import text_initialised
 from benchkit_plugins.recommenders.sasrec import BERT2SASRec, LLM2SASRec, SASRec
 from tests.recommenders.embedding import bench, fitted
 from tests.recommenders.neural.models import SMALL
@@ -54,6 +56,15 @@ def test_one_class_with_other_values(family: tuple[type[Any], ...]) -> None:
     for model, embedder in ((llm, "minilm"), (bert, "bert")):
         assert model().requires() == [("embedder", embedder), ("reducer", "pca")]
     assert llm.headline() != bert.headline()
+
+
+def test_a_network_that_the_paper_does_not_have_cites_no_values_of_it() -> None:
+    class Other(SASRec):
+        name = "other"
+
+    for model in text_initialised(Other):
+        assert model.presets == {"sample": SAMPLE}
+        assert "paper" not in str(model.__doc__)
 
 
 def test_embeddings_go_on_learning_unless_frozen() -> None:

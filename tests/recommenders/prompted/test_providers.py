@@ -9,11 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from benchkit.contracts.errors import ConfigError, PluginError
+from benchkit.contracts.errors import ConfigError, PluginError, UnavailableError
+from benchkit.contracts.prompted import Message
 from benchkit_plugins.recommenders.llm_seq_prompt_gen_item import LLMSeqPromptGenItem
 from benchkit_plugins.recommenders.prompted.config import PromptedConfig
 from benchkit_plugins.recommenders.prompted.providers import registry
-from benchkit_plugins.recommenders.prompted.providers.contract import provider_class
+from benchkit_plugins.recommenders.prompted.providers.contract import (
+    FineTune,
+    Provider,
+    Sampling,
+    provider_class,
+)
 from tests.recommenders.prompted.asking import pairs
 from tests.recommenders.prompted.tasked import bench
 from tests.strangers import declare
@@ -59,6 +65,55 @@ def test_a_stranger_brings_one(site: Path) -> None:
     assert not recommender.pays()
     assert not recommender.uses_gpu()
     assert list(recommender.exports(pairs(12)).items())[2] == ("parrot-train.txt", "12 pairs")
+
+
+SERVICE = """
+from benchkit_plugins.language_models.calls import CallError
+from benchkit_plugins.recommenders.prompted.providers.hosted.answers import Answer
+from benchkit_plugins.recommenders.prompted.providers.hosted.provider import Hosted
+from benchkit_plugins.recommenders.prompted.providers.hosted.service import Service
+
+class Owls(Service):
+    name, default, most_samples = "owl", "barn", 4
+
+    def why_unavailable(self):
+        return None
+
+    def identity(self):
+        return {"model": self.model}
+
+    def complete(self, model, prompt, sampling, count, seed):
+        return Answer([prompt[-1].content] * count, 5, 2)
+
+    def call_error(self, error):
+        return CallError(str(error))
+
+class Owl(Hosted):
+    name = "owl"
+    service_class = Owls
+"""
+
+
+def test_a_service_that_only_samples_needs_one_class_and_refuses_to_train(site: Path) -> None:
+    (site / "owls.py").write_text(SERVICE)
+    declare(site, "owl-kit", {"owl": "owls:Owl"}, group=GROUP)
+
+    def owl(**values: str) -> Provider:
+        config = PromptedConfig.create({"provider": "owl", **values}, "tests")
+        return provider_class("owl")(config, site)
+
+    tuned, base = (owl(price="1/2/0", state=state) for state in ("fine-tuned", "base"))
+    assert tuned.why_unavailable() == "it does not fine-tune: set state=base"
+    assert tuned.exports(pairs(12)) == {}
+    fine_tuning = FineTune(tuned.identity(), tuned.recipe(), pairs(12), 0)
+    with pytest.raises(UnavailableError, match="owl does not fine-tune: set state=base"):
+        tuned.train(fine_tuning, lambda _: None, print)
+    assert base.why_unavailable() is None
+    question = (Message("user", "who?"),)
+    ((_, answer),) = base.sample(None, [question], Sampling(2, 0.5, 1, 9, 0), lambda _: None, print)
+    assert answer.texts == ("who?", "who?")
+    with pytest.raises(UnavailableError, match="price of 'barn' is not known; give it"):
+        owl(state="base").sampling_work([question], Sampling(1, 0, 1, 9, 0))
 
 
 def test_nothing_is_imported_before_it_is_chosen(site: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchkit import Bench, param
 from benchkit.contracts.config import Value
-from benchkit_plugins.recommenders.neural.config import InitialisedConfig
+from benchkit_plugins.recommenders.neural.config import SAMPLE, InitialisedConfig
 from benchkit_plugins.recommenders.neural.recommender import NeuralRecommender
 
 if TYPE_CHECKING:
@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from benchkit_plugins.recommenders.neural.network import Network
 
 _EMBEDDER = "embedder that initialises the item embeddings"
+_LLM_PRESETS = """
+
+The paper's best values come with the offline embedder, not with the paper's own: a paid one
+is used only when it is named (`--embedder openai`).
+"""
+_BERT_PRESETS = """
+
+The paper's online material prints no best values for it; {llm}'s stand in.
+"""
 
 
 class TextInitialised(NeuralRecommender):
@@ -49,7 +58,7 @@ class TextInitialised(NeuralRecommender):
 
 
 def text_initialised(
-    base: type[NeuralRecommender], presets: Mapping[str, Mapping[str, Value]]
+    base: type[NeuralRecommender], presets: Mapping[str, Mapping[str, Value]] | None = None
 ) -> tuple[type[TextInitialised], type[TextInitialised]]:
     """Return LLM2X and BERT2X of a network X, which X's module has to call so.
 
@@ -57,29 +66,24 @@ def text_initialised(
 
     Args:
         base: X.
-        presets: parameters by dataset family.
+        presets: parameters by dataset family, as `paper_presets` returns them; None for a network
+            that the paper does not have.
     """
     llm, bert = f"LLM2{base.__name__}", f"BERT2{base.__name__}"
     texts = f"{base.__name__} whose item embeddings start as reduced embeddings of the items' texts"
+    notes = ("", "") if presets is None else (_LLM_PRESETS, _BERT_PRESETS.format(llm=llm))
     config = _config(llm, (InitialisedConfig, base.Config), [])
     first = _recommender(
         llm,
         (TextInitialised, base),
-        f"""{texts}.
-
-        The paper's best values come with the offline embedder, not with the paper's own: a paid one
-        is used only when it is named (`--embedder openai`).
-        """,
-        {"presets": presets, "Config": config},
+        f"{texts}.{notes[0]}",
+        {"presets": {"sample": SAMPLE} if presets is None else presets, "Config": config},
     )
     other = ("embedder", str, param("bert", _EMBEDDER, names="embedder"))
     second = _recommender(
         bert,
         (first,),
-        f"""{texts} by BERT.
-
-        The paper's online material prints no best values for it; {llm}'s stand in.
-        """,
+        f"{texts} by BERT.{notes[1]}",
         {"Config": _config(bert, (config,), [other])},
     )
     return first, second

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from benchkit.contracts.errors import FinalError
+from benchkit.contracts.errors import FinalError, UnavailableError
 from benchkit.contracts.prompted import Pairs
 from benchkit_plugins.recommenders.prompted.providers.contract import (
     Allow,
@@ -130,3 +130,24 @@ class Jobs(ABC):
             present = self.service.call(partial(self.look, job.name))
             job = present or Job(job.name, Status("none", "it has vanished"))
         return job
+
+
+class NoFineTuning(Jobs):
+    """Of a service that only samples: training is refused."""
+
+    REASON = "does not fine-tune: set state=base"
+
+    def find(self, fine_tune: FineTune) -> Job | None:  # noqa: ARG002
+        raise self._refusal()
+
+    def begin(self, fine_tune: FineTune) -> Job:  # noqa: ARG002
+        raise self._refusal()
+
+    def look(self, name: str) -> Job | None:  # noqa: ARG002
+        raise self._refusal()
+
+    def files(self, pairs: Pairs) -> dict[str, str]:  # noqa: ARG002
+        return {}
+
+    def _refusal(self) -> UnavailableError:
+        return UnavailableError(f"{self.service.name} {self.REASON}")

@@ -1,4 +1,4 @@
-"""StoredModel a service prompt by prompt, several at a time.
+"""Ask a service prompt by prompt, several at a time.
 
 Where a prompt takes several requests, what each brings is kept in a store of its own: a run that
 ends between two of them goes on from there.

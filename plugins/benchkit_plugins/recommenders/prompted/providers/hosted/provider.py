@@ -23,7 +23,7 @@ from benchkit_plugins.recommenders.prompted.providers.contract import (
 )
 from benchkit_plugins.recommenders.prompted.providers.hosted.answers import distinct
 from benchkit_plugins.recommenders.prompted.providers.hosted.files import answered, tokens_of
-from benchkit_plugins.recommenders.prompted.providers.hosted.jobs import Jobs
+from benchkit_plugins.recommenders.prompted.providers.hosted.jobs import Jobs, NoFineTuning
 from benchkit_plugins.recommenders.prompted.providers.hosted.one_by_one import sample_one_by_one
 from benchkit_plugins.recommenders.prompted.providers.hosted.service import Service
 
@@ -37,12 +37,13 @@ class Hosted(Provider):
 
     Attributes:
         service_class: the model and its client.
-        jobs_class: its fine-tuning.
+        jobs_class: its fine-tuning; left out where it has none.
     """
 
     paid = True
+    validation = 0
     service_class: ClassVar[type[Service]]
-    jobs_class: ClassVar[type[Jobs]]
+    jobs_class: ClassVar[type[Jobs]] = NoFineTuning
     service: Service
 
     def __init__(self, config: PromptedConfig, workspace: Path) -> None:
@@ -51,6 +52,8 @@ class Hosted(Provider):
         self.jobs = self.jobs_class(self.service)
 
     def why_unavailable(self) -> str | None:
+        if self.config.state == "fine-tuned" and issubclass(self.jobs_class, NoFineTuning):
+            return f"it {NoFineTuning.REASON}"
         return self.service.why_unavailable()
 
     def identity(self) -> dict[str, Value]:

@@ -32,13 +32,14 @@ class Service(ABC):
         name: as of its provider.
         default: model that is asked where the user names none.
         most_samples: most completions a request.
-        prices: JSON file of models' prices, as `rates` takes them.
+        prices: JSON file of models' prices, as `rates` takes them; None where only the user knows
+            them (parameter `price`).
     """
 
     name: ClassVar[str]
     default: ClassVar[str]
     most_samples: ClassVar[int]
-    prices: ClassVar[Path]
+    prices: ClassVar[Path | None] = None
 
     def __init__(self, config: PromptedConfig, workspace: Path) -> None:
         self.config, self.workspace = config, workspace
@@ -72,7 +73,9 @@ class Service(ABC):
 
     def rates(self, tuned: bool) -> Rates:
         """Return the prices of the model."""
-        prices: dict[str, Any] = json.loads(self.prices.read_text(encoding="utf-8"))["models"]
+        prices: dict[str, Any] = {}
+        if self.prices is not None:
+            prices = json.loads(self.prices.read_text(encoding="utf-8"))["models"]
         return rates(prices, self.model, tuned, self.config.price)
 
     def require(self) -> None:
