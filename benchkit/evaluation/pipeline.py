@@ -144,14 +144,8 @@ def refit(
 ) -> tuple[Recommender, Workbench]:
     """Return a record's recommender, fitted as for the record, and its bench; nothing is paid.
 
-    Kept weights serve again; where there are none, it is fitted once more.
-
-    Args:
-        out: folder of the leaderboards.
-        record: what to fit again.
-        prepared: the data that it is of.
-        split: their split.
-        report: called with each line about how a long fit is going.
+    Kept weights serve again; where there are none, it is fitted once more, and `report` is called
+    with each line about how that is going.
 
     Raises:
         BenchkitError: it cannot run here, or would have to pay.

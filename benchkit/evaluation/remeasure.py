@@ -29,12 +29,7 @@ def remeasure(
 ) -> Record:
     """Compute all installed metrics again from a record's kept lists and return the new record.
 
-    Args:
-        folder: of the record.
-        record: as it was.
-        prepared: the data that it is of.
-        split: their split.
-        cutoffs: where to cut, besides where the record did.
+    It is cut where the record was, and at `cutoffs`.
 
     Raises:
         DamagedRecordError: the lists cannot be used.

@@ -168,8 +168,6 @@ def _check_writable(out: Path) -> None:
 
 
 class _RunProgress:
-    """Shows how the tasks of a run go."""
-
     def __init__(self, tasks: int, shown: Display) -> None:
         self.total, self.ended = tasks, 0
         self.display = shown

@@ -115,7 +115,6 @@ def _created_concurrently(error: Exception) -> bool:
 
 
 def _reason(error: BaseException) -> str:
-    """Return in our own words why a database failed."""
     if type(error).__name__ in ("ArgumentError", "ValueError", "NoSuchModuleError"):
         return "its URL is invalid; it is NAME://USER:PASSWORD@HOST:PORT/DATABASE"
     if isinstance(error, RuntimeError) and "schema" in str(error):

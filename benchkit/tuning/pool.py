@@ -212,7 +212,6 @@ class SearchRun:
         return bool(self.reason)
 
     def _assign(self) -> None:
-        """Give the search to every worker that is ready and idle."""
         for worker in self.pool.fill():
             if worker.ready and not worker.busy:
                 self._assigned = self._assigned or time.monotonic()

@@ -159,7 +159,6 @@ def _seed(seed: int, number: int) -> int:
 
 
 def _free_memory() -> None:
-    """Give back the memory of a failed fit, here and on a GPU."""
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():

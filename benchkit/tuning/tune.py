@@ -32,11 +32,6 @@ def tune(searches: Sequence[Search], jobs: int, progress: SearchProgress) -> dic
     others build on is searched before them, and cheap searches before expensive ones. A limit in
     time is one for all searches together (`Shares`).
 
-    Args:
-        searches: one a recommender.
-        jobs: workers that share each study.
-        progress: shows how they go.
-
     Raises:
         StorageError: the studies cannot be read or written.
         KeyboardInterrupt: passed on, once running trials are enqueued again.
@@ -50,8 +45,6 @@ def tune(searches: Sequence[Search], jobs: int, progress: SearchProgress) -> dic
 
 @dataclass
 class _LocalSearches:
-    """The searches of a run on this machine."""
-
     queue: Queue
     pool: WorkerPool
     progress: SearchProgress
@@ -110,7 +103,6 @@ class _LocalSearches:
         self._end(search, kept=False)
 
     def _search(self, search: Search, study: Study, ledger: Ledger) -> str:
-        """Search and return why it ended."""
         left = max(0.0, search.options.limit - ledger.seconds)
         self.progress.begin(search, ledger, left)
         run = SearchRun(self.pool, search, study, ledger, left)
