@@ -33,7 +33,7 @@ from unittest import mock
 
 import numpy as np
 
-from benchkit.components.configure import configure
+from benchkit.components.configure import Presets
 from benchkit.contracts.protocol import Protocol
 from benchkit.data.open import open_dataset
 from benchkit.data.split import Fold, split_sessions
@@ -88,7 +88,7 @@ def trained(catalog: Any, fold: Fold, name: str, values: dict[str, str]) -> Curv
     from benchkit_plugins.recommenders.neural.validation import Validation, hold_out, ndcg
 
     patient = {**values, "patience": str(HOPELESS)}
-    model: Any = configure(name, patient, family="", preset="default")
+    model: Any = Presets(preset="default").configure(name, patient)
     epochs: list[tuple[float, float]] = []
     started = time.perf_counter()
 

@@ -33,6 +33,16 @@ def find_real_data() -> Path | None:
 
 
 @pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder ``datasets`` with the prepared sample, to be copied."""
+    from benchkit.data.open import open_dataset
+
+    folder = tmp_path_factory.mktemp("sample")
+    open_dataset("steam", folder, None, {})
+    return folder / "datasets"
+
+
+@pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder with ``beauty/`` and ``steam-100k/``; the test is skipped where they are not."""
     folder = find_real_data()

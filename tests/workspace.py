@@ -8,6 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
+
+from benchkit.cli import cli
+from benchkit.contracts.errors import BenchkitError
 from benchkit.leaderboards import lines
 from benchkit.leaderboards.render import sorted_tables
 from benchkit.leaderboards.tables import Table, tables
@@ -20,6 +24,13 @@ def board(out: Path, dataset: str = "beauty") -> list[Table]:
     return sorted_tables(tables(content.records.values()))
 
 
+def _evaluating(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a command that does not search, unless it says so: `tests/tuning` is about that."""
+    if arguments[0] != "run" or {"--trials", "--timeout"} & set(arguments):
+        return arguments
+    return (*arguments, "--trials", "0")
+
+
 class Workspace:
     """A folder to work in, with a small generated Steam sample, and the command line."""
 
@@ -29,11 +40,8 @@ class Workspace:
         self.environment = {**environment, "BENCHKIT_HOME": str(folder), "COLUMNS": "80"}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        # These tests are about evaluation; those of `tests/tuning` are about what goes before it.
-        if arguments[0] == "run" and not {"--trials", "--timeout"} & set(arguments):
-            arguments = (*arguments, "--trials", "0")
         return subprocess.Popen(
-            [sys.executable, "-m", "benchkit", *arguments],
+            [sys.executable, "-m", "benchkit", *_evaluating(arguments)],
             env=self.environment,
             cwd=self.folder,
             text=True,
@@ -51,6 +59,17 @@ class Workspace:
         assert process.returncode == code, err
         assert "Traceback" not in out + err
         return out, err
+
+    def here(self, *arguments: str, code: int = 0) -> tuple[str, str]:
+        """Run a command in this process, which has none of the tests' plugins and is there."""
+        done = CliRunner().invoke(cli, _evaluating(arguments), env=self.environment)
+        err = done.stderr
+        if isinstance(done.exception, BenchkitError):
+            err, status = f"{err}Error: {done.exception}", 2
+        else:
+            status = done.exit_code
+        assert status == code, (err, done.exception)
+        return done.stdout, err
 
     def rows(self, dataset: str = "steam-sample") -> list[dict[str, Any]]:
         return [row.as_dict() for row in board(self.out, dataset)[0].rows]

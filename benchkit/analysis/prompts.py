@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from benchkit.components.registry import registry
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.errors import PluginError, unknown_name
 from benchkit.contracts.prompted import Pairs, PromptedRecommender
 from benchkit.data.split import split_sessions
 from benchkit.evaluation.settings import Settings
+from benchkit.evaluation.tasks import plan
 
 
 def prompted(task: str) -> type[PromptedRecommender]:
@@ -40,12 +39,10 @@ def training_pairs(
     Raises:
         BenchkitError: whatever the user can mend.
     """
-    if kind.protocol is not None:
-        settings = replace(settings, protocol=replace(settings.protocol, name=kind.protocol))
-    values = settings.values(kind.name)
-    recommender = settings.configured(kind.name, values.get(kind.name, {}), prepared.family)
+    task = plan(prepared, kind.name, settings)
+    recommender = task.configured()
     assert isinstance(recommender, PromptedRecommender)
-    split = split_sessions(prepared, settings.protocol)
+    split = split_sessions(prepared, task.settings.protocol)
     counts = split.item_counts(prepared), split.session_counts(prepared)
-    bench = settings.bench(prepared, split.train, *counts, settings.spending(), values)
+    bench = task.bench(prepared, split.train, counts, settings.spending())
     return recommender, recommender.pairs(split.train, bench)

@@ -26,7 +26,7 @@ from typing import Any
 
 from benchkit.api.experiment import Experiment
 from benchkit.api.results import Leaderboard, leaderboard, relative_gains, table_of
-from benchkit.components.configure import configure
+from benchkit.components.configure import Presets
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.protocol import Protocol, ProtocolName, Ties
 from benchkit.contracts.recommender import Recommendations, Recommender
@@ -34,7 +34,7 @@ from benchkit.data.open import open_dataset as open_prepared
 from benchkit.data.split import Split, split_sessions
 from benchkit.evaluation.bench import Workbench
 from benchkit.evaluation.display import lines_to
-from benchkit.evaluation.pipeline import measure_all
+from benchkit.evaluation.measure import measure_all
 from benchkit.leaderboards.record import Record
 from benchkit.toolkit.workspace import workspace
 
@@ -111,8 +111,8 @@ def run(
         raise KeyboardInterrupt
     return Results(
         experiment,
-        [event.record for event in outcome.done if event.record is not None],
-        {event.task.recommender: event.text for event in outcome.failed},
+        outcome.records,
+        {failure.identity.recommender["name"]: failure.reason for failure in outcome.failures},
         plan.left_out,
         outcome.warnings,
         table_of(plan, outcome),
@@ -158,8 +158,7 @@ class Data:
             item_counts=split.item_counts(self.prepared),
             session_counts=split.session_counts(self.prepared),
             seed=seed,
-            family=self.prepared.family,
-            exclude_prompt=split.protocol.strict,
+            presets=Presets(self.prepared.family, exclude_prompt=split.protocol.strict),
             only_trained=split.protocol.strict,
             values=values or {},
             workspace=workspace(),
@@ -206,4 +205,4 @@ def recommender(
         PluginError: nothing of that name is installed.
         ConfigError: a value does not fit.
     """
-    return configure(name, values or {}, family=dataset, preset=preset)
+    return Presets(dataset, preset).configure(name, values or {})

@@ -18,8 +18,9 @@ from benchkit.contracts.recommender import Recommender
 from benchkit.data.open import open_dataset, take_values
 from benchkit.data.split import split_sessions
 from benchkit.evaluation.availability import in_words, unused, why_left_out, why_not
-from benchkit.evaluation.pipeline import Task, forecast, plan
+from benchkit.evaluation.pipeline import forecast
 from benchkit.evaluation.settings import Settings, usual_preset
+from benchkit.evaluation.tasks import Task, plan
 from benchkit.toolkit.workspace import leaderboards, workspace
 from benchkit.tuning.budget import DEFAULT_SECONDS, Options, seconds_of
 from benchkit.tuning.samplers import pruner, sampler

@@ -309,7 +309,7 @@ def table_of(plan: Plan, outcome: Outcome) -> Leaderboard | None:
 
     A recommender with a protocol of its own stands in another table than the rest.
     """
-    rules = [event.task.settings.protocol.rules() for event in outcome.done]
+    rules = [record.identity.protocol["rules"] for record in outcome.records]
     if not rules:
         return None
     settings = plan.settings[0]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from benchkit.api.planning import Plan
 from benchkit.contracts.errors import BenchkitError
-from benchkit.evaluation import jobs, runs
+from benchkit.evaluation import runs
 from benchkit.evaluation.display import Show
 from benchkit.evaluation.pipeline import forecast
 from benchkit.evaluation.settings import Settings
@@ -37,7 +37,7 @@ def run_plan(plan: Plan, show: Show) -> runs.Outcome:
     """
     with _capped(plan) as (settings, searches), _placing(plan) as cluster:
         tasks = plan.tasks(_search(searches, settings, cluster, show))
-        here = partial(jobs.run, jobs=plan.experiment.jobs)
+        here = partial(runs.run_here, jobs=plan.experiment.jobs)
         run = here if cluster is None else cluster.run
         return runs.run_all(plan.prepared.name, tasks, run, show)
 

@@ -24,8 +24,8 @@ from benchkit.cli.tuning import tuning_options
 
 if TYPE_CHECKING:
     from benchkit.api.planning import Plan
-    from benchkit.evaluation.pipeline import Task
     from benchkit.evaluation.runs import Outcome
+    from benchkit.evaluation.tasks import Task
 
 _GO_ON = "Interrupted. Finished results are kept; run the same command to resume."
 # Fields of an experiment that the command line knows by another name.
@@ -179,7 +179,7 @@ def run(
         click.echo(_GO_ON, err=True)
         context.exit(130)
     _finish(plan, outcome)
-    context.exit(130 if outcome.interrupted else 1 if outcome.failed else 0)
+    context.exit(130 if outcome.interrupted else 1 if outcome.failures else 0)
 
 
 def _demand_names(
@@ -266,10 +266,11 @@ def _finish(plan: Plan, outcome: Outcome) -> None:
         click.echo(f"Warning: {warning}", err=True)
     for name, reason in plan.left_out.items():
         click.echo(f"Left out: {name}: {reason}", err=True)
-    for event in outcome.failed:
-        click.secho(f"Failed: {event.task.recommender}: {event.text}", fg="red", err=True)
-        if event.details:
-            path = event.task.identity.folder(out)
+    for failure in outcome.failures:
+        name = failure.identity.recommender["name"]
+        click.secho(f"Failed: {name}: {failure.reason}", fg="red", err=True)
+        if failure.details:
+            path = failure.identity.folder(out)
             click.echo(f"  traceback in {path.with_name(path.name + '.failed.json')}", err=True)
     if outcome.interrupted:
         click.echo(_GO_ON, err=True)

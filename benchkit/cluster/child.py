@@ -5,7 +5,6 @@ Not one of `multiprocessing`: the processes of Dask are daemons and may not have
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -16,10 +15,11 @@ from dataclasses import asdict
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from benchkit.cluster.job import EvaluationJob, Job, Reply, SearchJob, pack
+from benchkit.cluster.job import EvaluationJob, Job, SearchJob, pack
 from benchkit.contracts.errors import BenchkitError, UnavailableError
-from benchkit.evaluation.pipeline import execute, plan
-from benchkit.evaluation.processes import reason_of
+from benchkit.evaluation.pipeline import execute
+from benchkit.evaluation.processes import Event, reason_of
+from benchkit.evaluation.tasks import plan
 from benchkit.toolkit.workspace import leaderboards, workspace
 
 
@@ -40,17 +40,17 @@ def _end_with(pipe: Connection) -> None:
     os._exit(1)
 
 
-def do(job: Job, pipe: Connection) -> Reply:
+def do(job: Job, pipe: Connection) -> Event:
     """Do a job and return how it ended; what happens meanwhile is sent through the pipe."""
     try:
         return _search(job) if isinstance(job, SearchJob) else _evaluate(job, pipe)
     except BenchkitError as error:
-        return Reply("refused", str(error))
+        return Event("refused", str(error))
     except Exception as error:
-        return Reply("failed", reason_of(error), traceback.format_exc())
+        return Event("failed", reason_of(error), traceback.format_exc())
 
 
-def _search(job: SearchJob) -> Reply:
+def _search(job: SearchJob) -> Event:
     """Search as `benchkit run` does, after the checks of `benchkit worker`."""
     from benchkit.evaluation.display import silent
     from benchkit.tuning.database import database_errors
@@ -70,10 +70,10 @@ def _search(job: SearchJob) -> Reply:
             )
         search = rebuild(searches[job.study], prepared, job.storage, workspace(), _out())
     tune([search], job.jobs, SearchProgress(1, silent()))
-    return Reply("done")
+    return Event("done")
 
 
-def _evaluate(job: EvaluationJob, pipe: Connection) -> Reply:
+def _evaluate(job: EvaluationJob, pipe: Connection) -> Event:
     """Evaluate the task of the run, if it is the same here.
 
     Raises:
@@ -85,18 +85,17 @@ def _evaluate(job: EvaluationJob, pipe: Connection) -> Reply:
     prepared = job.data.open(workspace())
     settings = job.task.settings.on_machine(workspace(), _out())
     task = plan(prepared, name, settings)
-    theirs = json.loads(json.dumps(asdict(job.task.identity)))
-    check_same(name, theirs, asdict(task.identity), "there")
+    check_same(name, asdict(job.task.identity), asdict(task.identity), "there")
     check_runnable(name, prepared, settings, "there")
     try:
         record = execute(
             task,
-            lambda stage: pipe.send(Reply("stage", stage)),
-            lambda line: pipe.send(Reply("report", line)),
+            lambda stage: pipe.send(Event("stage", stage)),
+            lambda line: pipe.send(Event("report", line)),
         )
     except BenchkitError as error:  # of the recommender's, as in a run on one machine
-        return Reply("failed", str(error))
-    return Reply("done", parcel=pack(settings.out, record))
+        return Event("failed", str(error))
+    return pack(settings.out, record)
 
 
 def _out() -> Path:

@@ -6,11 +6,12 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.errors import DataError
-from benchkit.evaluation.pipeline import Task
+from benchkit.evaluation.processes import Event
+from benchkit.evaluation.tasks import Task
 from benchkit.leaderboards import store
 from benchkit.leaderboards.record import Record
 from benchkit.toolkit.files import folder_atomically, write_atomically
@@ -85,35 +86,16 @@ Job = EvaluationJob | SearchJob
 
 
 @dataclass(frozen=True)
-class Parcel:
-    """A record with its files.
+class Parcel(Event):
+    """The end of an evaluation: a record with its files.
 
     Attributes:
-        record: the record.
         files: content of the files of its folder, by name.
         weights: content of the files of fitted weights that it names.
     """
 
-    record: Record
-    files: Mapping[str, bytes]
-    weights: Mapping[str, bytes]
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What happens to a job: `evaluation.jobs.Event` without its task.
-
-    Attributes:
-        kind: as there, or ``refused``: the job cannot be the same on that machine.
-        text: one line.
-        details: a traceback.
-        parcel: the record of an evaluation.
-    """
-
-    kind: Literal["start", "stage", "report", "done", "failed", "refused"]
-    text: str = ""
-    details: str = ""
-    parcel: Parcel | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    weights: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def pack(out: Path, record: Record) -> Parcel:
@@ -124,9 +106,10 @@ def pack(out: Path, record: Record) -> Parcel:
     folder = record.identity.folder(out)
     weights = store.weights_folder(out, record.identity.dataset["name"])
     parcel = Parcel(
-        record,
-        {path.name: path.read_bytes() for path in folder.iterdir()},
-        {name: (weights / name).read_bytes() for name in record.weights},
+        "done",
+        record=record,
+        files={path.name: path.read_bytes() for path in folder.iterdir()},
+        weights={name: (weights / name).read_bytes() for name in record.weights},
     )
     shutil.rmtree(folder)
     return parcel
@@ -138,6 +121,7 @@ def unpack(out: Path, parcel: Parcel) -> None:
     Raises:
         StorageError: no permission, a full disk.
     """
+    assert parcel.record is not None
     identity = parcel.record.identity
     for name, content in parcel.weights.items():
         write_atomically(store.weights_folder(out, identity.dataset["name"]) / name, content)

@@ -15,8 +15,8 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from benchkit import DISTRIBUTION
-from benchkit.cluster.job import Job, Reply
-from benchkit.evaluation.processes import exit_reason
+from benchkit.cluster.job import Job
+from benchkit.evaluation.processes import Event, exit_reason
 from benchkit.toolkit.machine import thread_variables
 
 if TYPE_CHECKING:
@@ -45,13 +45,10 @@ def versions() -> dict[str, str]:
     }
 
 
-def do(job: Job, topic: str, number: int) -> Reply:
+def do(job: Job, topic: str, number: int) -> Event:
     """Do a job and return how it ended; called by Dask, in a thread of a worker.
 
-    Args:
-        job: what to do.
-        topic: Dask's topic of its events.
-        number: of the job, which stands in the events.
+    What happens meanwhile goes to a topic of Dask's, with the number of the job.
     """
     from distributed import get_worker
 
@@ -61,14 +58,14 @@ def do(job: Job, topic: str, number: int) -> Reply:
     try:
         while not _is_unwanted(worker, worker.get_current_task()):
             if process.pipe.poll(_TICK):
-                reply = process.receive()
-                if reply.kind == "refused":  # the user has to know where
-                    return replace(reply, text=f"{worker.address}: {reply.text}")
-                if reply.kind in ("done", "failed"):
-                    return reply
-                worker.log_event(topic, (number, reply.kind, reply.text))
+                event = process.receive()
+                if event.kind == "refused":  # the user has to know where
+                    return replace(event, text=f"{worker.address}: {event.text}")
+                if event.kind in ("done", "failed"):
+                    return event
+                worker.log_event(topic, (number, event.kind, event.text))
         process.interrupt()
-        return Reply("failed", "the run has ended")
+        return Event("failed", "the run has ended")
     finally:
         process.end()
 
@@ -91,13 +88,13 @@ class _Process:
         ours.send(job)
         return cls(popen, ours)
 
-    def receive(self) -> Reply:
+    def receive(self) -> Event:
         try:
-            reply = self.pipe.recv()
+            event = self.pipe.recv()
         except (EOFError, OSError):
-            return Reply("failed", exit_reason(self.popen.wait()))
-        assert isinstance(reply, Reply)
-        return reply
+            return Event("failed", exit_reason(self.popen.wait()))
+        assert isinstance(event, Event)
+        return event
 
     def interrupt(self) -> None:
         """Interrupt it: a search enqueues its trials again."""

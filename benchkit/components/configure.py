@@ -12,33 +12,78 @@ from benchkit.contracts.config import Value
 from benchkit.contracts.recommender import Recommender
 
 
-def configure(
-    name: str,
-    values: Mapping[str, object],
-    *,
-    family: str,
-    preset: str = "paper",
-    exclude_prompt: bool = False,
-) -> Recommender:
-    """Return a recommender that is ready to fit.
+@dataclass(frozen=True)
+class Presets:
+    """Where the values of recommenders come from that nobody set.
 
-    Args:
-        name: registered name.
-        values: what a search has found or the user has set; it wins over the preset. Values of
-            other components, as ``autoencoder.l2``, are left aside.
-        family: dataset family, whose preset applies.
-        preset: where values come from that nobody set, see `best_values`.
-        exclude_prompt: set ``exclude_seen`` to the whole prompt, as the strict protocol demands.
-
-    Raises:
-        PluginError: nothing of that name is installed.
-        ConfigError: a value does not fit.
+    Attributes:
+        family: dataset family, whose published values apply.
+        preset: ``paper``: the best values published for the dataset, where there are any;
+            ``sample``: what the component brings for a quick look at little data, or else the
+            same; ``default``: none.
+        exclude_prompt: whether ``exclude_seen`` is the whole prompt, as under the strict protocol.
     """
-    plugin = registry().recommender(name)
-    together: dict[str, object] = {**best_values(plugin, family, preset), **own(values)}
-    if exclude_prompt and any(field.name == "exclude_seen" for field in plugin.Config.fields()):
-        together["exclude_seen"] = "prompt"
-    return plugin(plugin.Config.create(together, name))
+
+    family: str = ""
+    preset: str = "paper"
+    exclude_prompt: bool = False
+
+    def configure(self, name: str, values: Mapping[str, object]) -> Recommender:
+        """Return a recommender that is ready to fit.
+
+        Args:
+            name: registered name.
+            values: what a search has found or the user has set; it wins over the preset. Values of
+                other components, as ``autoencoder.l2``, are left aside.
+
+        Raises:
+            PluginError: nothing of that name is installed.
+            ConfigError: a value does not fit.
+        """
+        plugin = registry().recommender(name)
+        together: dict[str, object] = {**self._best_values(plugin), **own(values)}
+        fields = plugin.Config.fields()
+        if self.exclude_prompt and any(field.name == "exclude_seen" for field in fields):
+            together["exclude_seen"] = "prompt"
+        return plugin(plugin.Config.create(together, name))
+
+    def _best_values(self, plugin: type[Component]) -> Mapping[str, object]:
+        published = plugin.presets.get(self.family, {})
+        sample = plugin.presets.get("sample", published)
+        return {"paper": published, "sample": sample, "default": {}}[self.preset]
+
+    def dependencies(
+        self, component: Component, values: Mapping[str, Mapping[str, object]]
+    ) -> Iterator[Dependency]:
+        """Yield everything that a component stands on, configured, the nearest first, each once.
+
+        Args:
+            component: a configured component.
+            values: values that win over presets, by component; a recommender's may hold those of
+                other components, as in `configure`.
+
+        Raises:
+            PluginError: something of it is not installed.
+            ConfigError: a value does not fit.
+        """
+        waiting, seen = component.requires(), set()
+        sets = dict(component.sets())
+        while waiting:
+            kind, name = waiting.pop(0)
+            if (kind, name) in seen:
+                continue
+            seen.add((kind, name))
+            own_values = values.get(name, {})
+            if kind == "recommender":
+                values = merged(of_others(own_values), values)
+                required: Component = self.configure(name, own_values)
+            else:
+                plugin = registry().get(kind, name).component
+                required = plugin(plugin.Config.create(own_values, name))
+            dependency = Dependency(required, sets.get(name, ()))
+            yield dependency
+            waiting += dependency.requires()
+            sets = {**required.sets(), **sets}
 
 
 def own(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,12 +96,12 @@ def of_others(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
     A search that draws a reducer draws the reducer's parameters, too: ``autoencoder.l2``.
     """
-    found: dict[str, dict[str, Any]] = {}
+    by_component: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
         component, dot, parameter = name.partition(".")
         if dot:
-            found.setdefault(component, {})[parameter] = value
-    return found
+            by_component.setdefault(component, {})[parameter] = value
+    return by_component
 
 
 def merged(*layers: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -66,17 +111,6 @@ def merged(*layers: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]
         for component, values in layer.items():
             together.setdefault(component, {}).update(values)
     return together
-
-
-def best_values(plugin: type[Component], family: str, preset: str) -> Mapping[str, object]:
-    """Return the values that a preset gives a component, in place of its defaults.
-
-    ``paper``: the best ones published for the dataset, where there are any. ``sample``: what the
-    component brings for a quick look at little data, or else the same. ``default``: none.
-    """
-    published = plugin.presets.get(family, {})
-    given = {"paper": published, "sample": plugin.presets.get("sample", published), "default": {}}
-    return given[preset]
 
 
 def with_embedder(
@@ -97,7 +131,7 @@ def with_embedder(
         PluginError: no embedder of that name is installed.
     """
     registry().get("embedder", embedder)
-    together = {name: dict(given) for name, given in values.items()}
+    together = {name: dict(own_values) for name, own_values in values.items()}
     for name, entry in registry().components["recommender"].items():
         fields = entry.component.Config.fields() if issubclass(entry.component, base) else ()
         named = {field.name: embedder for field in fields if field.param.names == "embedder"}
@@ -132,47 +166,3 @@ class Dependency:
             if field.name in self.overridden
         ]
         return [asked for asked in self.component.requires() if asked not in named]
-
-
-def dependencies(
-    component: Component,
-    values: Mapping[str, Mapping[str, object]],
-    *,
-    family: str,
-    preset: str = "paper",
-    exclude_prompt: bool = False,
-) -> Iterator[Dependency]:
-    """Yield everything that a component stands on, configured, the nearest first, each once.
-
-    Args:
-        component: a configured component.
-        values: values that win over presets, by component; a recommender's may hold those of
-            other components, as in `configure`.
-        family: dataset family, whose presets apply.
-        preset: as in `configure`.
-        exclude_prompt: as in `configure`.
-
-    Raises:
-        PluginError: something of it is not installed.
-        ConfigError: a value does not fit.
-    """
-    waiting, seen = component.requires(), set()
-    sets = dict(component.sets())
-    while waiting:
-        kind, name = waiting.pop(0)
-        if (kind, name) in seen:
-            continue
-        seen.add((kind, name))
-        given = values.get(name, {})
-        if kind == "recommender":
-            values = merged(of_others(given), values)
-            made: Component = configure(
-                name, given, family=family, preset=preset, exclude_prompt=exclude_prompt
-            )
-        else:
-            plugin = registry().get(kind, name).component
-            made = plugin(plugin.Config.create(given, name))
-        found = Dependency(made, sets.get(name, ()))
-        yield found
-        waiting += found.requires()
-        sets = {**made.sets(), **sets}

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
-from benchkit.components.configure import configure, dependencies
 from benchkit.components.registry import registry
 from benchkit.contracts.component import Component
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.errors import BenchkitError
 from benchkit.contracts.prompted import PromptedRecommender, Work
+from benchkit.contracts.recommender import Recommender
 from benchkit.embeddings.embed import embedder, missing, to_embed
-from benchkit.evaluation.pipeline import forecast, plan
+from benchkit.evaluation.pipeline import forecast
 from benchkit.evaluation.settings import Settings
+from benchkit.evaluation.tasks import plan
 from benchkit.toolkit.times import show_time
 
 _NO_TEXTS = "the items have no texts ([items] of a dataset's TOML file names them)"
@@ -43,25 +44,24 @@ def why_left_out(
         PluginError: something that it stands on is not installed.
         ConfigError: a value does not fit.
     """
-    values = settings.values(name).get(name, {})
-    recommender = configure(name, values, family=prepared.family, preset=settings.preset)
+    recommender = _configured(name, prepared, settings)
     below = _below(recommender, prepared, settings)
     if not any(prepared.catalog.texts) and any(map(_reads_texts, (recommender, *below))):
         return _NO_TEXTS
-    given = {*settings.overrides, *map(str, settings.overrides.get(name, {}).values())}
+    set_by_user = {*settings.overrides, *map(str, settings.overrides.get(name, {}).values())}
     reason = recommender.unsuitable(prepared.catalog) or recommender.why_unavailable()
     if isinstance(recommender, PromptedRecommender) and not named:
         lacking = reason or _download(recommender, name)
         advice = lacking or f"`-r {name}` in place of `--all` runs it"
-        return f"it prompts a language model ({_asked(name, prepared, settings)}); {advice}"
+        return f"it prompts a language model ({_request(name, prepared, settings)}); {advice}"
     if reason is not None:
         return reason
     if isinstance(recommender, PromptedRecommender) and not paying and recommender.pays():
         return "it asks a model that costs money, which only the machine of the run does"
-    for each in (*below, *_candidates(below, settings)):
-        download = None if named or each.name in given else _download(each, name)
-        if (reason := _why_not(each, prepared, settings, download, paying=paying)) is not None:
-            return f"its {each.kind} {each.name}: {reason}"
+    for part in (*below, *_candidates(below, settings)):
+        download = None if named or part.name in set_by_user else _download(part, name)
+        if (reason := _why_not(part, prepared, settings, download, paying=paying)) is not None:
+            return f"its {part.kind} {part.name}: {reason}"
     return None
 
 
@@ -102,22 +102,27 @@ def _why_not(
 
 def _candidates(below: Iterable[Component], settings: Settings) -> list[Component]:
     """Return the embedders that a search may draw, where the recommender has one."""
-    if not any(each.kind == "embedder" for each in below):
+    if not any(component.kind == "embedder" for component in below):
         return []
     return [embedder(name, settings.overrides.get(name, {})) for name in settings.embedders]
 
 
+def _configured(name: str, prepared: PreparedDataset, settings: Settings) -> Recommender:
+    values = settings.values(name).get(name, {})
+    return settings.presets(prepared.family).configure(name, values)
+
+
 def _below(component: Component, prepared: PreparedDataset, settings: Settings) -> list[Component]:
-    values = settings.values(component.name)
-    found = dependencies(component, values, family=prepared.family, preset=settings.preset)
-    return [each.component for each in found]
+    presets = settings.presets(prepared.family)
+    below = presets.dependencies(component, settings.values(component.name))
+    return [dependency.component for dependency in below]
 
 
 def _reads_texts(component: Component) -> bool:
     return component.kind == "embedder" or isinstance(component, PromptedRecommender)
 
 
-def _asked(name: str, prepared: PreparedDataset, settings: Settings) -> str:
+def _request(name: str, prepared: PreparedDataset, settings: Settings) -> str:
     try:
         return in_words(forecast(plan(prepared, name, settings), prepared) or Work())
     except BenchkitError as error:
@@ -154,23 +159,15 @@ def unused(
     prepared: PreparedDataset,
     settings: Settings,
 ) -> list[str]:
-    """Return those of the user's values, by component, that no recommender of a run would see.
-
-    Args:
-        values: what the user set, by component.
-        names: the recommenders of the run.
-        prepared: the dataset.
-        settings: of the run.
-    """
+    """Return the components whose values the user set, and that no recommender of a run uses."""
     seen, searched = set[str](), set[str]()
     for name in names:
-        given = settings.values(name).get(name, {})
-        top = configure(name, given, family=prepared.family, preset=settings.preset)
-        for each in (top, *_below(top, prepared, settings)):
-            seen.add(each.name)
+        recommender = _configured(name, prepared, settings)
+        for component in (recommender, *_below(recommender, prepared, settings)):
+            seen.add(component.name)
             searched |= {
                 field.param.names
-                for field in each.config.fields()
+                for field in component.config.fields()
                 if field.param.names and field.param.search
             }
     for kind in searched:  # a search may choose any of them

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from benchkit.components.configure import Presets, merged, of_others
 from benchkit.contracts.arrays import Bool, Float32, Int64
 from benchkit.contracts.catalog import Catalog
 from benchkit.contracts.config import Value
@@ -33,9 +34,8 @@ class Workbench:
     Attributes, besides those of the contract:
         session_counts: sessions that contain each item, of the same data, ``int64[items]``; None
             where they equal `item_counts`, for no session repeats an item.
-        family: dataset family, whose presets apply.
-        preset: where the values of other recommenders come from, as in `configure`.
-        exclude_prompt: whether the protocol keeps the whole prompt out of every list.
+        presets: where the values of other recommenders come from, and whether the protocol keeps
+            the whole prompt out of every list.
         values: values that win over presets, by component: what searches have found, and the
             user's; those of a recommender may hold those of its reducer, as ``autoencoder.l2``.
         declared: components that may be asked for, as ``KIND:NAME``: those that belong to what
@@ -46,9 +46,7 @@ class Workbench:
     train: Sessions
     item_counts: Int64
     seed: int = 0
-    family: str = ""
-    preset: str = "paper"
-    exclude_prompt: bool = False
+    presets: Presets = field(default_factory=Presets)
     only_trained: bool = False
     values: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     workspace: Path = Path()
@@ -89,16 +87,8 @@ class Workbench:
         self._warn_of_cut_texts(name)
         if reducer is None:
             return vectors
-        return reduce_items(
-            vectors,
-            reducer,
-            vectors.shape[1] if dim is None else dim,
-            self.values.get(reducer, {}),
-            self.catalog.classes,
-            self._learnt(fit_on),
-            self.seed,
-            self.workspace,
-        )
+        how = self._reduction(vectors, reducer, dim, fit_on)
+        return reduce_items(vectors, reducer, *how, self.workspace)
 
     def embed_texts(
         self,
@@ -115,29 +105,14 @@ class Workbench:
             return further
         vectors = embed_catalog(self.catalog, name, *self._embedding(name))
         return reduce_texts(
-            further,
-            vectors,
-            reducer,
-            vectors.shape[1] if dim is None else dim,
-            self.values.get(reducer, {}),
-            self.catalog.classes,
-            self._learnt(fit_on),
-            self.seed,
+            further, vectors, reducer, *self._reduction(vectors, reducer, dim, fit_on)
         )
 
     def recommender(self, name: str, values: Mapping[str, Value] | None = None) -> Recommender:
         """Return another recommender, fitted on the same training sessions."""
-        from benchkit.components.configure import configure, merged, of_others
-
         self._demand("recommender", name)
         together = {**self.values.get(name, {}), **(values or {})}
-        recommender = configure(
-            name,
-            together,
-            family=self.family,
-            preset=self.preset,
-            exclude_prompt=self.exclude_prompt,
-        )
+        recommender = self.presets.configure(name, together)
         key = f"{name} {recommender.config.as_dict()}"
         if key not in self._fitted:
             below = merged(of_others(together), self.values)
@@ -149,9 +124,9 @@ class Workbench:
 
     def _embedding(self, name: str) -> tuple[Settings, Path, Account, Progress, Bool | None]:
         """Return what embedding takes beside texts and a name."""
-        told = ProgressReporter(self.report, f"texts embedded by {name}")
+        progress = ProgressReporter(self.report, f"texts embedded by {name}")
         learnt = self._trained() if self.only_trained else None
-        return self.values, self.workspace, self.spending, told, learnt
+        return self.values, self.workspace, self.spending, progress, learnt
 
     def _warn_of_cut_texts(self, name: str) -> None:
         """Say once where an embedder has cut many texts: it may not have read what matters."""
@@ -181,11 +156,14 @@ class Workbench:
                 f"parameter of names={kind!r}"
             )
 
-    def _learnt(self, fit_on: Literal["catalog", "train"]) -> Bool:
-        """Return which items a reducer learns from, ``bool[items]``."""
-        if fit_on == "train" or self.only_trained:
-            return self._trained()
-        return np.ones(len(self.catalog), dtype=bool)
+    def _reduction(
+        self, vectors: Float32, reducer: str, dim: int | None, fit_on: Literal["catalog", "train"]
+    ) -> tuple[int, Mapping[str, Value], Sequence[str], Bool, int]:
+        """Return what reducing takes beside vectors and a name."""
+        dim = vectors.shape[1] if dim is None else dim
+        train_only = fit_on == "train" or self.only_trained
+        learnt = self._trained() if train_only else np.ones(len(self.catalog), dtype=bool)
+        return dim, self.values.get(reducer, {}), self.catalog.classes, learnt, self.seed
 
     def _trained(self) -> Bool:
         """Return which items have been trained on, ``bool[items]``."""

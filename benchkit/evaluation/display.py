@@ -101,11 +101,7 @@ def display(total: int | None = None) -> Display:
 
 def lines_to(write: Callable[[str], None]) -> Show:
     """Return a `Show` of plain lines, each passed to `write`."""
-
-    def show(_total: int | None) -> Display:
-        return Display(write)
-
-    return show
+    return lambda _total: Display(write)
 
 
 def silent() -> Display:

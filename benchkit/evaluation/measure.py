@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from benchkit.components.registry import registry
 from benchkit.contracts.arrays import Bool, Float64, Int32, Int64
 from benchkit.contracts.catalog import Catalog
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.errors import DataError, one_line
 from benchkit.contracts.metric import Metric, RankedLists, outside
+from benchkit.contracts.recommender import Recommendations
+from benchkit.data.split import Split
 from benchkit.toolkit.arrays import distinct
 from benchkit.toolkit.isolation import stdout_on_stderr
 
@@ -29,6 +32,20 @@ class Measured:
     summaries: dict[str, float] = field(default_factory=dict)
     values: dict[str, Float64] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+
+
+def measure_all(
+    lists: Recommendations, split: Split, prepared: PreparedDataset, cutoffs: Sequence[int]
+) -> Measured:
+    """Return what all installed metrics say about lists for the test prompts of a split."""
+    metrics: dict[str, Metric] = {name: kind() for name, kind in registry().metrics().items()}
+    counts = split.item_counts(prepared)
+    return measure(lists.items, split.test.truth, counts, prepared.catalog, cutoffs, metrics)
+
+
+def metric_sources() -> dict[str, str]:
+    """Return a digest of each installed metric's source."""
+    return {name: registry().get("metric", name).source_digest() for name in registry().metrics()}
 
 
 def measure(

@@ -1,4 +1,4 @@
-"""Child processes: each has a share of the machine and a pipe to us, and ends when we do."""
+"""Child processes, and what they send: each has a share of the machine, and ends when we do."""
 
 from __future__ import annotations
 
@@ -10,13 +10,43 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from benchkit.contracts.errors import BenchkitError
 from benchkit.toolkit.isolation import send_stdout_to_stderr
 from benchkit.toolkit.machine import free_slot, share
 
+if TYPE_CHECKING:
+    from benchkit.leaderboards.record import Record
+
 Self = TypeVar("Self", bound="Child")
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happens to a task or in a search, wherever it runs.
+
+    Attributes:
+        kind: of a task: ``start`` (`text`: on which machine, if not here), ``stage`` (`text`: its
+            name), ``report`` (`text`: a line about a long fit), ``done`` (its `record`),
+            ``failed``, or ``refused``, for it cannot be the same on that machine. Of a worker:
+            ``ready`` for work, ``rehearsed`` (the time runs), ``trial`` and ``end`` of one,
+            ``warning`` of a component, ``estimate`` (`seconds`), ``stopped`` (no further trial may
+            begin), ``broken`` (this worker cannot go on), ``database lost`` (nor can any other),
+            ``tick`` (nothing, but time has passed).
+        text: a line for a person, or the reason.
+        details: the traceback of a failure; the line of code that emits a warning.
+        trial: number of the trial, -1 for none.
+        seconds: that the first trial would take.
+        record: what an evaluation came to.
+    """
+
+    kind: str
+    text: str = ""
+    details: str = ""
+    trial: int = -1
+    seconds: float = 0.0
+    record: Record | None = None
 
 
 @dataclass(eq=False)
@@ -58,12 +88,13 @@ class Child:
         theirs.close()
         return cls(process, ours, slot)
 
-    def receive(self) -> Any:
-        """Return its next message; None where the process has died."""
+    def receive(self) -> Event | None:
+        """Return the next event; None where the process has died."""
         try:
-            return self.pipe.recv()
+            event: Event = self.pipe.recv()
         except (EOFError, OSError):
             return None
+        return event
 
     def join(self) -> str:
         """Wait for the process to end, close the pipe, and return in words how it ended."""

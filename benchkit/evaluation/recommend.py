@@ -33,22 +33,22 @@ def recommend(
     """Return lists of the given depth, at most the catalog, and the wall time in seconds.
 
     Where the protocol keeps prompts out of every list, that holds for recommenders without an
-    ``exclude_seen`` parameter too: they are asked for longer lists, and seen items are taken out.
+    ``exclude_seen`` parameter too: they are length for longer lists, and seen items are taken out.
 
     Raises:
         PluginError: the recommender broke its contract; the message says how.
     """
     depth = min(depth, len(bench.catalog))
-    filtered = bench.exclude_prompt and not hasattr(recommender.config, "exclude_seen")
-    asked = depth + int(prompts.lengths.max(initial=0)) if filtered else depth
+    filtered = bench.presets.exclude_prompt and not hasattr(recommender.config, "exclude_seen")
+    length = depth + int(prompts.lengths.max(initial=0)) if filtered else depth
     _freeze(prompts)
     started = time.perf_counter()
     try:
-        lists = recommender.recommend(prompts, asked)
+        lists = recommender.recommend(prompts, length)
     except PluginError as error:
         raise PluginError(f"{recommender.name}: {error}") from error
     seconds = time.perf_counter() - started
-    _check(recommender.name, lists, len(prompts), asked, len(bench.catalog))
+    _check(recommender.name, lists, len(prompts), length, len(bench.catalog))
     if filtered:
         lists = without(lists, prompts, depth)
     return lists, seconds
@@ -58,9 +58,9 @@ def without(lists: Recommendations, seen: Sessions, depth: int) -> Recommendatio
     """Return the lists less the seen items, closed up and cut to `depth`.
 
     Args:
-        lists: ``int32[prompts, asked]``.
+        lists: ``int32[prompts, length]``.
         seen: items to take out, one session a list.
-        depth: length of the lists that are returned, at most `asked`.
+        depth: length of the lists that are returned, at most `length`.
     """
     span = max(int(lists.items.max(initial=0)), int(seen.items.max(initial=0))) + 2
     rows = np.arange(len(lists.items), dtype=np.int64)[:, None]

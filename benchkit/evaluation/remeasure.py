@@ -3,17 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.errors import BenchkitError, StorageError
 from benchkit.contracts.protocol import Protocol
 from benchkit.data.open import load_prepared
 from benchkit.data.split import Split, split_sessions
-from benchkit.evaluation.pipeline import remeasure
+from benchkit.evaluation.measure import measure_all, metric_sources
 from benchkit.leaderboards import store
 from benchkit.leaderboards.record import Identity, Record
+from benchkit.leaderboards.store import DamagedRecordError
 from benchkit.toolkit.workspace import workspace
+
+
+def remeasure(
+    folder: Path,
+    record: Record,
+    prepared: PreparedDataset,
+    split: Split,
+    cutoffs: Sequence[int],
+) -> Record:
+    """Compute all installed metrics again from a record's kept lists and return the new record.
+
+    It is cut where the record was, and at `cutoffs`.
+
+    Raises:
+        DamagedRecordError: the lists cannot be used.
+        StorageError: the record cannot be written.
+    """
+    lists, _, truth = store.read_lists(folder, record)
+    if not np.array_equal(truth, split.test.truth):
+        raise DamagedRecordError(folder, f"{folder} holds the lists of other prompts")
+    names = (*record.metrics, *record.failed_metrics)
+    cuts = {record.identity.depth, *cutoffs, *(int(name.rpartition("@")[2]) for name in names)}
+    measured = measure_all(lists, split, prepared, sorted(cuts))
+    renewed = replace(
+        record,
+        metrics=measured.summaries,
+        failed_metrics=measured.failed,
+        metric_sources=metric_sources(),
+    )
+    store.rewrite_metrics(folder, renewed, measured.values)
+    return renewed
 
 
 def evaluate_kept(

@@ -7,14 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchkit.components.configure import configure, merged, of_others, with_embedder
-from benchkit.contracts.arrays import Int64
+from benchkit.components.configure import Presets, merged, of_others, with_embedder
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.protocol import Protocol
-from benchkit.contracts.recommender import Recommender
-from benchkit.contracts.sessions import Sessions
-from benchkit.data.sealed import Sealed
-from benchkit.evaluation.bench import Workbench
 from benchkit.toolkit.spending import Account, SharedBudget
 
 # Called with what is going on, one line at a time.
@@ -41,7 +36,7 @@ class Settings:
 
     Attributes:
         protocol: name and ties; a run over several ties has one `Settings` each.
-        preset: ``paper``, ``sample`` or ``default``, see `configure.best_values`.
+        preset: ``paper``, ``sample`` or ``default``, see `Presets`.
         overrides: the user's values, by recommender.
         cutoffs: where lists are cut for the metrics, ascending.
         seed: of everything random.
@@ -86,61 +81,13 @@ class Settings:
         """
         return replace(self, workspace=workspace, out=out, max_cost=0.0, shared_budget=None)
 
-    def configured(self, name: str, values: Mapping[str, object], family: str) -> Recommender:
-        """Return a recommender with `values`, the preset and the protocol's demands.
-
-        Raises:
-            PluginError: nothing of that name is installed.
-            ConfigError: a value does not fit.
-        """
-        return configure(
-            name,
-            values,
-            family=family,
-            preset=self.preset,
-            exclude_prompt=self.protocol.strict,
-        )
+    def presets(self, family: str) -> Presets:
+        """Return where values come from that the user did not set, for a family of datasets."""
+        return Presets(family, self.preset, self.protocol.strict)
 
     def spending(self) -> Account:
         """Return what paid calls are counted by, and held to the cap."""
         return Account(self.max_cost, self.reserve, self.shared_budget)
-
-    def bench(
-        self,
-        data: PreparedDataset | Sealed,
-        train: Sessions,
-        item_counts: Int64,
-        session_counts: Int64,
-        spending: Account,
-        values: Mapping[str, Mapping[str, Any]],
-        report: Progress = lambda _line: None,
-    ) -> Workbench:
-        """Return the bench of some training sessions; it keeps no weights.
-
-        Args:
-            data: the dataset, or what a search may know of it.
-            train: what to fit on.
-            item_counts: popularity, as the protocol counts it, ``int64[items]``.
-            session_counts: sessions that contain each item, ``int64[items]``.
-            spending: what paid calls may cost.
-            values: what components are set to, as `values` gives it.
-            report: told one line at a time how a long fit is going.
-        """
-        return Workbench(
-            catalog=data.catalog,
-            train=train,
-            item_counts=item_counts,
-            session_counts=session_counts,
-            seed=self.seed,
-            family=data.family,
-            preset=self.preset,
-            exclude_prompt=self.protocol.strict,
-            only_trained=self.protocol.strict,
-            values=values,
-            workspace=self.workspace,
-            spending=spending,
-            report=report,
-        )
 
 
 def usual_preset(prepared: PreparedDataset) -> str:

@@ -10,8 +10,8 @@ from benchkit.contracts.config import Choice, Condition, Field, Value
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.prompted import PromptedRecommender
 from benchkit.evaluation.availability import why_left_out, why_not
-from benchkit.evaluation.pipeline import Task
 from benchkit.evaluation.settings import Settings
+from benchkit.evaluation.tasks import Task
 from benchkit.tuning.space import Space
 
 # Kinds whose parameters belong to the search that draws the component; a recommender has its own.

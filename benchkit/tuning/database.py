@@ -6,6 +6,7 @@ Neither an URL nor what a driver says of it may be repeated: either may hold the
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -62,7 +63,11 @@ def open_database(url: str) -> RDBStorage:
         UnavailableError: the database's driver is not installed.
         StorageError: it cannot be reached or used.
     """
-    _silence_drivers()
+    import optuna
+
+    # Libraries would print what a driver says.
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    logging.getLogger("sqlalchemy").setLevel(logging.CRITICAL)
     for left in reversed(range(_TRIES)):
         try:
             return _connect(url)
@@ -76,16 +81,6 @@ def open_database(url: str) -> RDBStorage:
                 f"cannot open the {kind_of_database(url)} database of --storage: {_reason(error)}"
             ) from None
     raise AssertionError
-
-
-def _silence_drivers() -> None:
-    """Keep libraries from printing what a driver says."""
-    import logging
-
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    logging.getLogger("sqlalchemy").setLevel(logging.CRITICAL)
 
 
 def _connect(url: str) -> RDBStorage:
@@ -120,7 +115,6 @@ def _created_concurrently(error: Exception) -> bool:
 
 
 def _reason(error: BaseException) -> str:
-    """Return in our own words why a database failed."""
     if type(error).__name__ in ("ArgumentError", "ValueError", "NoSuchModuleError"):
         return "its URL is invalid; it is NAME://USER:PASSWORD@HOST:PORT/DATABASE"
     if isinstance(error, RuntimeError) and "schema" in str(error):

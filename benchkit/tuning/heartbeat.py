@@ -144,15 +144,7 @@ def _last_beat(folder: Path, name: str, trial: FrozenTrial) -> float:
 def end_trial(
     study: Study, trial: FrozenTrial, kind: Kind, reason: str, ended: float | None = None
 ) -> None:
-    """Mark a running trial as one without a value, and why.
-
-    Args:
-        study: the study.
-        trial: the trial.
-        kind: what became of it.
-        reason: one line.
-        ended: when it ended, in seconds since 1970; None for now.
-    """
+    """Mark a running trial as one without a value, and why; it ended now, or when `ended` says."""
     from optuna.trial import TrialState
 
     ended = time.time() if ended is None else ended

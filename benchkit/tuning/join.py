@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.errors import BenchkitError, DataError, UnavailableError
@@ -17,14 +17,11 @@ from benchkit.evaluation.availability import why_left_out
 from benchkit.evaluation.settings import Settings, Tuned
 from benchkit.tuning.budget import Options
 from benchkit.tuning.heartbeat import requeue_lost
-from benchkit.tuning.ledger import Kind, Ledger, kind_of
+from benchkit.tuning.ledger import Kind, kind_of
 from benchkit.tuning.pool import SearchRun, WorkerPool
 from benchkit.tuning.progress import SearchProgress
 from benchkit.tuning.search import FINISHED, TERMS, Search, about_of, plan_search
 from benchkit.tuning.storage import file_of, shared_storage
-
-if TYPE_CHECKING:
-    from optuna import Study
 
 # Seconds between two looks whether the run has ended a search.
 _PAUSE = 1.0
@@ -32,13 +29,9 @@ _PAUSE = 1.0
 
 @dataclass(frozen=True)
 class StoredSearch:
-    """A search that a run has begun, as the storage describes it.
+    """A search that a run has begun, as the attributes of its study describe it.
 
-    Attributes:
-        study: name of the study.
-        about: what shapes the search.
-        terms: how far it goes.
-        over: whether the run has ended it.
+    `about` is what shapes it, `terms` say how far it goes; when it is `over`, the run has ended it.
     """
 
     study: str
@@ -52,11 +45,7 @@ class StoredSearch:
         return str(self.about["recommender"]["name"])
 
     def check_data(self, prepared: PreparedDataset) -> None:
-        """Check that the search is on the data of this machine.
-
-        Raises:
-            DataError: it is not.
-        """
+        """Raise DataError unless the search is on these data."""
         dataset = self.about["dataset"]
         if dataset["fingerprint"] != prepared.fingerprint:
             raise DataError(
@@ -72,10 +61,7 @@ def stored_searches(
 ) -> list[StoredSearch]:
     """Return the searches on a dataset or its sample, in the order of the run.
 
-    Args:
-        storage: an URL of a database, or the path of a journal file.
-        dataset: its name.
-        recommenders: whose searches; none for all.
+    They are those of some recommenders, where any are named.
 
     Raises:
         StorageError: the storage cannot be read.
@@ -85,14 +71,9 @@ def stored_searches(
         return []
     studies = sorted(shared_storage(storage).get_all_studies(), key=lambda study: study._study_id)
     searches = [
-        StoredSearch(
-            study.study_name,
-            about,
-            study.user_attrs[TERMS],
-            bool(study.user_attrs.get(FINISHED)),
-        )
+        StoredSearch(study.study_name, about, attributes[TERMS], bool(attributes.get(FINISHED)))
         for study in studies
-        if (about := about_of(study.user_attrs)) is not None and TERMS in study.user_attrs
+        if (about := about_of(attributes := study.user_attrs)) is not None and TERMS in attributes
     ]
     return [
         search
@@ -167,12 +148,7 @@ class Helper:
         look: Callable[[], Sequence[StoredSearch]],
         rebuild: Callable[[StoredSearch], Search],
     ) -> dict[str, BenchkitError]:
-        """Work on all searches that are open, and return why some cannot be joined, by study.
-
-        Args:
-            look: returns the searches in the storage.
-            rebuild: returns one as it is here, or raises why it cannot be.
-        """
+        """Work on all open searches that `look` returns; return why some cannot be, by study."""
         seen: set[str] = set()
         refused: dict[str, BenchkitError] = {}
         while not self.time_is_up:
@@ -193,31 +169,29 @@ class Helper:
         study = search.study()
         with search.locked():
             requeue_lost(study, search.heartbeats)
-        size = len(study.get_trials(deepcopy=False))
-        ledger = search.ledger(study, failures_from=size)
+        ledger = search.ledger(study, failures_from=len(study.get_trials(deepcopy=False)))
         left = max(0.0, search.options.limit - ledger.seconds)
         self.searches += 1
         self.progress.begin(search, ledger, left)
         ours: set[int] = set()
-        run = self.pool.search(search, study, left)
+        run = SearchRun(self.pool, search, study, ledger, left)
         try:
-            self._follow(run, ledger, ours)
+            self._follow(run, ours)
         finally:
-            if self.pool.busy:  # we leave: the trials of our processes have to be run again
-                self.pool.shutdown()
-                with search.locked():
-                    requeue_lost(study, search.heartbeats, blame=False)
-            self._count(study, ours)
-        search.refresh(ledger, study, size)
+            if self.pool.busy:
+                run.abandon()
+            trials = study.get_trials(deepcopy=False)
+            ended = (trials[number] for number in ours if number >= 0)
+            self.counts.update(kind_of(trial) for trial in ended if trial.state.is_finished())
         self.progress.end(search, search.result(study, ledger), kept=False)
 
-    def _follow(self, run: SearchRun, ledger: Ledger, ours: set[int]) -> None:
-        looked, first = time.monotonic(), ledger.size
+    def _follow(self, run: SearchRun, ours: set[int]) -> None:
+        """Show how it goes, and note the trials that ended here."""
+        looked = time.monotonic()
         for event in run.events():
             if event.kind == "end":
                 ours.add(event.trial)
-                run.search.refresh(ledger, run.study, first)
-            self.progress.update(ledger, event)
+            self.progress.update(run.ledger, event)
             if self.time_is_up:
                 return
             if time.monotonic() - looked > _PAUSE:
@@ -225,78 +199,51 @@ class Helper:
                 if run.study.user_attrs.get(FINISHED):
                     return
 
-    def _count(self, study: Study, ours: set[int]) -> None:
-        trials = study.get_trials(deepcopy=False)
-        ended = (trials[number] for number in ours if number >= 0)
-        self.counts.update(kind_of(trial) for trial in ended if trial.state.is_finished())
-
 
 def check_runnable(name: str, prepared: PreparedDataset, settings: Settings, where: str) -> None:
-    """Check that a recommender can run on this machine.
-
-    Raises:
-        UnavailableError: it cannot, and why; it calls this machine `where`.
-    """
+    """Raise UnavailableError where a recommender cannot run here, on the machine called `where`."""
     reason = why_left_out(name, prepared, settings, named=True, paying=False)
     if reason is not None:
         raise UnavailableError(f"{name} cannot run {where}: {reason}")
 
 
 def check_same(name: str, theirs: Mapping[str, Any], ours: Mapping[str, Any], where: str) -> None:
-    """Check that what shapes a recommender's results is the same as in the run.
+    """Raise UnavailableError where not the same shapes a recommender's results as in the run.
 
     Args:
         name: of the recommender.
         theirs: what shapes them in the run, as plain data.
         ours: the same of this machine; {} where nothing can be searched.
         where: what this machine is called.
-
-    Raises:
-        UnavailableError: it is not, and what differs.
     """
     if different := differences(theirs, ours):
         raise UnavailableError(f"{name} is not the same {where}: {'; '.join(different)}")
-
-
-# Attributes that are components, or hold some by name.
-_COMPONENTS = ("recommender", "builds_on")
 
 
 def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
     """Return in words what is not the same, see `check_same`."""
     if not ours:
         return ["there is nothing to search"]
-    plain = json.loads(json.dumps(ours))
-    keys = [key for key in plain | dict(theirs) if plain.get(key) != theirs.get(key)]
-    components = [t for key in _COMPONENTS if key in keys for t in _components(theirs, plain, key)]
-    return components + [
-        f"{key} is {_show(plain.get(key))}, the run has {_show(theirs.get(key))}"
-        for key in keys
-        if key not in _COMPONENTS
-    ]
-
-
-def _components(theirs: Mapping[str, Any], ours: Mapping[str, Any], key: str) -> list[str]:
-    if key == "recommender":
-        return [f"it comes from {_origin(ours[key])}, in the run from {_origin(theirs[key])}"]
-    names = sorted({*theirs[key], *ours[key]})
+    here, run = _facts(ours), _facts(theirs)
     return [
-        f"{name} is {_origin(ours[key].get(name))}, in the run {_origin(theirs[key].get(name))}"
-        for name in names
-        if ours[key].get(name) != theirs[key].get(name)
+        f"{name} is {_show(here.get(name))}, the run has {_show(run.get(name))}"
+        for name in here | run
+        if here.get(name) != run.get(name)
     ]
 
 
-def _origin(component: Mapping[str, Any] | str | None) -> str:
-    if component is None:
-        return "not used"
-    if isinstance(component, str):  # the digest of a file
-        return component
-    source = f"{component['distribution']} {component['version']} (source {component['source']})"
-    values = component.get("config")
-    return f"{source} with {_show(values)}" if values else source
+def _facts(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what shapes results, the recommender and all that it builds on among the rest."""
+    facts: dict[str, Any] = json.loads(json.dumps(about))
+    recommender, below = facts.pop("recommender"), facts.pop("builds_on", {})
+    return {recommender.pop("name", "the recommender"): recommender, **below, **facts}
 
 
 def _show(value: Any) -> str:
+    if isinstance(value, dict) and "distribution" in value:  # a component
+        config = f" with {_show(value['config'])}" if value.get("config") else ""
+        return f"{value['distribution']} {value['version']} (source {value['source']}){config}"
+    if value is None:
+        return "absent"
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
     return text if len(text) < 200 else f"{text[:200]}..."

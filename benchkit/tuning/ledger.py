@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
 
+# Attribute of a study: what shapes the search.
+ABOUT = "about"
 # Attributes of a trial.
 KIND, REASON, ENDED, WORKER, RETRIES = "kind", "reason", "ended", "worker", "retries"
 # Seconds since 1970: Optuna records the time of day in the zone of the machine.
@@ -178,6 +181,15 @@ def folds_of(trial: FrozenTrial) -> list[float]:
     """Return a trial's value of each fold that it got to."""
     totals = [value for _, value in sorted(trial.intermediate_values.items())]
     return [total - before for total, before in zip(totals, [0.0, *totals], strict=False)]
+
+
+def study_name(about: Mapping[str, Any]) -> str:
+    """Return the name of a study: the recommender, and a digest of all that shapes the search.
+
+    Equal name, equal search; a budget only says how far it goes.
+    """
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    return f"{about['recommender']['name']}-{digest[:16]}"
 
 
 def digest(config: Mapping[str, Any]) -> str:

@@ -21,8 +21,8 @@ from benchkit.data.open import load_prepared
 from benchkit.data.sealed import Counted, Sealed, seal
 from benchkit.evaluation.bench import Workbench
 from benchkit.evaluation.measure import measure
-from benchkit.evaluation.pipeline import Task
 from benchkit.evaluation.recommend import fit, recommend
+from benchkit.evaluation.tasks import Task
 from benchkit.toolkit.spending import Account
 from benchkit.tuning.budget import OBJECTIVE
 
@@ -42,10 +42,6 @@ class Objective:
 
     Folds are computed once; what a bench has fitted for one trial (a recommender that others build
     on) serves the next.
-
-    Args:
-        task: gives dataset, protocol, the user's values, the seed and what may be paid.
-        data: the folds.
     """
 
     def __init__(self, task: Task, data: Sealed) -> None:
@@ -54,11 +50,7 @@ class Objective:
         self._benches: dict[int, Workbench] = {}
         self._metric = OBJECTIVE.partition("@")[0]
         self._k = int(OBJECTIVE.partition("@")[2])
-
-    @property
-    def folds(self) -> int:
-        """How many folds there are."""
-        return len(self.data.folds)
+        self.folds = len(data.folds)
 
     def rehearse(self, config: Mapping[str, Value]) -> None:
         """Fit a configuration on a handful of sessions, whatever the result.
@@ -159,14 +151,13 @@ class Objective:
         return merged(self.task.settings.values(self.task.recommender), of_others(config))
 
     def _configured(self, config: Mapping[str, Value]) -> Recommender:
-        return self.task.settings.configured(self.task.recommender, config, self.data.family)
+        return self.task.configured(config)
 
     def _new_bench(
         self, config: Mapping[str, Value], train: Sessions, counted: Counted, spending: Account
     ) -> Workbench:
         counts = counted.item_counts, counted.session_counts
-        values = self._values(config)
-        return self.task.settings.bench(self.data, train, *counts, spending, values)
+        return self.task.bench(self.data, train, counts, spending, self._values(config))
 
 
 def forecast_trial(task: Task, prepared: PreparedDataset) -> Work | None:
@@ -188,13 +179,6 @@ def sealed_data(
     workspace: Path, dataset: str, fingerprint: str, protocol: Protocol, protocol_fingerprint: str
 ) -> Sealed:
     """Return the data that a search may see, computed once a process.
-
-    Args:
-        workspace: folder that holds ``datasets/``.
-        dataset: its name.
-        fingerprint: of the data.
-        protocol: how they are split.
-        protocol_fingerprint: of the protocol on these data.
 
     Raises:
         DataError: there are too few sessions for the folds.

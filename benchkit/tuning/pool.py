@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
-from benchkit.evaluation.processes import Child
+from benchkit.evaluation.processes import Child, Event
 from benchkit.tuning.database import lost_error
 from benchkit.tuning.heartbeat import end_trial, requeue_lost
 from benchkit.tuning.ledger import Kind, Ledger, time_is_up
 from benchkit.tuning.search import Search
-from benchkit.tuning.worker import EstimateTrial, RunTrials, WorkerEvent, work
+from benchkit.tuning.worker import Command, work
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -72,32 +72,17 @@ class WorkerPool:
         """Whether some worker works on a search."""
         return any(worker.busy for worker in self.workers)
 
-    def search(self, search: Search, study: Study, seconds: float) -> SearchRun:
-        """Return the work on a search, to be run.
-
-        Args:
-            search: the search.
-            study: its study; the trials of dead workers have been enqueued again.
-            seconds: wall time that may be used, from when the first worker has rehearsed.
-        """
-        return SearchRun(self, search, study, seconds)
-
     def estimate(self, search: Search, patience: float) -> float:
-        """Return about how many seconds the first trial of a search takes.
+        """Return about how many seconds the first trial takes; 0 where it cannot be estimated.
 
-        Args:
-            search: the search.
-            patience: seconds to wait for the answer, once the worker has rehearsed.
-
-        Returns:
-            Seconds; infinity where that was too short, 0 where it cannot be estimated.
+        Infinity where no answer comes within `patience` seconds, once the worker has rehearsed.
         """
         worker, rehearsed = self.fill()[0], False
         while not worker.ready:
             if self.receive(worker) is None:
                 self.discard(worker)
                 return 0.0
-        worker.pipe.send(EstimateTrial(search))
+        worker.pipe.send(Command(search))
         until = time.monotonic() + _REHEARSAL
         while (left := until - time.monotonic()) > 0 and worker.pipe.poll(left):
             event = self.receive(worker)
@@ -112,9 +97,9 @@ class WorkerPool:
         self.discard(worker)
         return math.inf if rehearsed else 0.0
 
-    def receive(self, worker: _Worker) -> WorkerEvent | None:
+    def receive(self, worker: _Worker) -> Event | None:
         """Return what happened in a worker; None where it has died."""
-        event: WorkerEvent | None = worker.receive()
+        event = worker.receive()
         worker.ready |= event is not None and event.kind == "ready"
         return event
 
@@ -131,17 +116,23 @@ class WorkerPool:
 
 
 class SearchRun:
-    """The work of a pool on one search.
+    """The work of a pool on one search; `reason` says why it has ended, "" until then.
 
-    Attributes:
-        reason: why it ended, "" until then.
+    Args:
+        pool: the workers.
+        search: the search.
+        study: its study; the trials of dead workers have been enqueued again.
+        ledger: of the study; trials that end are counted.
+        seconds: wall time that may be used, from when the first worker has rehearsed.
     """
 
-    def __init__(self, pool: WorkerPool, search: Search, study: Study, seconds: float) -> None:
-        self.pool, self.search, self.study = pool, search, study
+    def __init__(
+        self, pool: WorkerPool, search: Search, study: Study, ledger: Ledger, seconds: float
+    ) -> None:
+        self.pool, self.search, self.study, self.ledger = pool, search, study, ledger
         self.seconds = seconds
         self.reason = ""
-        self._first = len(study.get_trials(deepcopy=False))
+        self._first = ledger.size
         self._until: float | None = None
         self._assigned: float | None = None
         self._startup_crashes = 0
@@ -149,7 +140,7 @@ class SearchRun:
         self._looked = time.monotonic()
         self._others = False
 
-    def events(self) -> Iterator[WorkerEvent]:
+    def events(self) -> Iterator[Event]:
         """Yield what happens until nobody works on the search any more, here or elsewhere.
 
         Trials of workers of other processes are waited for while there is time: they count, and
@@ -157,8 +148,6 @@ class SearchRun:
 
         Raises:
             StorageError: the database of the studies does not answer any more.
-
-        Closing the iterator leaves running trials to `requeue_lost`, and the pool to be shut down.
         """
         self._assign()
         while not self._is_over():
@@ -167,11 +156,25 @@ class SearchRun:
             workers = {worker.pipe: worker for worker in self.pool.workers}
             patience = min(_TICK, max(0.01, self._left))
             for pipe in wait(list(workers), timeout=patience):
-                yield self._receive(workers[pipe])  # type: ignore[index]
+                event = self._receive(workers[pipe])  # type: ignore[index]
+                if event.kind == "end":
+                    self._refresh()
+                yield event
             if self._assigned and time.monotonic() - self._assigned > _REHEARSAL:
                 self._start_clock()
             self._stop_late_trials()
-            yield WorkerEvent("tick")
+            yield Event("tick")
+        self._refresh()
+
+    def abandon(self) -> None:
+        """Kill the workers, before the search is over: their trials have to be run again."""
+        self.pool.shutdown()
+        with self.search.locked():
+            requeue_lost(self.study, self.search.heartbeats, blame=False)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        self.search.refresh(self.ledger, self.study, self._first)
 
     def _start_clock(self) -> None:
         if self._until is None:
@@ -196,27 +199,26 @@ class SearchRun:
 
     def _others_are_done(self) -> bool:
         """Tell whether no other process runs a trial; if there is more to do, do it."""
-        ledger = self.search.refresh(Ledger(), self.study, self._first)
-        self._others = ledger.running > 0 and self._left > 0
+        self._refresh()
+        self._others = self.ledger.running > 0 and self._left > 0
         if self._others:
             return False
         # What is left of the time may be too short for one more trial: a worker knows.
         if self.reason == time_is_up(self.search.options):
             return True
-        self.reason = self.search.reason_to_stop(ledger, self._left) or ""
+        self.reason = self.search.reason_to_stop(self.ledger, self._left) or ""
         if not self.reason:
             self._assign()
         return bool(self.reason)
 
     def _assign(self) -> None:
-        """Give the search to every worker that is ready and idle."""
         for worker in self.pool.fill():
             if worker.ready and not worker.busy:
                 self._assigned = self._assigned or time.monotonic()
-                worker.pipe.send(RunTrials(self.search, self._left, self._first))
+                worker.pipe.send(Command(self.search, self._left, self._first))
                 worker.busy, worker.trial = True, -1
 
-    def _receive(self, worker: _Worker) -> WorkerEvent:
+    def _receive(self, worker: _Worker) -> Event:
         event = self.pool.receive(worker)
         if event is None:
             return self._on_crash(worker)
@@ -238,7 +240,7 @@ class SearchRun:
                 self._requeue_lost()
         return event
 
-    def _on_crash(self, worker: _Worker) -> WorkerEvent:
+    def _on_crash(self, worker: _Worker) -> Event:
         """Record why the trial of a worker that died has no value; another takes its place."""
         number, how = worker.trial, self.pool.discard(worker)
         self._end_trial(number, "failed", how)
@@ -248,7 +250,7 @@ class SearchRun:
             if self._startup_crashes >= _MAX_STARTUP_CRASHES:
                 self.reason = self.reason or f"{how} before a trial began"
                 self._broken = True
-        return WorkerEvent("end", number, how)
+        return Event("end", how, trial=number)
 
     def _stop_late_trials(self) -> None:
         """Kill the workers whose trial goes on after the time."""
@@ -266,7 +268,7 @@ class SearchRun:
         """Return the trial that a killed worker ran, by its last messages."""
         with suppress(EOFError, OSError):
             while worker.pipe.poll():
-                event = worker.pipe.recv()
+                event: Event = worker.pipe.recv()
                 if event.kind in ("trial", "end"):
                     worker.trial = event.trial if event.kind == "trial" else -1
         return worker.trial

@@ -6,11 +6,11 @@ import time
 from collections.abc import Sequence
 
 from benchkit.evaluation.display import Display
+from benchkit.evaluation.processes import Event
 from benchkit.evaluation.settings import Tuned
 from benchkit.toolkit.times import show_time
 from benchkit.tuning.ledger import Ledger
 from benchkit.tuning.search import Search
-from benchkit.tuning.worker import WorkerEvent
 
 _BARS = "▁▂▃▄▅▆▇█"
 _SPARKS = 16
@@ -19,12 +19,7 @@ _PAUSE = 30.0
 
 
 class SearchProgress:
-    """Shows the searches of a run: one that begins, how it stands, and its result.
-
-    Args:
-        searches: how many there are.
-        display: where they are shown.
-    """
+    """Shows the searches of a run: one that begins, how it stands, and its result."""
 
     def __init__(self, searches: int, display: Display) -> None:
         self.total, self.ended = searches, 0
@@ -33,13 +28,7 @@ class SearchProgress:
         self._warned: set[str] = set()
 
     def begin(self, search: Search, ledger: Ledger, seconds: float) -> None:
-        """Show that a search begins, and what it has from earlier runs.
-
-        Args:
-            search: the search.
-            ledger: of its study.
-            seconds: that are left to it.
-        """
+        """Show that a search begins, how many seconds it has, and what it has of earlier runs."""
         self._name, self._until = search.recommender, time.monotonic() + seconds
         self._printed = time.monotonic()
         self._warned.clear()
@@ -62,10 +51,10 @@ class SearchProgress:
         """Show on which machine a search begins or goes on."""
         self.display.line(f"{search.recommender}: searching on {machine}")
 
-    def update(self, ledger: Ledger, event: WorkerEvent) -> None:
+    def update(self, ledger: Ledger, event: Event) -> None:
         """Show how the search stands, and each warning once."""
-        if event.kind == "warning" and event.source not in self._warned:
-            self._warned.add(event.source)
+        if event.kind == "warning" and event.details not in self._warned:
+            self._warned.add(event.details)
             self.display.line(f"Warning: {self._name}: {event.text}")
         state = f"{self._number} {self._state(ledger)}"
         self.display.status(state)

@@ -1,37 +1,38 @@
 """A damaged journal: what can be read of it goes on, and the damaged file is kept beside it.
 
 A journal numbers studies and trials by the order of the lines that create them, so a lost line
-must not shift those after it: ids are followed through the damage, and renumbered. A trial that
-lost a line, or may have, is dropped with all its lines; no other trial is.
+must not shift those after it: another line takes the place of one that created something. A trial
+that lost a line, or may have, becomes a lost one without values; no other trial does.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from benchkit.toolkit.files import write_atomically
+from benchkit.tuning.ledger import ABOUT, KIND, REASON, study_name
 
 # Optuna's operations, and the fields that each needs.
-_CREATE_STUDY, _DELETE_STUDY, _CREATE_TRIAL, _PARAMETER, _STATE = 0, 1, 4, 5, 6
+_CREATE_STUDY, _DELETE_STUDY, _CREATE_TRIAL, _STATE = 0, 1, 4, 6
 _NEEDED = {
     _CREATE_STUDY: ("study_name", "directions"),
     _DELETE_STUDY: ("study_id",),
     2: ("study_id", "user_attr"),
     3: ("study_id", "system_attr"),
     _CREATE_TRIAL: ("study_id", "datetime_start"),
-    _PARAMETER: ("trial_id", "param_name", "param_value_internal", "distribution"),
+    5: ("trial_id", "param_name", "param_value_internal", "distribution"),
     _STATE: ("trial_id", "state", "values"),
     7: ("trial_id", "step", "intermediate_value"),
     8: ("trial_id", "user_attr"),
     9: ("trial_id", "system_attr"),
 }
-_DELETED = ""  # a name that no study has
-_RUNNING = 0  # the state; a trial that waits has another
+_RUNNING, _FAILED, _MAXIMIZE = 0, 3, 2
 _FIELD = re.compile(rb'"(op_code|study_id|trial_id)": ?(\d+)')
 
 
@@ -49,41 +50,65 @@ def recover(path: Path) -> str:
     damaged = sum(not line.intact for line in lines)
     if not damaged:
         return ""
-    replay = _replayed(lines)
-    copy = _unused(path)
-    write_atomically(copy, content)
-    write_atomically(path, replay.text())
-    return (
-        f"{path} was damaged in {damaged} of {len(lines)} lines: {len(replay.kept)} of "
-        f"{replay.trials} trials could be read and are kept; the damaged file is now {copy.name}"
+    lines = _with_creations(lines)
+    owners, incomplete = _trials(lines)
+    repaired = b"".join(
+        line.text + b"\n" if line.intact and owner not in incomplete else line.stand_in()
+        for line, owner in zip(lines, owners, strict=True)
     )
-
-
-def _unused(path: Path) -> Path:
     names = (f"{path.name}.damaged{number}" for number in ("", *range(2, 1000)))
-    return next(new for name in names if not (new := path.with_name(name)).exists())
+    copy = next(new for name in names if not (new := path.with_name(name)).exists())
+    write_atomically(copy, content)
+    write_atomically(path, repaired)
+    trials = sum(line.operation == _CREATE_TRIAL for line in lines)
+    return (
+        f"{path} was damaged in {damaged} of {len(lines)} lines: {trials - len(incomplete)} of "
+        f"{trials} trials could be read and are kept; the damaged file is now {copy.name}"
+    )
 
 
 @dataclass(frozen=True)
 class _Line:
     """One line of a journal: its fields, or, of a damaged line, those that can be read."""
 
+    text: bytes
     fields: dict[str, Any]
     intact: bool
 
     @classmethod
-    def of(cls, line: bytes) -> _Line:
+    def of(cls, text: bytes) -> _Line:
         try:
-            fields = json.loads(line)
+            fields = json.loads(text)
         except ValueError:  # of bytes that are no text, too
-            return cls({key.decode(): int(value) for key, value in _FIELD.findall(line)}, False)
+            readable = {key.decode(): int(value) for key, value in _FIELD.findall(text)}
+            return cls(text, readable, intact=False)
         if not isinstance(fields, dict):
-            return cls({}, False)
-        return cls(fields, _is_intact(fields))
+            return cls(text, {}, intact=False)
+        return cls(text, fields, _is_intact(fields))
 
-    def id(self, key: str) -> int | None:
+    @property
+    def operation(self) -> int | None:
+        """What it does; None where that cannot be read."""
+        code = self.fields.get("op_code")
+        return code if code in _NEEDED else None
+
+    def id(self, key: str) -> int:
+        """Return a number that it holds; -1 for none."""
         value = self.fields.get(key)
-        return value if isinstance(value, int) else None
+        return value if isinstance(value, int) else -1
+
+    def stand_in(self) -> bytes:
+        """Return what takes the place of a line that is damaged, or about an incomplete trial."""
+        fields: dict[str, Any] = {"op_code": self.operation, "worker_id": ""}
+        if self.operation == _CREATE_STUDY and "study_name" in self.fields:
+            fields |= {"study_name": self.fields["study_name"], "directions": [_MAXIMIZE]}
+        elif self.operation == _CREATE_TRIAL:
+            attributes = {KIND: "lost", REASON: "lines of it in the journal were damaged"}
+            fields |= {"study_id": max(0, self.id("study_id")), "datetime_start": None}
+            fields |= {"state": _FAILED, "user_attrs": attributes}
+        else:
+            return b""
+        return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
 
 
 def _is_intact(fields: dict[str, Any]) -> bool:
@@ -102,135 +127,64 @@ def _is_intact(fields: dict[str, Any]) -> bool:
     return True
 
 
-@dataclass
-class _Replay:
-    """Lines followed from the first to the last.
+def _with_creations(lines: list[_Line]) -> list[_Line]:
+    """Return lines of which damaged ones create what later lines need, a study or a trial."""
+    studies: list[str] = []
+    trials = 0
+    unclear: list[int] = []  # damaged lines that may have created something
 
-    Attributes:
-        lines: all of them.
-        assumed: damaged lines taken for the creation of a study or a trial: which, by index.
-        studies: name of each study, None where it cannot be read, "" of a deleted one.
-        study_of: study of each trial, None where it cannot be read.
-        owners: trial that a line is about, by index.
-        running: trials that had begun and not ended.
-        incomplete: trials that may lack a line.
-    """
+    def take(operation: int) -> int | None:
+        fitting = (i for i in reversed(unclear) if lines[i].operation in (None, operation))
+        if (place := next(fitting, None)) is not None:
+            unclear.remove(place)
+        return place
 
-    lines: Sequence[_Line]
-    assumed: dict[int, int] = field(default_factory=dict)
-    studies: list[str | None] = field(default_factory=list)
-    study_of: list[int | None] = field(default_factory=list)
-    owners: dict[int, int] = field(default_factory=dict)
-    running: set[int] = field(default_factory=set)
-    incomplete: set[int] = field(default_factory=set)
+    for index, line in enumerate(lines):
+        while line.id("study_id") >= len(studies) and (place := take(_CREATE_STUDY)) is not None:
+            lines[place] = _creation_of_study(lines, len(studies))
+            studies.append(lines[place].fields["study_name"])
+        while line.id("trial_id") >= trials and (place := take(_CREATE_TRIAL)) is not None:
+            fields = {**lines[place].fields, "op_code": _CREATE_TRIAL}
+            lines[place] = replace(lines[place], fields=fields)
+            trials += 1
+        if line.id("study_id") >= len(studies) or line.id("trial_id") >= trials:
+            lines[index] = _Line(b"", {}, intact=False)  # it cannot be told what it is about
+        elif line.operation == _CREATE_TRIAL:
+            trials += 1
+        elif not line.intact:
+            if line.operation in (None, _CREATE_STUDY) and line.id("trial_id") < 0:
+                unclear.append(index)
+        elif line.operation == _DELETE_STUDY:
+            studies[line.id("study_id")] = ""  # the name may come again
+        elif line.operation == _CREATE_STUDY and line.fields["study_name"] not in studies:
+            studies.append(line.fields["study_name"])  # an old name is written by who opens it
+    return lines
 
-    @property
-    def trials(self) -> int:
-        return len(self.study_of)
 
-    @property
-    def kept(self) -> list[int]:
-        """Trials that lack no line, in their order."""
-        return [
-            trial
-            for trial, study in enumerate(self.study_of)
-            if trial not in self.incomplete and study is not None and self.studies[study]
-        ]
+def _creation_of_study(lines: Sequence[_Line], study: int) -> _Line:
+    """Return a damaged line that creates a study; what the study is about says its name."""
+    name = f"damaged-{secrets.token_hex(8)}"
+    for line in lines:
+        if line.intact and line.id("study_id") == study:
+            about = line.fields.get("user_attr", {}).get(ABOUT)
+            name = study_name(about) if about else name
+    return _Line(b"", {"op_code": _CREATE_STUDY, "study_name": name}, intact=False)
 
-    def run(self) -> tuple[int, int] | None:
-        """Follow the lines; return the first that does not fit, and the creation that it needs."""
-        for index, line in enumerate(self.lines):
-            code = self.assumed.get(index, line.fields.get("op_code"))
-            if code == _CREATE_STUDY:
-                self._create_study(index, line)
-            elif (missing := self._missing(line)) is not None:
-                return index, missing
-            elif code == _CREATE_TRIAL:
-                self._create_trial(index, line)
-            elif code == _DELETE_STUDY and line.intact:
-                self.studies[line.fields["study_id"]] = _DELETED
-            elif not line.intact:
-                self._mark_incomplete(line)
-            elif (trial := line.id("trial_id")) is not None:
-                self._assign(index, trial, line)
-        return None
 
-    def _create_study(self, index: int, line: _Line) -> None:
-        """Count a study; a process that opens an existing one writes its name once more."""
-        name = line.fields["study_name"] if line.intact else None
-        if name is None or name not in self.studies:
-            later = (other.id("study_id") or 0 for other in self.lines[index:])
-            if name is not None and None in self.studies and max(later) < len(self.studies):
-                self.studies[self.studies.index(None)] = name
-            else:
-                self.studies.append(name)
-
-    def _create_trial(self, index: int, line: _Line) -> None:
-        self.study_of.append(line.id("study_id"))
-        trial = len(self.study_of) - 1
+def _trials(lines: Sequence[_Line]) -> tuple[list[int], set[int]]:
+    """Return the trial of each line, -1 for none, and the trials that may lack a line."""
+    owners: list[int] = []
+    running, incomplete = set[int](), set[int]()
+    created = 0
+    for line in lines:
+        trial, operation = line.id("trial_id"), line.operation
+        if operation == _CREATE_TRIAL:
+            trial, created = created, created + 1
+        owners.append(trial)
         if not line.intact:
-            self.incomplete.add(trial)
-        self._assign(index, trial, line)
-
-    def _assign(self, index: int, trial: int, line: _Line) -> None:
-        self.owners[index] = trial
-        running = line.fields.get("state", _RUNNING) == _RUNNING
-        if line.fields.get("op_code") in (_CREATE_TRIAL, _STATE):
-            (self.running.add if running else self.running.discard)(trial)
-
-    def _missing(self, line: _Line) -> int | None:
-        """Return the operation that has to come before a line and did not."""
-        trial, study = line.id("trial_id"), line.id("study_id")
-        if trial is not None and trial >= len(self.study_of):
-            return _CREATE_TRIAL
-        if study is not None and study >= len(self.studies):
-            return _CREATE_STUDY
-        return None
-
-    def _mark_incomplete(self, line: _Line) -> None:
-        """Mark the trials that a damaged line may have been about."""
-        trial, code = line.id("trial_id"), line.fields.get("op_code")
-        if trial is not None:
-            self.incomplete.add(trial)
-        elif not (isinstance(code, int) and code < _CREATE_TRIAL):
-            self.incomplete |= self.running
-
-    def text(self) -> str:
-        """Return the lines that are kept, with ids that count them."""
-        trials = {old: new for new, old in enumerate(self.kept)}
-        readable = [study for study, name in enumerate(self.studies) if name]
-        studies = {old: new for new, old in enumerate(readable)}
-        created = {line.fields.get("study_name"): line.fields for line in self.lines if line.intact}
-        kept = [created[self.studies[study]] for study in readable]
-        for index, line in enumerate(self.lines):
-            trial, study = self.owners.get(index), line.id("study_id")
-            if not line.intact or line.fields["op_code"] == _CREATE_STUDY:
-                continue
-            if (trial in trials or trial is None) and (study in studies or study is None):
-                fields = dict(line.fields)
-                if trial is not None and "trial_id" in fields:
-                    fields["trial_id"] = trials[trial]
-                if study is not None:
-                    fields["study_id"] = studies[study]
-                kept.append(fields)
-        return "".join(json.dumps(fields, separators=(",", ":")) + "\n" for fields in kept)
-
-
-def _replayed(lines: Sequence[_Line]) -> _Replay:
-    """Follow the lines, taking damaged ones for creations where later lines need them."""
-    assumed: dict[int, int] = {}
-    lines = list(lines)
-    while (misfit := (replay := _Replay(lines, assumed)).run()) is not None:
-        index, code = misfit
-        unknown = [
-            earlier
-            for earlier, line in enumerate(lines[:index])
-            if not line.intact
-            and earlier not in assumed
-            and line.fields.get("op_code") not in _NEEDED
-        ]
-        if unknown:
-            assumed[unknown[-1]] = code
-        else:  # it cannot be told what it is about
-            lines[index] = _Line({}, False)
-    return replay
+            about_a_study = operation is not None and operation < _CREATE_TRIAL
+            incomplete |= {trial} if trial >= 0 else set() if about_a_study else running
+        elif operation in (_CREATE_TRIAL, _STATE):
+            ended = line.fields.get("state", _RUNNING) != _RUNNING
+            (running.discard if ended else running.add)(trial)
+    return owners, incomplete

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from benchkit.contracts.config import show_value
 from benchkit.contracts.errors import BenchkitError, unknown_name
 from benchkit.toolkit.pictures import altair, save
-from benchkit.tuning.ledger import Ledger, folds_of
-from benchkit.tuning.search import ABOUT, FINISHED, about_of
+from benchkit.tuning.ledger import ABOUT, Ledger, began_at, folds_of
+from benchkit.tuning.search import FINISHED, about_of
 from benchkit.tuning.space import EXACT, drawn
 from benchkit.tuning.storage import file_of, open_storage
 
@@ -83,14 +83,13 @@ def review(storage: str, dataset: str, recommender: str) -> Review:
     if path is not None and not path.exists():  # opening it would create it
         raise BenchkitError(f"there are no studies in {path}: there is no such file")
     opened = open_storage(storage)
-    abouts = {study.study_name: about_of(study.user_attrs) for study in opened.get_all_studies()}
-    readable = {study: about for study, about in abouts.items() if about is not None}
-    datasets = {about["dataset"]["name"] for about in readable.values()}
-    on_dataset = {s: about for s, about in readable.items() if about["dataset"]["name"] == dataset}
-    if not on_dataset:
-        unreadable = len(abouts) - len(readable)
-        raise no_studies(dataset, path or "this storage", datasets, unreadable)
-    recommenders = {s: about["recommender"]["name"] for s, about in on_dataset.items()}
+    stored = opened.get_all_studies()
+    abouts = {s.study_name: about for s in stored if (about := about_of(s.user_attrs))}
+    of = {study: about["dataset"]["name"] for study, about in abouts.items()}
+    if dataset not in of.values():
+        where = path or "this storage"
+        raise no_studies(dataset, where, set(of.values()), len(stored) - len(abouts))
+    recommenders = {s: abouts[s]["recommender"]["name"] for s in abouts if of[s] == dataset}
     names = [study for study, name in recommenders.items() if name == recommender]
     if not names:
         raise BenchkitError(
@@ -98,7 +97,7 @@ def review(storage: str, dataset: str, recommender: str) -> Review:
             f"{unknown_name('recommender', recommender, set(recommenders.values()))}"
         )
     studies = [optuna.load_study(study_name=name, storage=opened) for name in names]
-    *others, newest = sorted(studies, key=_age)
+    *others, newest = sorted(studies, key=_last_start)
     return _review(newest, [study.study_name for study in others])
 
 
@@ -111,7 +110,7 @@ def no_studies(
         dataset: its name.
         where: where studies were looked for.
         datasets: those that have some.
-        unreadable: studies of another version, or other software.
+        unreadable: how many are of another version, or other software.
     """
     others = f"there are some of {', '.join(sorted(datasets))}" if datasets else "there are none"
     if unreadable:
@@ -122,10 +121,8 @@ def no_studies(
     )
 
 
-def _age(study: Study) -> float:
-    """Return when a study's newest trial began, in seconds since 1970."""
-    starts = (trial.datetime_start for trial in study.get_trials(deepcopy=False))
-    return max((start.timestamp() for start in starts if start is not None), default=0.0)
+def _last_start(study: Study) -> float:
+    return max(map(began_at, study.get_trials(deepcopy=False)), default=0.0)
 
 
 def _review(study: Study, others: Sequence[str]) -> Review:

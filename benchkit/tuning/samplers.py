@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 import warnings
-from bisect import bisect_right, insort
 from typing import Any
 
 from optuna import Study, pruners, samplers
@@ -18,7 +17,7 @@ from benchkit.tuning.budget import FOLD_STEPS, RANDOM_STARTS
 
 _BOTTOM = 0.2
 _FIRST_PRUNED = 10
-_REPORTED = (TrialState.COMPLETE, TrialState.PRUNED)
+_REPORTED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
 def sampler(
@@ -116,34 +115,16 @@ class BottomPruner(BasePruner):
 
     def __init__(self, share: float = _BOTTOM, first: int = _FIRST_PRUNED) -> None:
         self.share, self.first = share, first
-        # Finished trials never change: each is read once, not at every decision.
-        self._study, self._read = "", 0
-        self._unfinished: list[int] = []
-        self._values: dict[int, list[float]] = {}
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Tell whether to prune, at the last step that the trial has reported."""
         step = trial.last_step
         if step is None or trial.number + 1 < self.first:
             return False
-        value = trial.intermediate_values[step]
-        finished, running = self._reported(study, trial, step)
-        bottom = int(self.share * (len(finished) + len(running) + 1) + 1e-9)
-        return bisect_right(finished, value) + sum(v <= value for v in running) < bottom
-
-    def _reported(
-        self, study: Study, trial: FrozenTrial, step: int
-    ) -> tuple[list[float], list[float]]:
-        """Return the values at a step of the other trials, finished and running ones."""
-        if self._study != study.study_name:
-            self._study, self._read, self._unfinished, self._values = study.study_name, 0, [], {}
-        trials = study.get_trials(deepcopy=False)
-        numbers = [*self._unfinished, *range(self._read, len(trials))]
-        self._read = len(trials)
-        self._unfinished = [n for n in numbers if not trials[n].state.is_finished()]
-        for number in numbers:
-            if trials[number].state in _REPORTED:
-                for at, value in trials[number].intermediate_values.items():
-                    insort(self._values.setdefault(at, []), value)
-        others = (trials[n].intermediate_values for n in self._unfinished if n != trial.number)
-        return self._values.get(step, []), [values[step] for values in others if step in values]
+        values = [
+            other.intermediate_values[step]
+            for other in study.get_trials(deepcopy=False, states=_REPORTED)
+            if step in other.intermediate_values and other.number != trial.number
+        ]
+        not_better = sum(value <= trial.intermediate_values[step] for value in values)
+        return not_better < int(self.share * (len(values) + 1) + 1e-9)

@@ -73,10 +73,6 @@ class Shares:
         limited = any(search.options.seconds is not None for search in searches)
         return cls(total, limited, limited and total < _PLENTY * len(searches))
 
-    def use(self, seconds: float) -> None:
-        """Subtract the seconds that a search has used."""
-        self.left -= seconds
-
     def next(self, queue: Queue) -> tuple[Search, float]:
         """Return the search that is next, and its share in seconds."""
         if not self.limited:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,12 +14,12 @@ from filelock import FileLock
 from benchkit.components.registry import registry
 from benchkit.contracts.config import Choice, Value
 from benchkit.contracts.dataset import PreparedDataset
-from benchkit.evaluation.pipeline import Task, plan
 from benchkit.evaluation.settings import Settings, Tuned
+from benchkit.evaluation.tasks import Task, plan
 from benchkit.tuning.budget import OBJECTIVE, Options
 from benchkit.tuning.candidates import Candidates, candidates, space_of
 from benchkit.tuning.database import advisory_lock
-from benchkit.tuning.ledger import Ledger, folds_of, reason_to_stop
+from benchkit.tuning.ledger import ABOUT, Ledger, folds_of, kind_of, reason_to_stop, study_name
 from benchkit.tuning.space import EXACT, Space
 from benchkit.tuning.storage import file_of, is_database, lock_folder, shared_storage
 
@@ -29,9 +27,9 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial
 
-# Attributes of a study: what it is about, how it ended ({} while it goes on), and how far it goes,
-# which workers that join it keep to.
-ABOUT, FINISHED, TERMS = "about", "finished", "terms"
+# Attributes of a study: how it ended ({} while it goes on), and how far it goes, which workers that
+# join it keep to.
+FINISHED, TERMS = "finished", "terms"
 _ABOUT = {
     *("objective", "dataset", "protocol", "recommender", "preset", "values", "space"),
     *("seed", "sampler", "pruner", "warm_start"),
@@ -97,16 +95,14 @@ class Search:
 
     @cached_property
     def name(self) -> str:
-        """Name of the study: the recommender, and a digest of all that shapes the search.
-
-        Equal name, equal search; a budget only says how far it goes.
-        """
-        text = json.dumps(self.about(), sort_keys=True)
-        return f"{self.recommender}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        """Name of the study."""
+        return study_name(self.about())
 
     def about(self) -> dict[str, Any]:
         """Return what shapes the search, as plain data."""
         identity, settings, options = self.task.identity, self.task.settings, self.options
+        searches = self.task.search.get("parts", {})
+        parts = {name: dict(part["values"]) for name, part in searches.items()}
         return {
             "objective": OBJECTIVE,
             "dataset": dict(identity.dataset),
@@ -123,13 +119,8 @@ class Search:
             "pruner": options.pruner,
             "warm_start": options.warm_start,
             **({"embedders": list(settings.embedders)} if settings.embedders else {}),
-            **({"parts": parts} if (parts := self._parts()) else {}),
+            **({"parts": parts} if parts else {}),
         }
-
-    def _parts(self) -> dict[str, dict[str, Any]]:
-        """Return the results of this run's searches for what the recommender builds on."""
-        parts = self.task.search.get("parts", {})
-        return {name: dict(part["values"]) for name, part in parts.items()}
 
     def _values(self) -> dict[str, dict[str, Any]]:
         """Return the user's values, but for those that shape no result."""
@@ -175,7 +166,8 @@ class Search:
                 direction="maximize",
                 load_if_exists=True,
             )
-            tried = map(self.values, study.get_trials(deepcopy=False))
+            trials = study.get_trials(deepcopy=False)
+            tried = [self.values(trial) for trial in trials if kind_of(trial) != "lost"]
             if self.options.warm_start and self.space.base not in tried:
                 within, exact = self.space.start()
                 study.enqueue_trial(within, user_attrs={EXACT: exact} if exact else None)
@@ -209,10 +201,6 @@ class Search:
 
         Where no trial has finished there is none: the configuration that the search started from
         stands, and ``best`` of the record's ``search`` is None.
-
-        Args:
-            study: the study.
-            ledger: of it; None for a new one.
         """
         ledger = self.ledger(study) if ledger is None else ledger
         values = {} if ledger.best is None else self.values(ledger.best)

@@ -68,16 +68,14 @@ class Space:
     def suggest(self, trial: Trial) -> dict[str, Value]:
         """Return the configuration for a trial to evaluate: the sampler's, or an enqueued one."""
         exact = trial.user_attrs.get(EXACT, {})
-
-        def value(name: str) -> Value:
-            if name in exact:
-                return _value(exact[name])
-            return _tidy(self.ranges[name], _suggest(trial, name, self.ranges[name]))
-
         values = dict(self.base)
-        for name in self.ranges:
-            if self._active(name, values):
-                values[name] = value(name)
+        for name, range_ in self.ranges.items():
+            if not self._active(name, values):
+                continue
+            if name in exact:
+                values[name] = _value(exact[name])
+            else:
+                values[name] = _tidy(range_, _suggest(trial, name, range_))
         return values
 
     def values(self, trial: FrozenTrial) -> dict[str, Value]:

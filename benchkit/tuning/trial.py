@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from optuna.trial import TrialState
+
 from benchkit.contracts.config import Value
 from benchkit.contracts.errors import FinalError
 from benchkit.evaluation.processes import reason_of
@@ -37,13 +39,8 @@ _AHEAD, _TINY = 1.05, 1e-9
 class Trials:
     """A worker's share of a study: runs one trial after another.
 
-    Attributes:
-        search: the search.
-        study: its study.
-        objective: evaluates a configuration on a fold.
-        heartbeat: the worker's.
-        failures_from: number of the first trial whose failure counts in a row.
-        report: called when a trial begins and ends, with its number.
+    Failures count in a row from trial `failures_from` on. `report` is called when a trial begins
+    and ends, with its number.
     """
 
     search: Search
@@ -65,14 +62,14 @@ class Trials:
             left: seconds of the search that are left. A trial that could not end in them, by the
             fastest so far, does not begin: it would only cost the worker.
         """
-        asked = self._ask(left if left > self._fastest else 0.0)
-        if isinstance(asked, str):
-            return asked
-        trial, config = asked
+        next_one = self._ask(left if left > self._fastest else 0.0)
+        if isinstance(next_one, str):
+            return next_one
+        trial, config = next_one
         self.report("trial", trial.number)
         try:
             value = self._evaluate(trial, config)
-            self._tell(trial, value)
+            self.study.tell(trial, value, state=TrialState.PRUNED if value is None else None)
         except BaseException as error:  # a plugin's code may raise anything
             if why_lost(error):  # no fault of the recommender's
                 raise
@@ -127,11 +124,6 @@ class Trials:
             self._fastest = min(self._fastest or math.inf, time.monotonic() - start)
         return total
 
-    def _tell(self, trial: Trial, value: float | None) -> None:
-        from optuna.trial import TrialState
-
-        self.study.tell(trial, value, state=TrialState.PRUNED if value is None else None)
-
     def _tell_failure(self, trial: Trial, reason: str) -> None:
         frozen = self.study._storage.get_trial(trial._trial_id)
         if not frozen.state.is_finished():
@@ -167,7 +159,6 @@ def _seed(seed: int, number: int) -> int:
 
 
 def _free_memory() -> None:
-    """Give back the memory of a failed fit, here and on a GPU."""
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():

@@ -11,7 +11,7 @@ from benchkit.evaluation.settings import Tuned
 from benchkit.tuning.database import database_errors
 from benchkit.tuning.heartbeat import requeue_lost
 from benchkit.tuning.ledger import Ledger, time_is_up
-from benchkit.tuning.pool import WorkerPool
+from benchkit.tuning.pool import SearchRun, WorkerPool
 from benchkit.tuning.progress import SearchProgress
 from benchkit.tuning.schedule import Queue, Shares
 from benchkit.tuning.search import FINISHED, TERMS, Search
@@ -32,11 +32,6 @@ def tune(searches: Sequence[Search], jobs: int, progress: SearchProgress) -> dic
     others build on is searched before them, and cheap searches before expensive ones. A limit in
     time is one for all searches together (`Shares`).
 
-    Args:
-        searches: one a recommender.
-        jobs: workers that share each study.
-        progress: shows how they go.
-
     Raises:
         StorageError: the studies cannot be read or written.
         KeyboardInterrupt: passed on, once running trials are enqueued again.
@@ -50,8 +45,6 @@ def tune(searches: Sequence[Search], jobs: int, progress: SearchProgress) -> dic
 
 @dataclass
 class _LocalSearches:
-    """The searches of a run on this machine."""
-
     queue: Queue
     pool: WorkerPool
     progress: SearchProgress
@@ -65,8 +58,9 @@ class _LocalSearches:
         while ready := self.queue.take_ready():
             for search in ready:
                 ledger = search.ledger(search.study())
-                self.shares.use(min(ledger.seconds, search.options.limit))
-                _count_costs(search, ledger)
+                self.shares.left -= min(ledger.seconds, search.options.limit)
+                if (shared_budget := search.task.settings.shared_budget) is not None:
+                    shared_budget.add(ledger.cost)  # what earlier runs have paid
                 if _begin(search):
                     self.queue.open.append(search)
                 else:
@@ -99,7 +93,7 @@ class _LocalSearches:
         if self.shares.suffices(search, share):
             reason = self._search(search, study, ledger)
             timed_out = reason == time_is_up(search.options)
-            self.shares.use(min(share, ledger.seconds - used))
+            self.shares.left -= min(share, ledger.seconds - used)
         else:
             reason, timed_out = self.shares.reason_not_started(search), True
         # What builds on it opens before it is over, so that workers elsewhere stay.
@@ -109,21 +103,15 @@ class _LocalSearches:
         self._end(search, kept=False)
 
     def _search(self, search: Search, study: Study, ledger: Ledger) -> str:
-        """Search and return why it ended."""
         left = max(0.0, search.options.limit - ledger.seconds)
         self.progress.begin(search, ledger, left)
-        run, first = self.pool.search(search, study, left), ledger.size
+        run = SearchRun(self.pool, search, study, ledger, left)
         try:
             for event in run.events():
-                if event.kind == "end":
-                    search.refresh(ledger, study, first)
                 self.progress.update(ledger, event)
         except KeyboardInterrupt:
-            self.pool.shutdown()
-            with search.locked():
-                requeue_lost(study, search.heartbeats, blame=False)
+            run.abandon()
             raise
-        search.refresh(ledger, study, first)
         return run.reason
 
     def _end(self, search: Search, *, kept: bool) -> None:
@@ -139,15 +127,8 @@ def tune_remotely(
 ) -> dict[str, Tuned]:
     """Do as `tune` does where other machines run the searches, on the same storage.
 
-    Searches that build on others are run when these have ended.
-
-    Args:
-        searches: one a recommender.
-        run: runs searches that have begun, and gives back each when it has ended.
-        progress: shows each that has ended.
-
-    Raises:
-        BenchkitError: a search cannot be run.
+    `run` gets searches that have begun and gives back each when it has ended, or raises a
+    BenchkitError. Searches that build on others are run when these have ended.
     """
     queue = Queue(searches)
     with database_errors():
@@ -201,12 +182,6 @@ def _begin(search: Search) -> bool:
     return True
 
 
-def _count_costs(search: Search, ledger: Ledger) -> None:
-    """Count what earlier runs have paid for a search against the cap of this one."""
-    if (shared_budget := search.task.settings.shared_budget) is not None:
-        shared_budget.add(ledger.cost)
-
-
 def _reason_to_end(search: Search, study: Study, ledger: Ledger) -> str | None:
     """Return why a search does not go on: an earlier run has used up all that this one may."""
     options, ended = search.options, study.user_attrs.get(FINISHED)
@@ -215,12 +190,7 @@ def _reason_to_end(search: Search, study: Study, ledger: Ledger) -> str | None:
 
 
 def _record_end(search: Search, study: Study, reason: str, *, timed_out: bool) -> None:
-    study.set_user_attr(
-        FINISHED,
-        {
-            "reason": reason,
-            "timed_out": timed_out,
-            "trials": search.options.trials,
-            "seconds": search.options.limit,
-        },
-    )
+    options = search.options
+    ended = {"reason": reason, "timed_out": timed_out}
+    limits = {"trials": options.trials, "seconds": options.limit}
+    study.set_user_attr(FINISHED, {**ended, **limits})

@@ -10,10 +10,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Literal
 
 from benchkit.data.split import sealed
-from benchkit.evaluation.processes import reason_of
+from benchkit.evaluation.processes import Event, reason_of
 from benchkit.tuning.database import why_lost
 from benchkit.tuning.heartbeat import Heartbeat
 from benchkit.tuning.objective import Objective, sealed_data
@@ -22,59 +21,19 @@ from benchkit.tuning.trial import Trials
 
 
 @dataclass(frozen=True)
-class RunTrials:
-    """Tells a worker to run trials of a search.
+class Command:
+    """What a worker is to do for a search.
 
     Attributes:
         search: the search.
-        seconds: for how long, from when the worker has rehearsed.
+        seconds: for how long to run trials, from when the worker has rehearsed; None to estimate
+            how long the first one takes.
         failures_from: number of the first trial whose failure counts in a row.
     """
 
     search: Search
-    seconds: float
-    failures_from: int
-
-
-@dataclass(frozen=True)
-class EstimateTrial:
-    """Asks a worker how long the first trial of a search would take."""
-
-    search: Search
-
-
-@dataclass(frozen=True)
-class WorkerEvent:
-    """What happened in a worker.
-
-    Attributes:
-        kind: ``ready`` for work; ``rehearsed``, its time runs; ``trial``, one begins; ``end`` of a
-            trial; ``tick``, nothing, but time has passed; ``warning`` of a component, in `text`;
-            ``estimate``, the answer to `EstimateTrial`, in `seconds`; ``stopped``, no further trial
-            may begin, for the reason in `text`; ``broken``, it cannot go on, for the reason in
-            `text`; ``database lost``, nor can any other worker.
-        trial: number of the trial.
-        text: the line or reason.
-        source: of a warning: the line of code that emits it, whatever numbers it holds.
-        seconds: that the first trial would take.
-    """
-
-    kind: Literal[
-        "ready",
-        "rehearsed",
-        "trial",
-        "end",
-        "tick",
-        "warning",
-        "estimate",
-        "stopped",
-        "broken",
-        "database lost",
-    ]
-    trial: int = -1
-    text: str = ""
-    source: str = ""
-    seconds: float = 0.0
+    seconds: float | None = None
+    failures_from: int = 0
 
 
 def work(pipe: Connection) -> None:
@@ -84,18 +43,17 @@ def work(pipe: Connection) -> None:
     warnings = WarningHandler(pipe.send)
     logging.captureWarnings(True)
     logging.getLogger().addHandler(warnings)
-    pipe.send(WorkerEvent("ready"))
+    pipe.send(Event("ready"))
     with sealed():
         while True:
-            command = pipe.recv()
-            warnings.reset(quiet=isinstance(command, EstimateTrial))
+            command: Command = pipe.recv()
+            warnings.reset(quiet=command.seconds is None)
             try:
                 pipe.send(_do(command, pipe))
             except Exception as error:
-                if reason := why_lost(error):
-                    pipe.send(WorkerEvent("database lost", text=reason))
-                else:
-                    pipe.send(WorkerEvent("broken", text=reason_of(error)))
+                reason = why_lost(error)
+                kind = "database lost" if reason else "broken"
+                pipe.send(Event(kind, reason or reason_of(error)))
 
 
 class WarningHandler(logging.Handler):
@@ -105,7 +63,7 @@ class WarningHandler(logging.Handler):
         send: called with each warning.
     """
 
-    def __init__(self, send: Callable[[WorkerEvent], None]) -> None:
+    def __init__(self, send: Callable[[Event], None]) -> None:
         super().__init__(logging.WARNING)
         self._send, self._quiet = send, False
         self._sources: set[str] = set()
@@ -123,10 +81,10 @@ class WarningHandler(logging.Handler):
         source = text.partition("Warning: ")[0] if python else f"{record.pathname}:{record.lineno}"
         if not self._quiet and source not in self._sources:
             self._sources.add(source)
-            self._send(WorkerEvent("warning", text=text, source=source))
+            self._send(Event("warning", text, source))
 
 
-def _do(command: RunTrials | EstimateTrial, pipe: Connection) -> WorkerEvent:
+def _do(command: Command, pipe: Connection) -> Event:
     task, config = command.search.task, command.search.space.base
     data = sealed_data(
         task.settings.workspace,
@@ -137,14 +95,9 @@ def _do(command: RunTrials | EstimateTrial, pipe: Connection) -> WorkerEvent:
     )
     objective = Objective(task, data)
     objective.rehearse(config)
-    pipe.send(WorkerEvent("rehearsed"))
-    if isinstance(command, EstimateTrial):
-        return WorkerEvent("estimate", seconds=objective.estimate(config))
-    return WorkerEvent("stopped", text=_run_trials(command, objective, pipe))
-
-
-def _run_trials(command: RunTrials, objective: Objective, pipe: Connection) -> str:
-    """Run trials until none may begin, and return the reason."""
+    pipe.send(Event("rehearsed"))
+    if command.seconds is None:
+        return Event("estimate", seconds=objective.estimate(config))
     until = time.monotonic() + command.seconds
     with Heartbeat(command.search.heartbeats) as heartbeat:
         trials = Trials(
@@ -153,8 +106,8 @@ def _run_trials(command: RunTrials, objective: Objective, pipe: Connection) -> s
             objective,
             heartbeat,
             command.failures_from,
-            lambda kind, number: pipe.send(WorkerEvent(kind, number)),
+            lambda kind, number: pipe.send(Event(kind, trial=number)),
         )
         while (reason := trials.run_one(until - time.monotonic())) is None:
             pass
-    return reason
+    return Event("stopped", reason)

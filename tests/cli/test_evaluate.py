@@ -18,7 +18,7 @@ from benchkit.contracts.protocol import Protocol
 from benchkit.contracts.recommender import Recommendations
 from benchkit.data.split import temporal_split
 from benchkit.evaluation import remeasure as evaluation
-from benchkit.evaluation.pipeline import remeasure
+from benchkit.evaluation.remeasure import remeasure
 from benchkit.leaderboards import store
 from benchkit.leaderboards.record import Record
 from tests.leaderboards.samples import record

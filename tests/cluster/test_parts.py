@@ -10,16 +10,15 @@ from typing import Any
 
 import pytest
 
-from benchkit.cluster import connecting
+from benchkit.cluster import placing
 from benchkit.cluster.child import do
-from benchkit.cluster.connecting import check_workers
 from benchkit.cluster.job import Data, SearchJob, pack, unpack
 from benchkit.cluster.machine import versions
-from benchkit.cluster.placing import uses_gpu
+from benchkit.cluster.placing import check_workers, uses_gpu
 from benchkit.contracts.errors import UnavailableError
 from benchkit.contracts.protocol import Protocol
-from benchkit.evaluation.pipeline import plan
 from benchkit.evaluation.settings import Settings
+from benchkit.evaluation.tasks import plan
 from benchkit.leaderboards import store
 from tests.leaderboards.test_record import IDENTITY, RECORD, write
 from tests.making import prepared
@@ -51,15 +50,15 @@ def test_workers_that_differ_are_one_sentence() -> None:
 
 
 def test_no_scheduler_and_no_dask_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connecting, "_PATIENCE", 0.5)
+    monkeypatch.setattr(placing, "_PATIENCE", 0.5)
     for address in ("tcp://127.0.0.1:9", "127.0.0.1", "nonsense://a:1"):
         with pytest.raises(UnavailableError, match=f"no Dask scheduler answers at {address} \\("):
-            connecting.connect(address)
+            placing.connect(address)
     with pytest.raises(UnavailableError, match=r"b has distributed 1\.0, here it is"):
-        connecting._check_version("b", "distributed", "1.0")
+        placing._check_version("b", "distributed", "1.0")
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(UnavailableError, match="--cluster: it needs the extra `cluster`"):
-        connecting.connect("tcp://127.0.0.1:9")
+        placing.connect("tcp://127.0.0.1:9")
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,8 @@ import os
 import re
 import shutil
 import signal
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,12 @@ from benchkit.cluster.job import Data
 from benchkit.contracts.errors import UnavailableError
 from benchkit.contracts.protocol import Protocol
 from benchkit.data.open import open_dataset
-from benchkit.evaluation.pipeline import plan
 from benchkit.evaluation.settings import Settings
+from benchkit.evaluation.tasks import plan
 from benchkit.tuning.ledger import kind_of
 from benchkit.tuning.storage import open_storage
 from tests.strangers import declare
+from tests.tuning.machines import wait_for
 from tests.workspace import Workspace
 
 distributed = pytest.importorskip("distributed")
@@ -94,12 +94,12 @@ class Cluster:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Iterator[Cluster]:
     site, home = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("machines")
     declare(site, "slow", {"slow": "slow"}, "0.1")
     (site / "slow.py").write_text(PLUGIN)
     environment = {"PYTHONPATH": str(site), "BENCHKIT_HOME": str(home), "OMP_NUM_THREADS": "1"}
-    Workspace(home, {**os.environ, **environment}).run("data", "info", "steam")
+    shutil.copytree(sample, home / "datasets")
     with distributed.LocalCluster(
         n_workers=1,
         threads_per_worker=1,
@@ -129,13 +129,6 @@ def kinds(host: Workspace) -> Counter[str]:
     storage = open_storage(str(journal))
     trials = [t for s in storage.get_all_studies() for t in storage.get_all_trials(s._study_id)]
     return Counter(kind_of(t) if t.state.is_finished() else t.state.name.lower() for t in trials)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 90
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def test_a_job_whose_machine_dies_goes_on_and_records_come_home(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchkit.components.configure import configure
+from benchkit.components.configure import Presets
 from benchkit.components.registry import registry
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.protocol import Protocol, Ties
@@ -29,9 +29,9 @@ def evaluated(prepared: PreparedDataset, name: str, ties: Ties) -> Measured:
         catalog=prepared.catalog,
         train=split.train,
         item_counts=split.item_counts(prepared),
-        family=prepared.family,
+        presets=Presets(prepared.family),
     )
-    recommender = configure(name, {}, family=prepared.family)
+    recommender = bench.presets.configure(name, {})
     recommender.fit(split.train, bench)
     lists, _ = recommend(recommender, split.test.prompts, 20, bench)
     metrics = {name: kind() for name, kind in registry().metrics().items() if not kind.ours}

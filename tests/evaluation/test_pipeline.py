@@ -15,8 +15,9 @@ from benchkit.contracts.embedder import Batch
 from benchkit.contracts.protocol import Protocol
 from benchkit.data.split import split_sessions
 from benchkit.embeddings.embed import embed_catalog
-from benchkit.evaluation.pipeline import _evaluate, plan
+from benchkit.evaluation.pipeline import evaluate
 from benchkit.evaluation.settings import Settings
+from benchkit.evaluation.tasks import plan
 from benchkit.leaderboards.store import read
 from benchkit.toolkit.spending import Account
 from benchkit.tuning.budget import Options
@@ -83,7 +84,7 @@ def test_what_the_user_set_of_all_that_a_result_depends_on(
     tmp_path: Path, name: str, overrides: dict[str, dict[str, str]], given: dict[str, object]
 ) -> None:
     settings = Settings(Protocol(), "paper", overrides, (20,), 0, tmp_path, tmp_path)
-    assert plan(prepared([[0, 1], [1, 2]]), name, settings).given == given
+    assert plan(prepared([[0, 1], [1, 2]]), name, settings).all_overrides == given
 
 
 class Paid(Random):
@@ -112,7 +113,7 @@ def test_a_record_states_what_its_vectors_cost_whoever_paid(
         settings = Settings(Protocol(), "paper", values, (20,), 0, tmp_path, where, max_cost=0.0)
         task = plan(data, "llm-seq-sim", settings)
         split = split_sessions(data, settings.protocol)
-        record = _evaluate(task, data, split, lambda _: None, lambda _: None)
+        record = evaluate(task, data, split, lambda _: None, lambda _: None)
         kept = read(task.identity.folder(where) / "record.json")
         assert replace(kept, lists="") == record
         return record.api
@@ -137,7 +138,7 @@ def test_what_shapes_no_result_makes_no_other_record(tmp_path: Path) -> None:
         for values in (given, {**given, "timeout": "300", "project": "of-mine"})
     ]
     assert tasks[0].identity.key == tasks[1].identity.key
-    assert tasks[1].given == given
+    assert tasks[1].all_overrides == given
     assert (tasks[1].config["timeout"], tasks[1].config["project"]) == (300.0, "of-mine")
     searches = [Search(task, Options(trials=1)) for task in tasks]
     assert searches[0].name == searches[1].name

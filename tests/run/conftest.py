@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from tests.workspace import Workspace
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, plugin_path: str) -> Workspace:
+def workspace(tmp_path: Path, plugin_path: str, sample: Path) -> Workspace:
+    shutil.copytree(sample, tmp_path / "datasets")
     return Workspace(tmp_path, {**os.environ, "PYTHONPATH": plugin_path})
 
 

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from benchkit.contracts.protocol import Protocol
 from benchkit.evaluation import pipeline
-from benchkit.evaluation.jobs import Event
-from benchkit.evaluation.pipeline import Task, execute, plan
-from benchkit.evaluation.runs import Outcome, run_all
+from benchkit.evaluation.pipeline import execute
+from benchkit.evaluation.processes import Event
+from benchkit.evaluation.runs import Events, Outcome, run_all
 from benchkit.evaluation.settings import Settings
+from benchkit.evaluation.tasks import Task, plan
 from tests.making import prepared
 from tests.workspace import board
 
 DATA = prepared([[0, 1, 2], [1, 2], [0, 2], [2, 1], [0, 1], [2, 0]])
 
 
-def here(tasks: Sequence[Task]) -> Generator[Event, None, None]:
+def here(tasks: Sequence[Task]) -> Events:
     for task in tasks:
-        yield Event(task, "done", record=execute(task, lambda _: None, lambda _: None))
+        yield task, Event("done", record=execute(task, lambda _: None, lambda _: None))
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_what_is_damaged_is_put_aside_and_made_anew(
     (warning,) = outcome.warnings
     assert f"{folder / name} (" in warning
     assert f"made again, and what is left of it is in {folder}.damaged" in warning
-    assert (len(outcome.done), outcome.failed, rows(tmp_path)) == (2, [], before)
+    assert (len(outcome.records), outcome.failures, rows(tmp_path)) == (2, [], before)
     assert run().warnings == []
 
 
@@ -71,7 +72,7 @@ def test_lists_of_other_prompts_are_made_anew_where_they_are_needed(
     path.write_text(json.dumps(content))
     (path.parent / "lists.parquet").write_bytes(b"PAR1 and nothing PAR1")
     outcome = run()
-    assert (len(outcome.done), outcome.failed) == (2, [])
+    assert (len(outcome.records), outcome.failures) == (2, [])
     assert "hr@2" in json.loads(path.read_text())["metrics"]
     assert path.parent.with_name(f"{path.parent.name}.damaged").is_dir()
 
@@ -84,8 +85,9 @@ def test_a_record_of_a_later_version_is_told_and_kept(
     later = path.read_text().replace('"format": 1', '"format": 2')
     path.write_text(later)
     outcome = run()
-    assert [event.task.recommender for event in outcome.done] == ["most-popular"]
-    ((task, text),) = [(event.task.recommender, event.text) for event in outcome.failed]
-    assert (task, "a later version of benchkit has written it" in text) == ("sknn", True)
+    assert [r.identity.recommender["name"] for r in outcome.records] == ["most-popular"]
+    (failure,) = outcome.failures
+    assert failure.identity.recommender["name"] == "sknn"
+    assert "a later version of benchkit has written it" in failure.reason
     assert path.read_text() == later
     assert rows(tmp_path).keys() == {"most-popular", "sknn"}  # as the leaderboard has it

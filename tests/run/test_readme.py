@@ -22,7 +22,7 @@ def python_in_readme(about: str) -> str:
 
 
 def test_kept_weights_answer_as_the_readme_says(workspace: Workspace) -> None:
-    workspace.run("run", "-r", "sasrec", "--dataset", "steam", "--set", "sasrec.epochs=1")
+    workspace.here("run", "-r", "sasrec", "--dataset", "steam", "--set", "sasrec.epochs=1")
     (record,) = workspace.records()
     (name,) = json.loads(record.read_text())["weights"]
     assert (workspace.out / "weights" / "steam-sample" / name).exists()

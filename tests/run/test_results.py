@@ -13,21 +13,21 @@ from click.testing import CliRunner, Result
 
 from benchkit.cli import cli
 from benchkit.contracts.protocol import Protocol
-from benchkit.evaluation.pipeline import Task
 from benchkit.evaluation.settings import Settings
+from benchkit.evaluation.tasks import Task
 from benchkit.leaderboards import ranks, store
 from tests.workspace import Workspace, board
 
 
 def test_a_run_writes_a_leaderboard_and_a_second_run_repeats_nothing(workspace: Workspace) -> None:
-    out, err = workspace.run("run", "-r", "most-popular", "-r", "v-sknn", "--dataset", "steam")
+    out, err = workspace.here("run", "-r", "most-popular", "-r", "v-sknn", "--dataset", "steam")
     assert "GENERATED SAMPLE" in err
     assert "v-sknn" in out
     rows = {row["recommender"]: row for row in workspace.rows()}
     assert set(rows) == {"most-popular", "v-sknn"}
     assert rows["v-sknn"]["metrics"]["ndcg@20"] > 2 * rows["most-popular"]["metrics"]["ndcg@20"]
     before = {path: path.stat().st_mtime_ns for path in workspace.records()}
-    _, err = workspace.run("run", "-r", "most-popular", "-r", "v-sknn", "--dataset", "steam")
+    _, err = workspace.here("run", "-r", "most-popular", "-r", "v-sknn", "--dataset", "steam")
     assert err.count("kept from an earlier run") == 2
     assert before == {path: path.stat().st_mtime_ns for path in workspace.records()}
     for path in before:
@@ -56,7 +56,7 @@ def test_what_a_run_shows_is_its_own_though_it_was_kept_or_measured_anew(
 ) -> None:
     def shown(*more: str) -> str:
         command = ("run", "-r", "most-popular", "--dataset", "steam")
-        out, err = workspace.run(*command, *more)
+        out, err = workspace.here(*command, *more)
         (row,) = workspace.rows()
         figure = f"{row['metrics']['ndcg@20']:.4f}"
         assert f"ndcg@20 {figure}" in err
@@ -71,25 +71,25 @@ def test_what_a_run_shows_is_its_own_though_it_was_kept_or_measured_anew(
 
 def test_other_cutoffs_join_the_usual_ones_and_other_prompts_do_not(workspace: Workspace) -> None:
     command = ("run", "-r", "most-popular", "--dataset", "steam-sample")
-    workspace.run(*command)
+    workspace.here(*command)
     (before,) = workspace.records()
     created = json.loads(before.read_text())["created"]
-    out, _ = workspace.run(*command, "--set", "steam-sample.p_core=5", "--k", "5")
+    out, _ = workspace.here(*command, "--set", "steam-sample.p_core=5", "--k", "5")
     assert "Top@5" in out
     (after,) = workspace.records()
     assert json.loads(after.read_text())["created"] == created, "the kept lists say it"
-    workspace.run(*command, "--k", "50")
+    workspace.here(*command, "--k", "50")
     (row,) = workspace.rows()
     assert {"ndcg@10", "ndcg@20", "ndcg@50"} <= set(row["metrics"])
     # as many prompts as there are is no subset
-    _, err = workspace.run(*command, "--max-prompts", "100000")
+    _, err = workspace.here(*command, "--max-prompts", "100000")
     assert "kept from an earlier run" in err
-    out, _ = workspace.run(*command, "--max-prompts", "50")
+    out, _ = workspace.here(*command, "--max-prompts", "50")
     assert "SUBSET of 50 of" in " ".join(out.split())
 
 
 def test_evaluate_measures_kept_lists_anew(workspace: Workspace) -> None:
-    workspace.run("run", "-r", "v-sknn", "--dataset", "steam")
+    workspace.here("run", "-r", "v-sknn", "--dataset", "steam")
     (path,) = workspace.records()
     record = json.loads(path.read_text())
     expected = dict(record["metrics"])
@@ -119,7 +119,7 @@ def _check_that_edited_metrics_are_measured_again(workspace: Workspace, path: Pa
     sources, wrong = record["metric_sources"], {**record["metrics"], "ndcg@20": 0.0}
     edited = {**sources, "ndcg": "another"}
     path.write_text(json.dumps({**record, "metrics": wrong, "metric_sources": edited}))
-    workspace.run("run", "-r", "v-sknn", "--dataset", "steam")
+    workspace.here("run", "-r", "v-sknn", "--dataset", "steam")
     after = json.loads(path.read_text())
     assert after["metrics"] == pytest.approx(record["metrics"])
     assert (after["metric_sources"], after["seconds"]) == (sources, record["seconds"])
@@ -166,7 +166,7 @@ def test_own_data_and_lists_longer_than_the_catalog(workspace: Workspace) -> Non
         '[dataset]\nname = "my-shop"\n[interactions]\nfile = "log.csv"\n'
         'session = "user"\nitem = "product"\ntime = "when"\n'
     )
-    workspace.run("run", "-r", "most-popular", "--dataset", "my-shop.toml", "--k", "1,20,100000")
+    workspace.here("run", "-r", "most-popular", "--dataset", "my-shop.toml", "--k", "1,20,100000")
     (row,) = workspace.rows("my-shop")
     # Every session is four items of a cycle of nine: the whole catalog holds each truth.
     assert row["metrics"]["hr@100000"] == row["metrics"]["hr@20"] == 1
@@ -174,7 +174,7 @@ def test_own_data_and_lists_longer_than_the_catalog(workspace: Workspace) -> Non
 
 
 def test_a_dry_run_only_says_what_would_be_done(workspace: Workspace) -> None:
-    out, _ = workspace.run("run", "-r", "v-sknn", "--dataset", "steam", "--dry-run")
+    out, _ = workspace.here("run", "-r", "v-sknn", "--dataset", "steam", "--dry-run")
     assert re.search(r"to run +v-sknn +ties 0 .*k=490", out)
     assert not workspace.out.exists() or not workspace.records()
 
@@ -195,8 +195,8 @@ def test_all_downloads_nothing_that_nobody_named(workspace: Workspace) -> None:
 
 def test_longer_lists_need_no_second_fit(workspace: Workspace) -> None:
     command = ("run", "-r", "sasrec", "--dataset", "steam", "--set", "sasrec.epochs=1")
-    workspace.run(*command)
-    _, err = workspace.run(*command, "--k", "10,50")
+    workspace.here(*command)
+    _, err = workspace.here(*command, "--k", "10,50")
     assert "weights of an earlier fit serve again" in err
     first, second = (json.loads(record.read_text()) for record in workspace.records())
     assert first["metrics"]["ndcg@10"] == second["metrics"]["ndcg@10"]
@@ -206,7 +206,7 @@ def test_longer_lists_need_no_second_fit(workspace: Workspace) -> None:
 
 def test_several_ties_and_seeds_are_one_row_with_mean_and_spread(workspace: Workspace) -> None:
     several = ("--ties", "0,1", "--seeds", "0,1", "--jobs", "2")
-    workspace.run("run", "-r", "random", "--dataset", "steam", *several)
+    workspace.here("run", "-r", "random", "--dataset", "steam", *several)
     (row,) = workspace.rows()
     assert (row["ties"], row["seeds"], row["runs"]) == ([0, 1], [0, 1], 4)
     assert row["spread"]["ndcg@20"] > 0

@@ -13,14 +13,6 @@ from tests.tuning.machines import PLUGIN, Machines
 from tests.workspace import Workspace
 
 
-@pytest.fixture(scope="session")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the prepared sample."""
-    folder = tmp_path_factory.mktemp("sample")
-    Workspace(folder, os.environ).run("data", "info", "steam")
-    return folder / "datasets"
-
-
 @pytest.fixture
 def machine(tmp_path: Path, sample: Path) -> Machines:
     """Make machines: folders that share nothing but the plugins."""

@@ -29,7 +29,7 @@ from tests.tuning.machines import Machines, wait_for
 from tests.workspace import Workspace
 
 PASSWORD = "s3cr3t~w0rd"
-TRIALS = 10
+TRIALS = 6
 
 
 class Server:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from benchkit.evaluation.display import Display, Live
+from benchkit.evaluation.processes import Event
 from benchkit.tuning.ledger import Ledger
 from benchkit.tuning.progress import SearchProgress, sparkline
-from benchkit.tuning.worker import WarningHandler, WorkerEvent
+from benchkit.tuning.worker import WarningHandler
 from tests.tuning.searching import conduct, search_in
 
 
@@ -29,7 +30,7 @@ def test_lines_say_how_it_began_and_ended(
     ledger, _ = conduct(search)
     progress = SearchProgress(2, Display())
     progress.begin(search, Ledger(), 90.0)
-    progress.update(ledger, WorkerEvent("end", 2))
+    progress.update(ledger, Event("end", trial=2))
     progress.end(search, search.result(search.study(), ledger), kept=False)
     progress.end(search, search.result(search.study(), Ledger()), kept=True)
     first, second, third = capsys.readouterr().err.splitlines()
@@ -43,7 +44,7 @@ def test_lines_say_how_it_began_and_ended(
 def test_a_warning_is_said_once_a_search(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    search, warned = search_in(tmp_path), list[WorkerEvent]()
+    search, warned = search_in(tmp_path), list[Event]()
     handler = WarningHandler(warned.append)
     log = logging.getLogger("a.component")
     log.addHandler(handler)

@@ -29,7 +29,7 @@ def order(queue: Queue, shares: Shares) -> list[tuple[str, float]]:
         queue.results[search.recommender] = Tuned({}, {})
         if not shares.suffices(search, share):
             share = 0.0
-        shares.use(share)
+        shares.left -= share
         done.append((search.recommender, round(share, 6)))
         queue.open += queue.take_ready()
     return done
@@ -75,7 +75,7 @@ def test_what_a_search_leaves_over_goes_to_the_others(tmp_path: Path) -> None:
     search, share = shares.next(queue)
     assert share == 20
     queue.open.remove(search)
-    shares.use(4)
+    shares.left -= 4
     assert shares.next(queue)[1] == 28
 
 

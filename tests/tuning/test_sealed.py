@@ -17,8 +17,8 @@ from benchkit.contracts.sessions import Sessions
 from benchkit.data.sealed import Sealed, seal
 from benchkit.data.split import SealedError, sealed, split_sessions
 from benchkit.evaluation.bench import Workbench
-from benchkit.evaluation.pipeline import plan
 from benchkit.evaluation.settings import Settings
+from benchkit.evaluation.tasks import plan
 from benchkit.tuning.objective import Objective
 from tests.making import prepared
 

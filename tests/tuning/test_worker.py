@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -23,6 +24,8 @@ from benchkit.tuning.ledger import kind_of
 from benchkit.tuning.storage import open_storage
 from tests.making import prepared
 from tests.tuning.machines import Machines, wait_for
+
+PCA = {"distribution": "ours", "version": "1", "source": "aa"}
 
 
 def test_a_worker_goes_on_with_what_a_killed_run_has_begun(
@@ -66,7 +69,7 @@ def test_a_worker_goes_on_with_what_a_killed_run_has_begun(
     source = {**stored["sknn"].about["recommender"], "source": "edited"}
     edited = replace(stored["sknn"], about={**stored["sknn"].about, "recommender": source})
     with pytest.raises(
-        UnavailableError, match=r"sknn is not the same here: it comes from .*source"
+        UnavailableError, match=r"sknn is not the same here: sknn is .*the run has .*source edited"
     ):
         rebuild(
             edited,
@@ -119,16 +122,21 @@ def test_what_is_paid_for_must_be_here(tmp_path: Path, monkeypatch: pytest.Monke
     assert "openai: it costs money, and its vectors are not all here" in str(reason(paying=False))
 
 
-def test_differences_are_said_in_words() -> None:
-    sknn = {"distribution": "seqrec-benchkit", "version": "1", "source": "aa"}
-    there = {"recommender": sknn, "builds_on": {}, "space": {"k": "1..9"}, "optuna": "4.5.0"}
-    assert differences(there, dict(there)) == []
-    assert differences(there, {**there, "optuna": "5.0.0"}) == [
-        "optuna is 5.0.0, the run has 4.5.0"
-    ]
-    (said,) = differences(there, {**there, "builds_on": {"reducer:pca": sknn}})
-    assert said == "reducer:pca is seqrec-benchkit 1 (source aa), in the run not used"
-    (said,) = differences(there, {**there, "builds_on": {"file:templates": "0a1b"}})
-    assert said == "file:templates is 0a1b, in the run not used"
-    (said,) = differences(there, {**there, "space": {"k": "1..5"}})
-    assert said == 'space is {"k": "1..5"}, the run has {"k": "1..9"}'
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({}, None),
+        ({"optuna": "5.0.0"}, "optuna is 5.0.0, the run has 4.5.0"),
+        ({"builds_on": {"pca": PCA}}, "pca is ours 1 (source aa), the run has absent"),
+        (
+            {"recommender": {"name": "sknn", **PCA}},
+            "sknn is ours 1 (source aa), the run has ours 1 (source bb)",
+        ),
+        ({"space": {"k": "1..5"}}, 'space is {"k": "1..5"}, the run has {"k": "1..9"}'),
+    ],
+)
+def test_what_differs_is_a_sentence(change: dict[str, Any], sentence: str | None) -> None:
+    sknn = {"name": "sknn", **PCA, "source": "bb"}
+    run = {"recommender": sknn, "builds_on": {}, "space": {"k": "1..9"}, "optuna": "4.5.0"}
+    found = differences(run, {**run, **change})
+    assert found == ([sentence] if sentence else [])

@@ -18,8 +18,8 @@ from benchkit.contracts.protocol import Protocol
 from benchkit.data.open import open_dataset
 from benchkit.data.sealed import seal
 from benchkit.evaluation.availability import why_left_out
-from benchkit.evaluation.pipeline import plan
 from benchkit.evaluation.settings import Settings
+from benchkit.evaluation.tasks import plan
 from benchkit.tuning.objective import Objective
 from benchkit_plugins.recommenders.llm_seq_prompt_gen_item import LLMSeqPromptGenItem
 from benchkit_plugins.recommenders.llm_seq_prompt_gen_list import LLMSeqPromptGenList
