@@ -5,14 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchkit import Config, Embedder, hookimpl, param
-
-if TYPE_CHECKING:
-    from benchkit.contracts.arrays import Float32
+from benchkit.contracts.arrays import Float32
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from benchkit import Config, Embedder, hookimpl, param
+from benchkit.contracts.arrays import Float32
+from benchkit.contracts.config import Value
+from benchkit.contracts.embedder import Batch
 from benchkit_plugins.language_models import checkpoints, pretrained
 from benchkit_plugins.language_models.tokens import well_formed
-
-if TYPE_CHECKING:
-    from benchkit.contracts.arrays import Float32
-    from benchkit.contracts.config import Value
-    from benchkit.contracts.embedder import Batch
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from benchkit import Float, Recommender, hookimpl, param
-from benchkit_plugins.recommenders.neural.config import (
-    TransformerConfig,
-    paper_presets,
-)
+from benchkit_plugins.recommenders.neural.config import TransformerConfig, paper_presets
 from benchkit_plugins.recommenders.neural.examples import Cloze
 from benchkit_plugins.recommenders.neural.recommender import NeuralRecommender
 from benchkit_plugins.recommenders.neural.text_initialised import text_initialised
@@ -35,8 +32,7 @@ class BERT4RecConfig(TransformerConfig):
         at_most=1,
     )
     fill: bool = param(
-        True,
-        "put masks in front of short sessions and prompts, up to `last_n_items` and one",
+        True, "put masks in front of short sessions and prompts, up to `last_n_items` and one"
     )
 
 

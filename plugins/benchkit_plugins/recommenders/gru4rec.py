@@ -10,10 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from benchkit import Int, Recommender, hookimpl, param
-from benchkit_plugins.recommenders.neural.config import (
-    NeuralConfig,
-    paper_presets,
-)
+from benchkit_plugins.recommenders.neural.config import NeuralConfig, paper_presets
 from benchkit_plugins.recommenders.neural.recommender import NeuralRecommender
 from benchkit_plugins.recommenders.neural.text_initialised import text_initialised
 

@@ -35,8 +35,7 @@ class LLMSeqSimConfig(EmbeddedConfig):
         ),
     )
     similarity: Similarity = param(
-        "cosine",
-        "similarity of session and item; all rank alike, for items are scaled to length 1",
+        "cosine", "similarity of session and item; all rank alike, for items are scaled to length 1"
     )
     last_n_items: int | None = param(
         None, "read only the prompt's last items; none: all", unit="items", at_least=1

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from benchkit import (
-    Choice,
-    Config,
-    Recommendations,
-    Recommender,
-    hookimpl,
-    param,
-)
+from benchkit import Bench, Choice, Config, Recommendations, Recommender, Sessions, hookimpl, param
 from benchkit.contracts.arrays import Bool, Int64
 from benchkit.contracts.config import Value
 from benchkit.contracts.errors import ConfigError
-
-if TYPE_CHECKING:
-    from benchkit import Bench, Sessions
 
 
 @dataclass(frozen=True, kw_only=True)

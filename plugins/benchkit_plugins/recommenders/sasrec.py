@@ -9,10 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from benchkit import Recommender, hookimpl
-from benchkit_plugins.recommenders.neural.config import (
-    TransformerConfig,
-    paper_presets,
-)
+from benchkit_plugins.recommenders.neural.config import TransformerConfig, paper_presets
 from benchkit_plugins.recommenders.neural.recommender import NeuralRecommender
 from benchkit_plugins.recommenders.neural.text_initialised import text_initialised
 

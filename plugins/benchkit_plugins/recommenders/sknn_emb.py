@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from benchkit import Choice, Recommender, Sessions, hookimpl, param
+from benchkit import Bench, Choice, Recommender, Sessions, hookimpl, param
 from benchkit.contracts.arrays import Float32
 from benchkit.toolkit.arrays import normalised
+from benchkit_plugins.presets import by_family
 from benchkit_plugins.recommenders.neighbours.base import (
     Neighbourhood,
     NeighbourhoodConfig,
@@ -20,10 +21,15 @@ from benchkit_plugins.recommenders.similarity.config import EmbeddedConfig
 from benchkit_plugins.recommenders.similarity.pooling import Pooling, pool
 from benchkit_plugins.recommenders.similarity.search import dots
 
-if TYPE_CHECKING:
-    from benchkit import Bench
-
 _POOLINGS = Choice("mean", "last", "constant-linear", "harmonic")
+_PUBLISHED = (
+    "k sample_size sampling idf_weighting reducer pooling training_pooling sequential_weighting"
+)
+_BEST = {
+    "beauty": (60, 1370, "recent", False, "lda", "harmonic", "mean", False),
+    "delivery-hero": (480, 1920, "random", True, "pca", "constant-linear", "harmonic", False),
+    "steam": (210, 1030, "recent", True, "pca", "constant-linear", "harmonic", True),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,44 +66,7 @@ class SKNNEmb(Neighbourhood):
     source = "paper 5.2"
     Config = SKNNEmbConfig
     config: SKNNEmbConfig
-    presets: ClassVar = {
-        "beauty": {
-            "k": 60,
-            "sample_size": 1370,
-            "sampling": "recent",
-            "similarity": "dot",
-            "idf_weighting": False,
-            "reducer": "lda",
-            "dim": 512,
-            "pooling": "harmonic",
-            "training_pooling": "mean",
-            "sequential_weighting": False,
-        },
-        "delivery-hero": {
-            "k": 480,
-            "sample_size": 1920,
-            "sampling": "random",
-            "similarity": "dot",
-            "idf_weighting": True,
-            "reducer": "pca",
-            "dim": 512,
-            "pooling": "constant-linear",
-            "training_pooling": "harmonic",
-            "sequential_weighting": False,
-        },
-        "steam": {
-            "k": 210,
-            "sample_size": 1030,
-            "sampling": "recent",
-            "similarity": "dot",
-            "idf_weighting": True,
-            "reducer": "pca",
-            "dim": 512,
-            "pooling": "constant-linear",
-            "training_pooling": "harmonic",
-            "sequential_weighting": True,
-        },
-    }
+    presets: ClassVar = by_family(_PUBLISHED, _BEST, similarity="dot", dim=512)
 
     def fit(self, train: Sessions, bench: Bench) -> None:
         super().fit(train, bench)

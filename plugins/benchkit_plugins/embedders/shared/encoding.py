@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from benchkit import UnavailableError
+from benchkit.contracts.arrays import Bool, Float32
 from benchkit.contracts.embedder import Batch
 from benchkit_plugins.language_models import checkpoints
 from benchkit_plugins.language_models.tokens import batches_by_length, well_formed
-
-if TYPE_CHECKING:
-    from benchkit.contracts.arrays import Bool, Float32
 
 _TOKENS = {"cpu": 1024, "cuda": 65536}  # padded tokens a batch
 DEVICES = ("cuda", "cpu")

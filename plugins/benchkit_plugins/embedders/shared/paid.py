@@ -6,25 +6,18 @@ import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar, cast
 
 import numpy as np
 
 from benchkit import Config, Embedder, param
+from benchkit.contracts.arrays import Bool, Float32
 from benchkit.contracts.embedder import Batch, Estimate
 from benchkit.contracts.errors import PluginError
 from benchkit.toolkit.texts import show_text
 from benchkit_plugins.language_models.calls import in_parallel, persistently
 from benchkit_plugins.language_models.prices import Price, price
-from benchkit_plugins.language_models.tokens import (
-    estimated_tokens,
-    packed,
-    sendable,
-    well_formed,
-)
-
-if TYPE_CHECKING:
-    from benchkit.contracts.arrays import Bool, Float32
+from benchkit_plugins.language_models.tokens import estimated_tokens, packed, sendable, well_formed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from benchkit import Choice, Config, ExcludeSeen, Float, Int, param
 from benchkit.contracts.config import Value
+from benchkit_plugins.presets import by_family
 
 # For a quick look at little data, within seconds.
 SAMPLE: dict[str, Value] = {
@@ -25,16 +26,12 @@ def paper_presets(
     """Return a network's presets: the paper's best values, with its early stopping, and `SAMPLE`.
 
     Args:
-        parameters: names of those whose best values the paper prints, a blank between two.
-        best: their values by dataset family, in that order; None for the default.
+        parameters: as `by_family` takes them, likewise `best`.
+        best: values by dataset family.
         sample: what is otherwise than in `SAMPLE`.
     """
-    stopping: dict[str, Value] = {"patience": 2, "stop_on_plateau": True}
-    presets: dict[str, dict[str, Value]] = {"sample": {**SAMPLE, **sample}}
-    for family, row in best.items():
-        values = zip(parameters.split(), row, strict=True)
-        presets[family] = stopping | {name: value for name, value in values if value is not None}
-    return presets
+    published = by_family(parameters, best, patience=2, stop_on_plateau=True)
+    return {"sample": {**SAMPLE, **sample}, **published}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,10 +158,7 @@ class PretrainedConfig(NeuralConfig):
     # Only what they are to one another matters: the search leaves one as it is.
     mip_weight: float = param(1.0, "weight of masked item prediction", at_least=0)
     aap_weight: float = param(
-        0.2,
-        "weight of associated attribute prediction",
-        search=Float(0, 1, step=0.1),
-        at_least=0,
+        0.2, "weight of associated attribute prediction", search=Float(0, 1, step=0.1), at_least=0
     )
     map_weight: float = param(
         1.0, "weight of masked attribute prediction", search=Float(0, 1, step=0.1), at_least=0

@@ -6,18 +6,14 @@ Transformer. CIKM 2019; head as in paper 5.1.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+from benchkit_plugins.recommenders.neural.config import TransformerConfig
 from benchkit_plugins.recommenders.neural.network import Network
 from benchkit_plugins.recommenders.neural.packing import Packed
 from benchkit_plugins.recommenders.neural.transformer import Layer, positions, through
-
-if TYPE_CHECKING:
-    from benchkit_plugins.recommenders.neural.config import TransformerConfig
 
 
 class BERT4RecNetwork(Network):

@@ -5,17 +5,13 @@ W.-C. Kang, J. McAuley: Self-Attentive Sequential Recommendation. ICDM 2018; hea
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+from benchkit_plugins.recommenders.neural.config import TransformerConfig
 from benchkit_plugins.recommenders.neural.network import Dropout, Network
 from benchkit_plugins.recommenders.neural.packing import Packed
 from benchkit_plugins.recommenders.neural.transformer import Layer, positions, through
-
-if TYPE_CHECKING:
-    from benchkit_plugins.recommenders.neural.config import TransformerConfig
 
 
 class SASRecNetwork(Network):
