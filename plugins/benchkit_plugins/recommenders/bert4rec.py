@@ -2,7 +2,7 @@
 
 F. Sun et al.: BERT4Rec: Sequential Recommendation with Bidirectional Encoder Representations from
 Transformer. CIKM 2019. Head and training as in paper 5.1; the network reads in
-`neural/networks/bert4rec.py`.
+`neural/networks.py`.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class BERT4Rec(NeuralRecommender):
     )
 
     def network(self, items: int, dim: int) -> Network:
-        from benchkit_plugins.recommenders.neural.networks.bert4rec import BERT4RecNetwork
+        from benchkit_plugins.recommenders.neural.networks import BERT4RecNetwork
 
         return BERT4RecNetwork(items, self.config, dim)
 

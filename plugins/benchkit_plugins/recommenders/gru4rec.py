@@ -1,7 +1,7 @@
 """GRU4Rec: a recurrent network predicts the item behind every position.
 
 B. Hidasi et al.: Session-based Recommendations with Recurrent Neural Networks. ICLR 2016. Head and
-training as in paper 5.1; the network reads in `neural/networks/gru4rec.py`.
+training as in paper 5.1; the network reads in `neural/networks.py`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class GRU4Rec(NeuralRecommender):
     )
 
     def network(self, items: int, dim: int) -> Network:
-        from benchkit_plugins.recommenders.neural.networks.gru4rec import GRU4RecNetwork
+        from benchkit_plugins.recommenders.neural.networks import GRU4RecNetwork
 
         return GRU4RecNetwork(items, dim, self.config.hidden, self.config.dropout)
 

@@ -3,7 +3,7 @@
 K. Zhou et al.: S3-Rec: Self-Supervised Learning for Sequential Recommendation with Mutual
 Information Maximization. CIKM 2020. Epochs and protocol as in paper 7.1.5. What pre-training reads
 is in `neural/masking.py`, its objectives in `neural/objectives.py`, the network in
-`neural/networks/s3rec.py`.
+`neural/networks.py`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benchkit_plugins.recommenders.neural.recommender import NeuralRecommender
 if TYPE_CHECKING:
     from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
     from benchkit_plugins.recommenders.neural.network import Network
-    from benchkit_plugins.recommenders.neural.networks.s3rec import S3RecNetwork
+    from benchkit_plugins.recommenders.neural.networks import S3RecNetwork
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class S3Rec(NeuralRecommender):
     _network: S3RecNetwork
 
     def network(self, items: int, dim: int) -> Network:
-        from benchkit_plugins.recommenders.neural.networks.s3rec import S3RecNetwork
+        from benchkit_plugins.recommenders.neural.networks import S3RecNetwork
 
         return S3RecNetwork(items, self.config, dim)
 

@@ -56,6 +56,11 @@ class Network(nn.Module):
         """Return the items' embeddings, ``[positions, dim]``."""
         return F.embedding(items, self.table)
 
+    def embed_masked(self, items: Tensor, mask: Tensor) -> Tensor:
+        """Return `embed` of items, `mask` where the number of items stands for one."""
+        x = self.embed(items.clamp(max=self.items - 1))  # [positions, dim]
+        return torch.where((items == self.items)[:, None], mask, x)
+
 
 class Dense(nn.Linear):
     """A dense layer with Glorot's uniform initial weights and zero biases.

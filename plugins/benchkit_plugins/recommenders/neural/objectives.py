@@ -14,7 +14,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from benchkit_plugins.recommenders.neural.masking import Attributes, MaskedBatch
 from benchkit_plugins.recommenders.neural.network import Dense
-from benchkit_plugins.recommenders.neural.networks.s3rec import S3RecNetwork
+from benchkit_plugins.recommenders.neural.networks import S3RecNetwork
 from benchkit_plugins.recommenders.neural.packing import Packed
 
 _SCORES = 4 << 20  # scores of attributes held at once

@@ -62,7 +62,7 @@ class Packed:
         return x.reshape(-1, x.shape[2]).index_select(0, places)
 
     @property
-    def asked(self) -> Tensor | None:
+    def predicting(self) -> Tensor | None:
         """The positions that predict, ``int64[predictions]``; None where all do."""
         return None if len(self.where) == len(self.items) else self.where
 

@@ -16,7 +16,7 @@ from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
 from benchkit_plugins.recommenders.neural.config import PretrainedConfig
 from benchkit_plugins.recommenders.neural.examples import Prefixes, in_batches
 from benchkit_plugins.recommenders.neural.masking import Attributes, MaskedBatch, mask
-from benchkit_plugins.recommenders.neural.networks.s3rec import S3RecNetwork
+from benchkit_plugins.recommenders.neural.networks import S3RecNetwork
 from benchkit_plugins.recommenders.neural.objectives import Objectives
 from benchkit_plugins.recommenders.neural.optimizer import AdamW
 from benchkit_plugins.recommenders.neural.training import Rng, demand_finite, step
