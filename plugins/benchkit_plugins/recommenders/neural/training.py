@@ -32,22 +32,31 @@ AnyBatch = TypeVar("AnyBatch", bound=Sized)
 
 
 @dataclass
-class State:
-    """How far training has come.
+class Progress:
+    """How far training or pre-training has come.
 
     Attributes:
         epoch: epochs finished.
-        best: best score so far: validation NDCG@20, or without held-out sessions minus the loss.
-        waited: epochs since then, or since the training loss last fell on the plateau.
-        curve: mean loss and score of each epoch.
+        curve: of each epoch the mean loss, and what else is measured.
         seconds: wall time of the epochs.
     """
 
     epoch: int = 0
-    best: float = -1.0
-    waited: int = 0
     curve: list[list[float]] = field(default_factory=list)
     seconds: float = field(default=0.0, compare=False)
+
+
+@dataclass
+class State(Progress):
+    """How far training has come; its curve has the loss and the score of each epoch.
+
+    Attributes:
+        best: best score so far: validation NDCG@20, or without held-out sessions minus the loss.
+        waited: epochs since then, or since the training loss last fell on the plateau.
+    """
+
+    best: float = -1.0
+    waited: int = 0
 
 
 class Trainer:
