@@ -50,7 +50,6 @@ class BERT(Embedder):
         return pretrained.to_download(self.config.model, self.config.revision)
 
     def identity(self) -> dict[str, Value]:
-        """Return the model and where texts are cut."""
         model = pretrained.identity(self.config.model, self.config.revision)
         return {**model, "max_tokens": self.config.max_tokens}
 

@@ -67,7 +67,6 @@ class OpenAI(PaidEmbedder):
         return openai.why_unavailable()
 
     def identity(self) -> dict[str, Value]:
-        """Return the model, its dimensions, the server, and which model of that name it serves."""
         named: dict[str, Value] = {
             "model": self.config.model,
             "dimensions": self.config.dimensions,

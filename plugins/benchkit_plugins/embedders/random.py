@@ -33,7 +33,6 @@ class Random(Embedder):
     config: RandomConfig
 
     def embed(self, texts: Sequence[str]) -> Float32:
-        """Return random vectors, ``float32[texts, dims]``."""
         pairs = (self.config.dims + 1) // 2
         bits = np.zeros((len(texts), 2, pairs), dtype=np.uint32)
         for row, text in enumerate(texts):

@@ -52,7 +52,6 @@ class SentenceTransformer(Embedder):
         return self.unavailable() or pretrained.why_unavailable(self.config.model)
 
     def identity(self) -> dict[str, Value]:
-        """Return the model and the prefix."""
         model = pretrained.identity(self.config.model or "", self.config.revision)
         return {**model, "prefix": self.config.prefix}
 
@@ -65,7 +64,6 @@ class SentenceTransformer(Embedder):
         return vectors.astype(np.float32, copy=False)
 
     def batches(self, texts: Sequence[str], allow: Callable[[float], None]) -> Iterator[Batch]:
-        """Yield vectors, with what the model's window has cut."""
         from benchkit_plugins.embedders.shared.encoding import longer
 
         for batch in super().batches(texts, allow):

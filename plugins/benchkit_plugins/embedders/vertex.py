@@ -68,7 +68,6 @@ class Vertex(PaidEmbedder):
         return self.unavailable()
 
     def identity(self) -> dict[str, Value]:
-        """Return the model, what is asked of it, and the server where it is another."""
         return {
             "model": self.config.model,
             "dimensions": self.config.dimensions,

@@ -23,7 +23,6 @@ class AveragePopularity(Metric):
     ours = True
 
     def values(self, lists: RankedLists, k: int) -> Float64:
-        """Return the mean count of each list's items, ``float64[prompts]``."""
         return lists.mean_of(lists.item_counts.astype(np.float64), k)
 
 

@@ -19,7 +19,6 @@ class HitRate(Metric):
     formula = "mean over prompts of [truth in the top k]"
 
     def values(self, lists: RankedLists, k: int) -> Float64:
-        """Return 1 for a hit and 0 for a miss, ``float64[prompts]``."""
         return lists.by_rank(np.ones(k))
 
 

@@ -19,7 +19,6 @@ class MRR(Metric):
     formula = "mean over prompts of 1 / rank, 0 where the truth is not in the top k"
 
     def values(self, lists: RankedLists, k: int) -> Float64:
-        """Return the reciprocal rank of each prompt's truth, ``float64[prompts]``."""
         return lists.by_rank(1.0 / np.arange(1, k + 1))
 
 

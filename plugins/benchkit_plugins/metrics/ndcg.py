@@ -22,7 +22,6 @@ class NDCG(Metric):
     formula = "mean over prompts of 1 / log2(rank + 1), 0 where the truth is not in the top k"
 
     def values(self, lists: RankedLists, k: int) -> Float64:
-        """Return the discounted gain of each prompt, ``float64[prompts]``."""
         return lists.by_rank(1.0 / np.log2(np.arange(2, k + 2)))
 
 

@@ -23,7 +23,6 @@ class Serendipity(Metric):
     formula = "mean over prompts of [truth in the top k, not among the k most frequent items]"
 
     def values(self, lists: RankedLists, k: int) -> Float64:
-        """Return 1 for a serendipitous hit, else 0, ``float64[prompts]``."""
         surprising = np.ones(len(lists.item_counts) + 1)  # one more for the truth -1
         surprising[lists.by_popularity[:k]] = 0.0
         return lists.by_rank(np.ones(k)) * surprising.take(lists.truth)

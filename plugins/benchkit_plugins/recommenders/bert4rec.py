@@ -67,7 +67,6 @@ class BERT4Rec(NeuralRecommender):
         return BERT4RecNetwork(items, self.config, dim)
 
     def examples(self, items: int) -> Cloze:
-        """Predict masked items."""
         config = self.config
         return Cloze(items, config.last_n_items, config.mask_prob, fill=config.fill)
 

@@ -78,7 +78,6 @@ class LLMSeqSimSequential(Recommender):
         self._similar = bench.recommender("llm-seq-sim", self._values())
 
     def recommend(self, prompts: Sessions, k: int) -> Recommendations:
-        """Return each prompt's list from the one that its last item calls for."""
         sequential = np.ones(len(prompts), dtype=bool)
         filled = np.flatnonzero(prompts.lengths)
         sequential[filled] = self._popular[prompts.items[prompts.offsets[1:][filled] - 1]]

@@ -30,7 +30,6 @@ class SSKNN(Neighbourhood):
     )
 
     def neighbours(self, read: Sessions) -> Neighbours:
-        """Return the most similar sessions, their similarities multiplied by x / L."""
         neighbours = super().neighbours(read)
         weights = latest_shared(self.index, read, neighbours) / read.lengths[neighbours.owners]
         return replace(neighbours, similarities=neighbours.similarities * weights)

@@ -17,8 +17,7 @@ from benchkit_plugins.recommenders.neighbours.base import (
     latest_shared,
 )
 from benchkit_plugins.recommenders.neighbours.index import Neighbours, take_best
-from benchkit_plugins.recommenders.similarity.config import EmbeddedConfig
-from benchkit_plugins.recommenders.similarity.pooling import Pooling, pool
+from benchkit_plugins.recommenders.similarity.pooling import EmbeddedConfig, Pooling, pool
 from benchkit_plugins.recommenders.similarity.search import dots
 
 _POOLINGS = Choice("mean", "last", "constant-linear", "harmonic")
@@ -79,7 +78,6 @@ class SKNNEmb(Neighbourhood):
         self._sessions = self._scaled(self._embed(ordered, config.training_pooling))
 
     def neighbours(self, read: Sessions) -> Neighbours:
-        """Return the `k` candidates of the most similar embeddings."""
         candidates = self.index.candidates(read, np.ones(read.interactions))
         prompts = self._scaled(self._embed(read, self.config.pooling))
         similarities = dots(prompts, candidates.owners, self._sessions, candidates.sessions)

@@ -48,7 +48,6 @@ class VSKNN(Neighbourhood):
     )
 
     def prompt_vector(self, read: Sessions) -> Float64:
-        """Return the decay weight of each item read, ``float64[interactions]``."""
         d = read.distances.astype(np.float64)
         if self.config.decay == "linear":
             return np.maximum(1e-4, 1 - 0.1 * (d - 1))

@@ -76,7 +76,6 @@ class Encoder:
             yield _joined(waiting)
 
     def _encode(self, texts: Sequence[str]) -> Iterator[Batch]:
-        """Yield batch after batch, as many texts as go through the model at a time."""
         if not texts:
             return
         clean = [well_formed(text) for text in texts]

@@ -104,7 +104,6 @@ class PaidEmbedder(Embedder):
         return self.most_texts
 
     def price(self) -> Price:
-        """Return what it costs."""
         return price(self.name, self.model(), self._common.price_per_million_tokens)
 
     def estimate(self, texts: Sequence[str]) -> Estimate:
@@ -125,7 +124,6 @@ class PaidEmbedder(Embedder):
         return vectors
 
     def batches(self, texts: Sequence[str], allow: Callable[[float], None]) -> Iterator[Batch]:
-        """Yield vectors as the answers arrive."""
         sent = [sendable(text, self.text_tokens) for text in texts]
         cut = np.array([a != well_formed(b) for a, b in zip(sent, texts, strict=True)], dtype=bool)
         cost = self.price()

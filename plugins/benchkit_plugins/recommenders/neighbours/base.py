@@ -121,7 +121,6 @@ class Neighbourhood(Recommender):
         return scores
 
     def _read(self, prompts: Sessions) -> Sessions:
-        """Return the last items of the prompts, of trained ones the first occurrences."""
         read = prompts.last(self.config.last_n_items)
         keys = read.owners * len(self._idf) + read.items
         first = np.zeros(read.interactions, dtype=bool)

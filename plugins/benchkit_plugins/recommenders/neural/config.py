@@ -139,30 +139,3 @@ class InitialisedConfig(NeuralConfig):
     scale: float | None = param(
         None, "root mean square to rescale the initial embeddings to; none: as they are", at_least=0
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class PretrainedConfig(NeuralConfig):
-    """How a network is pre-trained on attributes, masked items and segments (S3-Rec)."""
-
-    pretrain_epochs: int = param(
-        10, "epochs of pre-training, over all prefixes of the training sessions", at_least=0
-    )
-    mask_prob: float = param(
-        0.2,
-        "probability that an item is masked; the last one always is",
-        search=Float(0.1, 0.6, step=0.1),
-        at_least=0,
-        at_most=1,
-    )
-    # Only what they are to one another matters: the search leaves one as it is.
-    mip_weight: float = param(1.0, "weight of masked item prediction", at_least=0)
-    aap_weight: float = param(
-        0.2, "weight of associated attribute prediction", search=Float(0, 1, step=0.1), at_least=0
-    )
-    map_weight: float = param(
-        1.0, "weight of masked attribute prediction", search=Float(0, 1, step=0.1), at_least=0
-    )
-    sp_weight: float = param(
-        0.5, "weight of segment prediction", search=Float(0, 1, step=0.1), at_least=0
-    )

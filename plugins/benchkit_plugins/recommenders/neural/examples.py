@@ -35,7 +35,6 @@ class Batch:
     targets: Int32
 
     def __len__(self) -> int:
-        """Return the number of sessions."""
         return len(self.offsets) - 1
 
     def split(self, parts: int) -> Iterator[Batch]:
@@ -53,11 +52,6 @@ class Batch:
                 )
 
 
-def by_length(sessions: Sessions) -> Int64:
-    """Return an order in which batches hold sessions of like length, so need little padding."""
-    return np.argsort(sessions.lengths, kind="stable")
-
-
 class Prefixes:
     """The prefixes of at least two items of each session, itself among them.
 
@@ -73,7 +67,6 @@ class Prefixes:
         self.lengths: Int64 = sessions.positions[ends] + 1
 
     def __len__(self) -> int:
-        """Return the number of prefixes."""
         return len(self.lengths)
 
     def take(self, rows: Int64) -> Sessions:
@@ -217,11 +210,9 @@ class Vocabulary:
 
     @classmethod
     def of(cls, train: Sessions) -> Vocabulary:
-        """Return the vocabulary of training sessions."""
         return cls(np.unique(train.items))
 
     def __len__(self) -> int:
-        """Return the number of trained items."""
         return len(self.codes)
 
     def encode(self, sessions: Sessions) -> Sessions:

@@ -116,7 +116,6 @@ class BPR(SampledLoss):
 
 
 def make_loss(kind: str, negatives: int, calibration: float, dtype: torch.dtype) -> Loss:
-    """Return a loss by its name in the configuration."""
     if kind == "softmax":
         return FullSoftmax(dtype)
     if kind == "gbce":

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from benchkit_plugins.recommenders.neural.examples import Batch
+
+
+def beside(tensor: Tensor, values: Any) -> Tensor:
+    """Return an array of indices, or of flags, on the device of a tensor."""
+    moved = torch.from_numpy(values).to(tensor.device)
+    return moved if moved.dtype == torch.bool else moved.long()
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +41,6 @@ class Packed:
 
     @classmethod
     def of(cls, batch: Batch, device: torch.device) -> Packed:
-        """Move a batch to a device."""
         offsets = torch.from_numpy(batch.offsets).to(device)
         lengths = offsets.diff()
         width = int((batch.offsets[1:] - batch.offsets[:-1]).max())

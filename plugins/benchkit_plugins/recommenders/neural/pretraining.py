@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -12,13 +13,15 @@ from benchkit import Sessions
 from benchkit.toolkit.times import show_time
 from benchkit_plugins.hardware import seeded
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
-from benchkit_plugins.recommenders.neural.config import PretrainedConfig
 from benchkit_plugins.recommenders.neural.examples import Prefixes, in_batches
 from benchkit_plugins.recommenders.neural.masking import Attributes, MaskedBatch, mask
 from benchkit_plugins.recommenders.neural.networks import S3RecNetwork
 from benchkit_plugins.recommenders.neural.objectives import Objectives
 from benchkit_plugins.recommenders.neural.optimizer import AdamW
 from benchkit_plugins.recommenders.neural.training import Progress, Rng, demand_finite, step
+
+if TYPE_CHECKING:
+    from benchkit_plugins.recommenders.s3rec import S3RecConfig
 
 
 class Pretrainer:
@@ -31,7 +34,7 @@ class Pretrainer:
         self,
         network: S3RecNetwork,
         attributes: Attributes,
-        config: PretrainedConfig,
+        config: S3RecConfig,
         rng: Rng,
         report: Callable[[str], None],
     ) -> None:
@@ -69,7 +72,6 @@ class Pretrainer:
         return self.state
 
     def _epoch(self, cases: Prefixes) -> Tensor:
-        """Train one epoch and return the mean of each loss, ``[4]``."""
         self.network.train()
         config, items = self.config, self.network.network.items
         draw = self.rng(f"pretrain epoch {self.state.epoch}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import make_dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,6 @@ from benchkit_plugins.recommenders.neural.recommender import NeuralRecommender
 if TYPE_CHECKING:
     from benchkit.contracts.arrays import Float32
     from benchkit_plugins.recommenders.neural.network import Network
-
-_EMBEDDER = "embedder that initialises the item embeddings"
 
 
 class TextInitialised(NeuralRecommender):
@@ -59,38 +57,42 @@ def text_initialised(
         base: X.
         presets: parameters by dataset family.
     """
-    llm, bert = f"LLM2{base.__name__}", f"BERT2{base.__name__}"
+    llm = f"LLM2{base.__name__}"
     texts = f"{base.__name__} whose item embeddings start as reduced embeddings of the items' texts"
-    config = _config(llm, (InitialisedConfig, base.Config), [])
     first = _recommender(
         llm,
         (TextInitialised, base),
+        (InitialisedConfig, base.Config),
         f"""{texts}.
 
         The paper's best values come with the offline embedder, not with the paper's own: a paid one
         is used only when it is named (`--embedder openai`).
         """,
-        {"presets": presets, "Config": config},
+        {"presets": presets},
     )
-    other = ("embedder", str, param("bert", _EMBEDDER, names="embedder"))
+    bert = f"BERT2{base.__name__}"
+    embedder = param("bert", "embedder that initialises the item embeddings", names="embedder")
     second = _recommender(
         bert,
         (first,),
+        (first.Config,),
         f"""{texts} by BERT.
 
         The paper's online material prints no best values for it; {llm}'s stand in.
         """,
-        {"Config": _config(bert, (config,), [other])},
+        fields=[("embedder", str, embedder)],
     )
     return first, second
 
 
-def _config(name: str, bases: tuple[type, ...], fields: list[Any]) -> type:
-    return make_dataclass(f"{name}Config", fields, bases=bases, frozen=True, kw_only=True)
-
-
 def _recommender(
-    name: str, bases: tuple[type, ...], doc: str, values: dict[str, Any]
+    name: str,
+    bases: tuple[type, ...],
+    config_bases: tuple[type, ...],
+    doc: str,
+    values: Mapping[str, Any] | None = None,
+    fields: Sequence[Any] = (),
 ) -> type[TextInitialised]:
+    config = make_dataclass(f"{name}Config", fields, bases=config_bases, frozen=True, kw_only=True)
     about = {"name": name.lower(), "__doc__": doc, "__module__": bases[-1].__module__}
-    return type(name, bases, {**about, **values})
+    return type(name, bases, {**about, "Config": config, **(values or {})})

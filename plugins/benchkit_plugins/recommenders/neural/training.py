@@ -164,7 +164,6 @@ class Trainer:
             state.waited = 0
 
     def _is_on_plateau(self, lowest: float) -> bool:
-        """Return whether the network is no better than popularity yet."""
         ndcg, loss = self._popularity
         return self.state.best <= ndcg and lowest >= loss
 
