@@ -26,19 +26,12 @@ _PAIRS = 1 << 22  # of items, looked up at once
 
 @dataclass(frozen=True)
 class Question:
-    """What hit rates are broken down by.
+    """What hit rates are broken down by."""
 
-    Attributes:
-        name: as ``--by`` takes it.
-        title: what stands behind "hit rate", in a title.
-        unit: what the numbers count, as an axis says it.
-        meaning: sentences for a reader of the table.
-    """
-
-    name: str
-    title: str
-    unit: str
-    meaning: str
+    name: str  # as ``--by`` takes it
+    title: str  # what stands behind "hit rate", in a title
+    unit: str  # what the numbers count, as an axis says it
+    meaning: str  # sentences for a reader of the table
 
 
 @dataclass(frozen=True)
@@ -56,17 +49,11 @@ class Grouping(Question):
 
 @dataclass(frozen=True, eq=False)
 class Prompts:
-    """The test prompts of one order of equal timestamps.
-
-    Attributes:
-        prepared: the data.
-        split: their split.
-        values: by grouping, ``int64[prompts]``.
-    """
+    """The test prompts of one order of equal timestamps."""
 
     prepared: PreparedDataset
     split: Split
-    values: Mapping[str, Int64]
+    values: Mapping[str, Int64]  # by grouping, ``int64[prompts]``
 
 
 def popularity(prepared: PreparedDataset, split: Split) -> Int64:

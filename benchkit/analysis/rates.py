@@ -55,17 +55,11 @@ class Breakdown:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What kept lists say about the rows of a table.
+    """What kept lists say about the rows of a table."""
 
-    Attributes:
-        table: the rows that could be analysed, in the order given; failures say which could not.
-        k: where lists were cut.
-        breakdowns: one a question, in the order asked.
-    """
-
-    table: Table
-    k: int
-    breakdowns: Sequence[Breakdown]
+    table: Table  # the rows that could be analysed; failures say which could not
+    k: int  # where lists were cut
+    breakdowns: Sequence[Breakdown]  # one a question
 
 
 def wilson(hits: Float64, prompts: Float64) -> tuple[Float64, Float64]:

@@ -7,13 +7,15 @@ and long descriptions in small ones, in bounded memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchkit import UnavailableError
+from benchkit import Embedder, UnavailableError
 from benchkit.contracts.arrays import Bool, Float32
 from benchkit.contracts.embedder import Batch
 from benchkit_plugins.language_models import checkpoints
@@ -108,6 +110,21 @@ class Encoder:
                 pooled = torch.nn.functional.normalize(pooled, dim=1)
             vectors: Float32 = pooled.cpu().numpy()
         return vectors
+
+
+class EncodingEmbedder(Embedder):
+    """Base of embedders whose vectors an `Encoder` makes, ``float32[texts, hidden size]``."""
+
+    @cached_property
+    @abstractmethod
+    def _encoder(self) -> Encoder: ...
+
+    def embed(self, texts: Sequence[str]) -> Float32:
+        return self._encoder(texts)
+
+    def batches(self, texts: Sequence[str], allow: Callable[[float], None]) -> Iterator[Batch]:
+        allow(0.0)
+        yield from self._encoder.batches(texts)
 
 
 def longer(tokenizer: Any, texts: Sequence[str], most: int) -> Bool:

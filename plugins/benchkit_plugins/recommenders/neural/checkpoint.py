@@ -20,25 +20,14 @@ _FORMAT = "benchkit neural 1"
 
 
 class Resumable(Protocol):
-    """State that a checkpoint keeps: training, and pre-training.
-
-    Attributes:
-        network: the module in training.
-        variables: those of its parameters that learn.
-        optimizer: moves them.
-        state: how far it has come: a dataclass of plain values with a field ``epoch``.
-        best: weights to return to.
-        parts: parts that each step is taken in.
-        device: where it computes.
-        report: receives a line of progress.
-    """
+    """State that a checkpoint keeps: training, and pre-training."""
 
     network: Any
-    variables: list[nn.Parameter]
+    variables: list[nn.Parameter]  # those of its parameters that learn
     optimizer: Any
-    state: Any
-    best: dict[str, Tensor]
-    parts: int
+    state: Any  # how far it has come: a dataclass of plain values with a field `epoch`
+    best: dict[str, Tensor]  # weights to return to
+    parts: int  # that each step is taken in
     device: torch.device
     report: Callable[[str], None]
 

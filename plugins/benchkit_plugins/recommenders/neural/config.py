@@ -139,3 +139,44 @@ class InitialisedConfig(NeuralConfig):
     scale: float | None = param(
         None, "root mean square to rescale the initial embeddings to; none: as they are", at_least=0
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class S3RecConfig(TransformerConfig):
+    """The size of the transformer, and how it is pre-trained; defaults of S3-Rec's authors."""
+
+    dropout: float = param(
+        0.5,
+        "share of activations dropped",
+        search=Float(0, 0.9, step=0.05),
+        at_least=0,
+        at_most=0.99,
+    )
+    weight_decay: float = param(
+        0.0, "decoupled decay of every variable", search=Float(0, 0.1), at_least=0
+    )
+    epochs: int = param(200, "maximum epochs: passes over the training sessions", at_least=1)
+    patience: int = param(
+        10, "epochs without a better validation NDCG@20 after which training stops", at_least=1
+    )
+    pretrain_epochs: int = param(
+        10, "epochs of pre-training, over all prefixes of the training sessions", at_least=0
+    )
+    mask_prob: float = param(
+        0.2,
+        "probability that an item is masked; the last one always is",
+        search=Float(0.1, 0.6, step=0.1),
+        at_least=0,
+        at_most=1,
+    )
+    # Only what they are to one another matters: the search leaves one as it is.
+    mip_weight: float = param(1.0, "weight of masked item prediction", at_least=0)
+    aap_weight: float = param(
+        0.2, "weight of associated attribute prediction", search=Float(0, 1, step=0.1), at_least=0
+    )
+    map_weight: float = param(
+        1.0, "weight of masked attribute prediction", search=Float(0, 1, step=0.1), at_least=0
+    )
+    sp_weight: float = param(
+        0.5, "weight of segment prediction", search=Float(0, 1, step=0.1), at_least=0
+    )

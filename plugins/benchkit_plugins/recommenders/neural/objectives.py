@@ -104,10 +104,7 @@ def attribute_loss(queries: Tensor, table: Tensor, owners: Tensor, codes: Tensor
 def contrast(queries: Tensor, right: Tensor, wrong: Tensor) -> Tensor:
     """Return -ln sigmoid(score of the right one - score of the wrong one), summed.
 
-    Args:
-        queries: ``[queries, dim]``.
-        right: what should score higher, ``[queries, dim]``.
-        wrong: what should score lower, ``[queries, dim]``.
+    All are ``[queries, dim]``: `right` should score higher than `wrong`.
     """
     return F.softplus((queries * (wrong - right)).sum(dim=1)).sum()
 

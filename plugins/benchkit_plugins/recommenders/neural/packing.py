@@ -19,25 +19,15 @@ def beside(tensor: Tensor, values: Any) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """A batch on its device.
+    """A batch on its device; indices are ``int64``."""
 
-    Attributes:
-        items: items to read, ``int64[positions]``.
-        distances: distance of each position from its session's end, the last 0, ``int64[...]``.
-        places: place of each position in the rectangle ``[sessions, width]``, ``int64[...]``.
-        lengths: positions of each session, ``int64[sessions]``.
-        width: positions of the longest session.
-        where: positions that predict, ``int64[predictions]``.
-        targets: what is right there, ``int64[predictions]``.
-    """
-
-    items: Tensor
-    distances: Tensor
-    places: Tensor
-    lengths: Tensor
-    width: int
-    where: Tensor
-    targets: Tensor
+    items: Tensor  # to read, [positions]
+    distances: Tensor  # of each position from its session's end, the last 0, [positions]
+    places: Tensor  # of each position in the rectangle [sessions, width], [positions]
+    lengths: Tensor  # positions of each session, [sessions]
+    width: int  # positions of the longest session
+    where: Tensor  # positions that predict, [predictions]
+    targets: Tensor  # what is right there, [predictions]
 
     @classmethod
     def of(cls, batch: Batch, device: torch.device) -> Packed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -13,15 +12,13 @@ from benchkit import Sessions
 from benchkit.toolkit.times import show_time
 from benchkit_plugins.hardware import seeded
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
+from benchkit_plugins.recommenders.neural.config import S3RecConfig
 from benchkit_plugins.recommenders.neural.examples import Prefixes, in_batches
 from benchkit_plugins.recommenders.neural.masking import Attributes, MaskedBatch, mask
 from benchkit_plugins.recommenders.neural.networks import S3RecNetwork
 from benchkit_plugins.recommenders.neural.objectives import Objectives
 from benchkit_plugins.recommenders.neural.optimizer import AdamW
 from benchkit_plugins.recommenders.neural.training import Progress, Rng, demand_finite, step
-
-if TYPE_CHECKING:
-    from benchkit_plugins.recommenders.s3rec import S3RecConfig
 
 
 class Pretrainer:

@@ -50,9 +50,7 @@ class NeuralRecommender(Recommender):
     def network(self, items: int, dim: int) -> Network:
         """Return the untrained network; torch's generator is seeded meanwhile.
 
-        Args:
-            items: number of trained items.
-            dim: size of the item embeddings.
+        It is over `items` trained items; their embeddings have `dim` numbers.
         """
 
     def examples(self, items: int) -> Examples:

@@ -85,13 +85,9 @@ def answer(
     ties: UInt64,
     k: int,
 ) -> Recommendations:
-    """Return each prompt's best `k` items, in catalog codes.
+    """Return each prompt's best `k` items, in catalog codes; arguments as in `scored`, and:
 
     Args:
-        network: in evaluation mode.
-        examples: how prompts are read.
-        read: what is read of each prompt; may be empty.
-        exclude: items to leave out, one session a prompt.
         codes: catalog code of each item that the network knows, ``int32[items]``.
         ties: `tie_keys` of the prompts.
         k: length of the lists.

@@ -51,11 +51,7 @@ def text_initialised(
 ) -> tuple[type[TextInitialised], type[TextInitialised]]:
     """Return LLM2X and BERT2X of a network X, which X's module has to call so.
 
-    The paper prints no best values for BERT2X: both have the same presets.
-
-    Args:
-        base: X.
-        presets: parameters by dataset family.
+    The paper prints no best values for BERT2X: both have the same presets, by dataset family.
     """
     llm = f"LLM2{base.__name__}"
     texts = f"{base.__name__} whose item embeddings start as reduced embeddings of the items' texts"

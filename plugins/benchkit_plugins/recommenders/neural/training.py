@@ -216,14 +216,10 @@ def step(
 
 
 def demand_finite(trainer: Resumable, *measures: float) -> None:
-    """Stop training that has diverged.
-
-    Args:
-        trainer: whose weights have to be finite; it is at the end of an epoch not yet counted.
-        measures: what that epoch showed, and has to be finite, too.
+    """Check weights and `measures` at the end of an epoch that is not counted yet.
 
     Raises:
-        DivergedError: something is not.
+        DivergedError: one of them is not finite.
     """
     norms = torch.stack(torch._foreach_norm(list[Tensor](trainer.variables)))
     if not (all(map(isfinite, measures)) and norms.isfinite().all()):
