@@ -186,7 +186,7 @@ def _groups_that_differ(
     parts: list[GroupDifference] = []
     for grouping in GROUPINGS.values():
         values = grouping.values(prepared, split)[order]
-        groups = grouping.group(values, least_prompts(len(values), 1))
+        groups = grouping.group(values, least_prompts([values]))
         places = members(groups, values)
         for place, group in enumerate(groups):
             inside = places == place

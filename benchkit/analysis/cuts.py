@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from benchkit.analysis.groups import Group
-from benchkit.analysis.questions import CUT
+from benchkit.analysis.questions import CUT, Prompts
 from benchkit.analysis.rates import Breakdown, proportions
 from benchkit.contracts.arrays import Bool, Float64, Int64
-from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.sessions import Sessions
 from benchkit.data.split import Split
 from benchkit.evaluation.measure import hits_of
@@ -22,21 +20,6 @@ from benchkit.evaluation.settings import Progress
 from benchkit.leaderboards.record import Record
 
 POSITIONS = 10  # at most; the last ones that enough prompts have
-
-
-@dataclass(frozen=True, eq=False)
-class CutHits:
-    """What a run hits where its prompts are cut.
-
-    Attributes:
-        prompts: prompts that have each position, ``float64[positions]``.
-        hits: those hit with that position as the last, ``float64[positions]``.
-        uncut: those hit whole, ``float64[positions]``.
-    """
-
-    prompts: Float64
-    hits: Float64
-    uncut: Float64
 
 
 def cut(prompts: Sessions, position: int) -> tuple[Sessions, Int64]:
@@ -54,34 +37,46 @@ def cut(prompts: Sessions, position: int) -> tuple[Sessions, Int64]:
 def ask_again(
     out: Path,
     run: Record,
-    prepared: PreparedDataset,
-    split: Split,
+    whole: Prompts,
+    kept: Bool,
     k: int,
     positions: int,
     report: Progress,
-) -> list[tuple[Bool, Int64]]:
-    """Return for each position whether the prompts that have it are hit, and their rows.
+) -> Float64:
+    """Return what a run hits where its prompts are cut, ``float64[3, positions]``.
+
+    That is how many prompts have each position; how many of these are hit with that position as
+    the last; how many whole.
 
     Args:
         out: folder of the leaderboards.
         run: whose recommender to ask, from its kept weights or fitted again.
-        prepared: the data that it is of.
-        split: their split.
+        whole: the prompts before they are cut.
+        kept: which prompts its kept lists hit, ``bool[prompts]``.
         k: where to cut lists.
         positions: how many, from the end.
-        report: told a line at a time how it is going.
+        report: receives a line at a time.
 
     Raises:
         BenchkitError: the recommender cannot run here, or would have to pay.
     """
-    recommender, bench = refit(out, run, prepared, split, report)
-    answers = []
+    about, test = run.identity, whole.split.test
+
+    def tell(line: str) -> None:
+        report(f"{about.recommender['name']}, ties {about.ties}, seed {about.seed}: {line}")
+
+    recommender, bench = refit(out, run, whole.prepared, whole.split, tell)
+    counts, first = [], kept
     for position in range(1, positions + 1):
-        prompts, rows = cut(split.test.prompts, position)
-        report(f"asking with position {position} as the last: {len(prompts):,} prompts")
-        lists, _ = recommend(recommender, prompts, run.identity.depth, bench)
-        answers.append((hits_of(lists.items, split.test.truth[rows], prepared, k), rows))
-    return answers
+        prompts, rows = cut(test.prompts, position)
+        tell(f"asking with position {position} as the last: {len(prompts):,} prompts")
+        lists, _ = recommend(recommender, prompts, about.depth, bench)
+        hits = hits_of(lists.items, test.truth[rows], whole.prepared, k)
+        first = hits if position == 1 else first
+        counts.append((len(rows), hits.sum(), first[rows].sum()))
+    if changed := int((first != kept).sum()):
+        tell(f"its kept lists differ in {changed:,} hits: other code or another machine made them")
+    return np.array(counts, dtype=np.float64).T
 
 
 def positions_of(splits: Sequence[Split], least: int) -> int:
@@ -90,34 +85,21 @@ def positions_of(splits: Sequence[Split], least: int) -> int:
     enough = (
         position
         for position in range(POSITIONS, 1, -1)
-        if all((each >= position).sum() >= least for each in lengths)
+        if all((those >= position).sum() >= least for those in lengths)
     )
     return next(enough, 1)
 
 
-def counted(answers: Sequence[tuple[Bool, Int64]]) -> CutHits:
-    """Count the answers of one run; the first are those to whole prompts."""
-    whole, _ = answers[0]
-    return CutHits(
-        np.array([len(rows) for _, rows in answers], dtype=np.float64),
-        np.array([hit.sum() for hit, _ in answers], dtype=np.float64),
-        np.array([whole[rows].sum() for _, rows in answers], dtype=np.float64),
-    )
-
-
-def break_down(k: int, rows: Mapping[str, Sequence[CutHits]]) -> Breakdown:
+def break_down(k: int, rows: Mapping[str, Sequence[Float64]]) -> Breakdown:
     """Return hit rates by position, several runs of a row averaged.
 
     Args:
         k: where lists were cut.
-        rows: the runs of each row, by label; at least one each.
+        rows: what `ask_again` says of the runs of each row, by label; of one at least.
     """
-    means = {
-        label: CutHits(*(np.mean([getattr(run, name) for run in runs], axis=0) for name in _COUNTS))
-        for label, runs in rows.items()
-    }
-    prompts = np.mean([mean.prompts for mean in means.values()], axis=0)
-    rates = {label: proportions(mean.hits, mean.prompts) for label, mean in means.items()}
+    means = {label: np.mean(runs, axis=0) for label, runs in rows.items()}
+    prompts = np.mean([mean[0] for mean in means.values()], axis=0)
+    rates = {label: proportions(hits, among) for label, (among, hits, _) in means.items()}
     return Breakdown(
         question=CUT.name,
         k=k,
@@ -126,8 +108,5 @@ def break_down(k: int, rows: Mapping[str, Sequence[CutHits]]) -> Breakdown:
         total=float(prompts[0]),
         rates=rates,
         overall={label: first for label, (first, *_) in rates.items()},
-        uncut={label: proportions(mean.uncut, mean.prompts) for label, mean in means.items()},
+        uncut={label: proportions(whole, among) for label, (among, _, whole) in means.items()},
     )
-
-
-_COUNTS = ("prompts", "hits", "uncut")

@@ -32,11 +32,11 @@ def members(groups: Sequence[Group], values: Int64) -> Int64:
         groups: groups that hold every value, each once.
         values: one whole number a prompt, ``int64[values]``.
     """
-    found = np.full(len(values), -1, dtype=np.int64)
+    places = np.full(len(values), -1, dtype=np.int64)
     for place, group in enumerate(groups):
-        found[(group.low <= values) & (values <= group.high)] = place
-    assert not (found < 0).any()
-    return found
+        places[(group.low <= values) & (values <= group.high)] = place
+    assert not (places < 0).any()
+    return places
 
 
 def by_quantiles(values: Int64, parts: int, least: int) -> list[Group]:
@@ -47,10 +47,10 @@ def by_quantiles(values: Int64, parts: int, least: int) -> list[Group]:
         parts: how many groups to aim at.
         least: a group with fewer prompts joins a neighbour.
     """
-    found, counts = np.unique(values, return_counts=True)
+    distinct, counts = np.unique(values, return_counts=True)
     below = np.cumsum(counts) - counts
     aims = np.arange(1, parts) / parts * len(values)
-    starts = found[[int(np.abs(below - aim).argmin()) for aim in aims]]
+    starts = distinct[[int(np.abs(below - aim).argmin()) for aim in aims]]
     return by_starts(values, starts.tolist(), least)
 
 

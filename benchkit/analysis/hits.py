@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from benchkit.analysis.cuts import CutHits, ask_again, break_down, counted, positions_of
-from benchkit.analysis.groups import Group, members
-from benchkit.analysis.questions import CUT, GROUPINGS, Grouping
+from benchkit.analysis.cuts import ask_again, break_down, positions_of
+from benchkit.analysis.groups import members
+from benchkit.analysis.questions import CUT, GROUPINGS, Grouping, Prompts
 from benchkit.analysis.rates import Analysis, Breakdown, rates, sizes
 from benchkit.components.registry import registry
-from benchkit.contracts.arrays import Bool, Int64
-from benchkit.contracts.dataset import PreparedDataset
+from benchkit.contracts.arrays import Bool, Float64
 from benchkit.contracts.errors import BenchkitError, StorageError
 from benchkit.contracts.prompted import PromptedRecommender
-from benchkit.data.split import Split
 from benchkit.evaluation.measure import hits_of
 from benchkit.evaluation.remeasure import split_of
 from benchkit.evaluation.settings import Progress
@@ -28,21 +26,6 @@ from benchkit.leaderboards.store import DamagedRecordError
 from benchkit.leaderboards.tables import Table
 
 _LEAST_SHARE, _LEAST = 0.02, 30  # of the prompts, and prompts, that a group has at least
-
-
-@dataclass(frozen=True, eq=False)
-class _Asked:
-    """What the runs of one order of equal timestamps were asked.
-
-    Attributes:
-        prepared: the data.
-        split: their split.
-        values: by grouping, ``int64[prompts]``.
-    """
-
-    prepared: PreparedDataset
-    split: Split
-    values: Mapping[str, Int64]
 
 
 def analyse(
@@ -64,89 +47,62 @@ def analyse(
         k: where to cut lists; rows with shorter ones are left out.
         questions: names of questions; `CUT` fits recommenders again where no weights are kept.
         models: whether that asks language models, too; never those that have to be paid.
-        report: told a line at a time how that is going.
+        report: receives a line at a time of how that is going.
 
     Raises:
         BenchkitError: no row is left, or the data are not in the workspace.
     """
-    chosen = [GROUPINGS[name] for name in questions if name in GROUPINGS]
-    asked = _asked([run for row in table.rows for run in row.runs], chosen)
-    hits: dict[str, list[Bool]] = {}
-    cuts: dict[str, list[CutHits]] = {}
-    lost: list[FailedRow] = []
-    least = least_prompts(sum(len(each.split.test.truth) for each in asked.values()), len(asked))
-    positions = positions_of([each.split for each in asked.values()], least)
+    groupings = [GROUPINGS[name] for name in questions if name in GROUPINGS]
+    orders = _by_order([run for row in table.rows for run in row.runs], groupings)
+    least = least_prompts([prompts.split.test.truth for prompts in orders.values()])
+    positions = positions_of([prompts.split for prompts in orders.values()], least)
+    hits: dict[str, list[tuple[Bool, str]]] = {}
+    cuts: dict[str, list[Float64]] = {}
+    failures: list[FailedRow] = []
     for row in table.rows:
         try:
-            found = [_hits(out, run, asked[_order(run)], k) for run in row.runs]
+            kept = [(_hits(out, run, orders[_order(run)], k), _order(run)) for run in row.runs]
             if CUT.name in questions:
-                again = [
-                    _asked_again(
-                        out, run, asked[_order(run)], kept_hits, k, positions, models, report
-                    )
-                    for run, kept_hits in zip(row.runs, found, strict=True)
+                _refuse_models(row.recommender, models)
+                cuts[row.label] = [
+                    ask_again(out, run, orders[order], whole, k, positions, report)
+                    for run, (whole, order) in zip(row.runs, kept, strict=True)
                 ]
-                cuts[row.label] = again
-            hits[row.label] = found
+            hits[row.label] = kept
         except BenchkitError as error:
-            lost.append(FailedRow(row.label, row.runs, str(error)))
+            failures.append(FailedRow(row.label, row.runs, str(error)))
     if not hits:
-        reason = lost[0].reason if lost else "there are no lists; `benchkit run` makes some"
+        reason = failures[0].reason if failures else "there are no lists; `benchkit run` makes some"
         raise BenchkitError(f"nothing of {table.dataset} can be analysed: {reason}")
     rows = [row for row in table.rows if row.label in hits]
-    orders = {row.label: [_order(run) for run in row.runs] for row in rows}
-    return Analysis(
-        replace(table, rows=rows, failures=[*table.failures, *lost]),
-        k,
-        [
-            break_down(k, cuts)
-            if name == CUT.name
-            else _break_down(GROUPINGS[name], k, asked, orders, hits)
-            for name in questions
-        ],
-    )
+    breakdowns = [
+        break_down(k, cuts) if name == CUT.name else _break_down(GROUPINGS[name], k, orders, hits)
+        for name in questions
+    ]
+    table = replace(table, rows=rows, failures=[*table.failures, *failures])
+    return Analysis(table, k, breakdowns)
 
 
-def _asked_again(
-    out: Path,
-    run: Record,
-    asked: _Asked,
-    before: Bool,
-    k: int,
-    positions: int,
-    models: bool,
-    report: Progress,
-) -> CutHits:
-    """Return what a run hits where prompts are cut; `before` is what it hit of whole ones."""
-    name = run.identity.recommender["name"]
+def _refuse_models(name: str, models: bool) -> None:
     if issubclass(registry().recommender(name), PromptedRecommender) and not models:
         raise BenchkitError(f"language models are asked again only by name: -r {name}")
 
-    def tell(line: str) -> None:
-        report(f"{name}, ties {run.identity.ties}, seed {run.identity.seed}: {line}")
 
-    answers = ask_again(out, run, asked.prepared, asked.split, k, positions, tell)
-    if changed := int((answers[0][0] != before).sum()):
-        tell(f"its kept lists differ in {changed:,} hits: other code or another machine made them")
-    return counted(answers)
-
-
-def _asked(runs: Sequence[Record], questions: Sequence[Grouping]) -> dict[str, _Asked]:
-    """Return what was asked, by order of equal timestamps."""
-    found: dict[str, _Asked] = {}
+def _by_order(runs: Sequence[Record], groupings: Sequence[Grouping]) -> dict[str, Prompts]:
+    orders: dict[str, Prompts] = {}
     for run in runs:
-        if _order(run) not in found:
+        if _order(run) not in orders:
             prepared, split = split_of(run)
-            values = {question.name: question.values(prepared, split) for question in questions}
-            found[_order(run)] = _Asked(prepared, split, values)
-    return found
+            values = {grouping.name: grouping.values(prepared, split) for grouping in groupings}
+            orders[_order(run)] = Prompts(prepared, split, values)
+    return orders
 
 
 def _order(run: Record) -> str:
     return str(run.identity.ties)
 
 
-def _hits(out: Path, run: Record, asked: _Asked, k: int) -> Bool:
+def _hits(out: Path, run: Record, prompts: Prompts, k: int) -> Bool:
     """Return whether each prompt's list holds the truth, ``bool[prompts]``.
 
     Raises:
@@ -157,44 +113,37 @@ def _hits(out: Path, run: Record, asked: _Asked, k: int) -> Bool:
         raise StorageError(f"its lists hold {run.identity.depth} items; run again with --k {k}")
     folder = run.identity.folder(out)
     lists, _, truth = store.read_lists(folder, run)
-    if not np.array_equal(truth, asked.split.test.truth):
+    if not np.array_equal(truth, prompts.split.test.truth):
         raise DamagedRecordError(folder, f"{folder} holds the lists of other prompts")
-    return hits_of(lists.items, truth, asked.prepared, k)
+    return hits_of(lists.items, truth, prompts.prepared, k)
 
 
 def _break_down(
-    question: Grouping,
+    grouping: Grouping,
     k: int,
-    asked: Mapping[str, _Asked],
-    orders: Mapping[str, Sequence[str]],
-    hits: Mapping[str, Sequence[Bool]],
+    orders: Mapping[str, Prompts],
+    hits: Mapping[str, Sequence[tuple[Bool, str]]],
 ) -> Breakdown:
-    values = {order: each.values[question.name] for order, each in asked.items()}
-    groups = _groups(question, list(values.values()))
-    places = {order: members(groups, each) for order, each in values.items()}
-    found = {
-        label: rates(
-            [(hit, places[order]) for hit, order in zip(each, orders[label], strict=True)],
-            len(groups),
-        )
-        for label, each in hits.items()
+    values = {order: prompts.values[grouping.name] for order, prompts in orders.items()}
+    pooled = list(values.values())
+    groups = grouping.group(np.concatenate(pooled), least_prompts(pooled))
+    places = {order: members(groups, numbers) for order, numbers in values.items()}
+    answers = {
+        label: rates([(hit, places[order]) for hit, order in runs], len(groups))
+        for label, runs in hits.items()
     }
+    prompts = sizes(list(places.values()), len(groups))
     return Breakdown(
-        question=question.name,
+        question=grouping.name,
         k=k,
         groups=groups,
-        prompts=(prompts := sizes(list(values.values()), groups)),
+        prompts=prompts,
         total=sum(prompts),
-        rates={label: row for label, (row, _) in found.items()},
-        overall={label: whole for label, (_, whole) in found.items()},
+        rates={label: row for label, (row, _) in answers.items()},
+        overall={label: whole for label, (_, whole) in answers.items()},
     )
 
 
-def _groups(question: Grouping, values: Sequence[Int64]) -> list[Group]:
-    pooled = np.concatenate(values)
-    return question.group(pooled, least_prompts(len(pooled), len(values)))
-
-
-def least_prompts(prompts: int, orders: int) -> int:
+def least_prompts(orders: Sequence[np.ndarray]) -> int:
     """Return how many prompts of all orders of equal timestamps a group has at least."""
-    return max(_LEAST * orders, int(_LEAST_SHARE * prompts))
+    return max(_LEAST * len(orders), int(_LEAST_SHARE * sum(map(len, orders))))

@@ -36,21 +36,20 @@ def draw(analysis: Analysis, folder: Path) -> list[Path]:
 def _chart(analysis: Analysis, breakdown: Breakdown) -> Any:
     alt = altair()
     labels = ["\n".join(wrap(visible(row.label), _LABEL)) for row in analysis.table.rows]
-    names = [_name(breakdown, place) for place in range(len(breakdown.groups))]
+    sizes = zip(breakdown.groups, breakdown.prompts, strict=True)
+    names = [f"{group.label} ({prompts:,.0f})" for group, prompts in sizes]
     x = alt.X("group:O", sort=names, title=None, axis=alt.Axis(labelAngle=-45))
     y = alt.Y("rate:Q", title=f"HR@{breakdown.k}", axis=alt.Axis(tickCount=5))
     base = alt.Chart().encode(x=x, y=y)
     others = base.transform_filter("!datum.own").encode(detail="of:N")
     own = base.transform_filter("datum.own")
+    dashed = own.mark_line(color=_OWN, strokeDash=[4, 3]).encode(y="uncut:Q")
     joined = "datum.joined"  # a group of its own kind stands apart
     layers = alt.layer(
         others.transform_filter(joined).mark_line(color=_OTHERS, strokeWidth=1),
         others.transform_filter(f"!{joined}").mark_tick(color=_OTHERS, size=12),
         own.transform_filter(joined).mark_line(color=_OWN, strokeWidth=2),
-        *(
-            [own.mark_line(color=_OWN, strokeDash=[4, 3]).encode(y="uncut:Q")]
-            * bool(breakdown.uncut)
-        ),
+        *([dashed] if breakdown.uncut else []),
         own.mark_rule(color=_OWN, strokeWidth=1.5).encode(y="low:Q", y2="high:Q"),
         own.mark_point(color=_OWN, filled=True, size=36, opacity=1),
     ).properties(width=190, height=130)
@@ -77,10 +76,6 @@ def _title(analysis: Analysis, breakdown: Breakdown) -> dict[str, Any]:
         "offset": 16,
         "fontSize": 15,
     }
-
-
-def _name(breakdown: Breakdown, place: int) -> str:
-    return f"{breakdown.groups[place].label} ({breakdown.prompts[place]:,.0f})"
 
 
 def _points(breakdown: Breakdown, labels: list[str], names: list[str]) -> Iterator[dict[str, Any]]:

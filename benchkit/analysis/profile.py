@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -57,24 +57,14 @@ class Portrait:
 
 
 def portrait(prepared: PreparedDataset, vectors: Float32 | None = None) -> Portrait:
-    """Return a dataset's portrait.
-
-    Args:
-        prepared: the data.
-        vectors: embeddings of the items, ``float32[items, dim]``, zero where an item has none.
-    """
+    """Return a dataset's portrait; `vectors` as `distances` takes them."""
     counts = prepared.item_counts()
     popularity, lengths = np.sort(counts)[::-1], prepared.sessions.lengths
     if vectors is None:
         return Portrait(popularity, lengths)
     rng = np.random.default_rng(0)
     drawn = rng.choice(len(counts), prepared.sessions.interactions, p=counts / counts.sum())
-    shuffled = Sessions(
-        drawn.astype(np.int32),
-        prepared.sessions.offsets,
-        prepared.sessions.times,
-        prepared.sessions.ids,
-    )
+    shuffled = replace(prepared.sessions, items=drawn.astype(np.int32))
     return Portrait(
         popularity,
         lengths,
@@ -92,19 +82,19 @@ def distances(sessions: Sessions, vectors: Float32) -> Float64:
     left out.
 
     Args:
-        sessions: the sessions.
+        sessions: any.
         vectors: embeddings of the items, ``float32[items, dim]``, zero where an item has none.
     """
     kept = _embedded(sessions, vectors)
-    found = np.empty(len(kept))
+    means = np.empty(len(kept))
     for length in np.unique(kept.lengths).tolist():
         rows = np.flatnonzero(kept.lengths == length)
         step = max(1, _CELLS // (length * max(length, vectors.shape[1])))
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
             items = kept.take(part).items.reshape(len(part), length)
-            found[part] = _mean_distances(vectors[items].astype(np.float64))
-    return found
+            means[part] = _mean_distances(vectors[items].astype(np.float64))
+    return means
 
 
 def _mean_distances(points: Float64) -> Float64:
@@ -121,11 +111,7 @@ def _mean_distances(points: Float64) -> Float64:
 def affinity(sessions: Sessions, vectors: Float32) -> Float64:
     """Return the mean cosine similarity of each session's pairs of interactions.
 
-    Sessions with fewer than two embedded interactions are left out.
-
-    Args:
-        sessions: the sessions.
-        vectors: embeddings of the items, ``float32[items, dim]``, zero where an item has none.
+    Sessions are left out, and vectors are, as for `distances`.
     """
     units = normalised(vectors)
     kept = _embedded(sessions, vectors)
@@ -148,8 +134,7 @@ def _embedded(sessions: Sessions, vectors: Float32) -> Sessions:
 
 
 def _quantiles(label: str, values: Int64 | Float64, style: str) -> list[tuple[str, str]]:
-    found = np.quantile(values, list(_QUANTILES.values()))
     return [
-        (f"{label}, {name}", style.format(value))
-        for name, value in zip(_QUANTILES, found, strict=True)
+        (f"{label}, {name}", style.format(np.quantile(values, quantile)))
+        for name, quantile in _QUANTILES.items()
     ]

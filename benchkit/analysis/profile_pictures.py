@@ -21,11 +21,7 @@ _LEAST = 0.5  # of a logarithmic axis of counts, below a single one
 
 
 def draw(portraits: Mapping[str, Portrait], folder: Path) -> list[Path]:
-    """Draw portraits side by side into `folder` as SVG and PNG and return the files.
-
-    Args:
-        portraits: by name of the dataset.
-        folder: where to.
+    """Draw portraits, by name of the dataset, side by side as SVG and PNG and return the files.
 
     Raises:
         UnavailableError: the extra ``report`` is not installed.
@@ -33,26 +29,21 @@ def draw(portraits: Mapping[str, Portrait], folder: Path) -> list[Path]:
     """
     shown = {visible(name): portrait for name, portrait in portraits.items()}
     charts = {
-        "popularity": _popularity({name: each.popularity for name, each in shown.items()}),
-        "lengths": _lengths({name: each.lengths for name, each in shown.items()}),
+        "popularity": _popularity({name: data.popularity for name, data in shown.items()}),
+        "lengths": _lengths({name: data.lengths for name, data in shown.items()}),
     }
     for what, label in (
         ("distances", "mean Euclidean distance of a session's items"),
         ("affinity", "mean cosine of a session's items"),
     ):
-        values = _pairs(shown, what)
+        values = {
+            name: (getattr(data, what), getattr(data, f"{what}_by_chance"))
+            for name, data in shown.items()
+            if getattr(data, what) is not None and len(getattr(data, what))
+        }
         if values:
             charts[what] = _distribution(values, label)
     return save({f"{'-'.join(portraits)}-{what}": chart for what, chart in charts.items()}, folder)
-
-
-def _pairs(portraits: Mapping[str, Portrait], what: str) -> dict[str, tuple[Float64, Float64]]:
-    """Return the values of each dataset that has embeddings, and those by chance."""
-    return {
-        name: (values, getattr(portrait, f"{what}_by_chance"))
-        for name, portrait in portraits.items()
-        if (values := getattr(portrait, what)) is not None and len(values)
-    }
 
 
 def _popularity(popularity: Mapping[str, Int64]) -> Any:
@@ -118,19 +109,11 @@ def _distribution(values: Mapping[str, tuple[Float64, Float64]], label: str) -> 
     by_chance = base.transform_filter("datum.chance").mark_line(
         color=_CHANCE, interpolate="step-after"
     )
-    shares = [
-        (
-            chance,
-            {
-                name: np.histogram(pair[chance], edges)[0] / len(pair[chance])
-                for name, pair in values.items()
-            },
-        )
-        for chance in (0, 1)
-    ]
-    data = [
-        {**row, "chance": bool(chance)} for chance, part in shares for row in _bins(part, edges)
-    ]
+    data = []
+    for chance in (0, 1):
+        parts = {name: pair[chance] for name, pair in values.items()}
+        shares = {name: np.histogram(part, edges)[0] / len(part) for name, part in parts.items()}
+        data += [{**row, "chance": bool(chance)} for row in _bins(shares, edges)]
     panels = _panels(
         alt.layer(own, by_chance).properties(width=260, height=260),
         data,
@@ -167,13 +150,8 @@ def _box(values: Float64) -> dict[str, float]:
     low, middle, high = np.quantile(values, (0.25, 0.5, 0.75)).tolist()
     reach = 1.5 * (high - low)
     inside = values[(values >= low - reach) & (values <= high + reach)]
-    return {
-        "least": float(inside.min()),
-        "low": low,
-        "middle": middle,
-        "high": high,
-        "most": float(inside.max()),
-    }
+    ends = {"least": float(inside.min()), "most": float(inside.max())}
+    return {"low": low, "middle": middle, "high": high, **ends}
 
 
 def _bins(counts: Mapping[str, Any], edges: Any) -> Iterator[dict[str, Any]]:
@@ -181,14 +159,8 @@ def _bins(counts: Mapping[str, Any], edges: Any) -> Iterator[dict[str, Any]]:
     for name, values in counts.items():
         for low, high, value in zip(edges[:-1], edges[1:], values, strict=True):
             if value:
-                yield {
-                    "of": name,
-                    "low": float(low),
-                    "high": float(high),
-                    "value": float(value),
-                    "floor": _LEAST,
-                    "zero": 0.0,
-                }
+                bar = {"low": float(low), "high": float(high), "value": float(value)}
+                yield {"of": name, **bar, "floor": _LEAST, "zero": 0.0}
 
 
 def _panels(chart: Any, data: list[dict[str, Any]], names: list[str], title: Any) -> Any:

@@ -6,7 +6,7 @@ the last item, distance of the latest item that goes with the truth, length. `CU
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,19 +26,12 @@ _PAIRS = 1 << 22  # of items, looked up at once
 
 @dataclass(frozen=True)
 class Question:
-    """What hit rates are broken down by.
+    """What hit rates are broken down by."""
 
-    Attributes:
-        name: as ``--by`` takes it.
-        title: what stands behind "hit rate", in a title.
-        unit: what the numbers count, as an axis says it.
-        meaning: sentences for a reader of the table.
-    """
-
-    name: str
-    title: str
-    unit: str
-    meaning: str
+    name: str  # as ``--by`` takes it
+    title: str  # what stands behind "hit rate", in a title
+    unit: str  # what the numbers count, as an axis says it
+    meaning: str  # sentences for a reader of the table
 
 
 @dataclass(frozen=True)
@@ -52,6 +45,15 @@ class Grouping(Question):
 
     values: Callable[[PreparedDataset, Split], Int64]
     group: Callable[[Int64, int], list[Group]]
+
+
+@dataclass(frozen=True, eq=False)
+class Prompts:
+    """The test prompts of one order of equal timestamps."""
+
+    prepared: PreparedDataset
+    split: Split
+    values: Mapping[str, Int64]  # by grouping, ``int64[prompts]``
 
 
 def popularity(prepared: PreparedDataset, split: Split) -> Int64:
@@ -106,7 +108,7 @@ def in_one_session(train: Sessions, items: Int32, others: Int32, count: int) -> 
     matrix = csr_array(parts, shape=(len(train), count))
     matrix.sum_duplicates()
     containing = matrix.T.tocsr()
-    found = np.zeros(len(items), dtype=bool)
+    together = np.zeros(len(items), dtype=bool)
     order = np.argsort(others, kind="stable")
     order = order[others[order] >= 0]
     wanted, rows = np.unique(others[order], return_inverse=True)
@@ -114,28 +116,20 @@ def in_one_session(train: Sessions, items: Int32, others: Int32, count: int) -> 
     step = max(1, _PAIRS // max(1, count))
     for start in range(0, len(wanted), step):
         beside = (containing[wanted[start : start + step]] @ matrix).tocsr()
-        known = np.repeat(np.arange(beside.shape[0]), np.diff(beside.indptr)) * count
-        known += beside.indices
+        pairs = np.repeat(np.arange(beside.shape[0]), np.diff(beside.indptr)) * count
+        pairs += beside.indices
         first, last = np.searchsorted(rows, (start, start + step))
         part = order[first:last]
         keys = (rows[first:last] - start) * count + items[part]
-        found[part] = np.isin(keys, known)
-    return found
-
-
-def _group_popularity(values: Int64, least: int) -> list[Group]:
-    return by_quantiles(values, _PARTS, least)
-
-
-def _group_length(values: Int64, least: int) -> list[Group]:
-    return by_starts(values, _LENGTHS, least)
+        together[part] = np.isin(keys, pairs)
+    return together
 
 
 def _group_position(values: Int64, least: int) -> list[Group]:
     """Return groups of distances, and as the last one the prompts that have none, however few."""
-    there = values[values != NONE]
-    groups = by_starts(there, _DISTANCES, least) if len(there) else []
-    return [*groups, Group("none", NONE, NONE)] if len(there) < len(values) else groups
+    distances = values[values != NONE]
+    groups = by_starts(distances, _DISTANCES, least) if len(distances) else []
+    return [*groups, Group("none", NONE, NONE)] if len(distances) < len(values) else groups
 
 
 GROUPINGS = {
@@ -148,7 +142,7 @@ GROUPINGS = {
             "Columns: in how many sessions the prompt's last item occurs, in groups of about as "
             "many prompts each.",
             popularity,
-            _group_popularity,
+            lambda values, least: by_quantiles(values, _PARTS, least),
         ),
         Grouping(
             "position",
@@ -166,7 +160,7 @@ GROUPINGS = {
             "items in the prompt",
             "Columns: number of items in the prompt.",
             length,
-            _group_length,
+            lambda values, least: by_starts(values, _LENGTHS, least),
         ),
     )
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from benchkit.analysis.groups import Group, members
+from benchkit.analysis.groups import Group
 from benchkit.contracts.arrays import Bool, Float64, Int64
 from benchkit.leaderboards.tables import Table
 
@@ -55,17 +55,11 @@ class Breakdown:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What kept lists say about the rows of a table.
+    """What kept lists say about the rows of a table."""
 
-    Attributes:
-        table: the rows that could be analysed, in the order given; failures say which could not.
-        k: where lists were cut.
-        breakdowns: one a question, in the order asked.
-    """
-
-    table: Table
-    k: int
-    breakdowns: Sequence[Breakdown]
+    table: Table  # the rows that could be analysed; failures say which could not
+    k: int  # where lists were cut
+    breakdowns: Sequence[Breakdown]  # one a question
 
 
 def wilson(hits: Float64, prompts: Float64) -> tuple[Float64, Float64]:
@@ -97,9 +91,8 @@ def rates(runs: Sequence[tuple[Bool, Int64]], groups: int) -> tuple[list[Rate], 
     for hit, group in runs:
         hits += np.bincount(group[hit], minlength=groups)
         prompts += np.bincount(group, minlength=groups)
-    return proportions(hits / len(runs), prompts / len(runs)), proportions(
-        np.array([hits.sum() / len(runs)]), np.array([prompts.sum() / len(runs)])
-    )[0]
+    whole = proportions(hits.sum()[None] / len(runs), prompts.sum()[None] / len(runs))[0]
+    return proportions(hits / len(runs), prompts / len(runs)), whole
 
 
 def proportions(hits: Float64, prompts: Float64) -> list[Rate]:
@@ -110,18 +103,16 @@ def proportions(hits: Float64, prompts: Float64) -> list[Rate]:
         prompts: all of them, ``float64[groups]``, above 0.
     """
     low, high = wilson(hits, prompts)
-    return [
-        Rate(float(share), float(a), float(b))
-        for share, a, b in zip(hits / prompts, low, high, strict=True)
-    ]
+    ends = zip((hits / prompts).tolist(), low.tolist(), high.tolist(), strict=True)
+    return [Rate(*rate) for rate in ends]
 
 
-def sizes(values: Sequence[Int64], groups: Sequence[Group]) -> list[float]:
+def sizes(orders: Sequence[Int64], groups: int) -> list[float]:
     """Return the mean number of prompts in each group over several orders of equal timestamps.
 
     Args:
-        values: one whole number a prompt, ``int64[prompts]``, of each order.
-        groups: groups that hold every value.
+        orders: each prompt's group, ``int64[prompts]``, of each order.
+        groups: number of groups.
     """
-    counts = [np.bincount(members(groups, each), minlength=len(groups)) for each in values]
-    return [float(count) for count in np.mean(counts, axis=0)]
+    counts = np.mean([np.bincount(places, minlength=groups) for places in orders], axis=0)
+    return [float(count) for count in counts]

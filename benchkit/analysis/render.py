@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from benchkit.analysis.questions import QUESTIONS
@@ -23,20 +24,16 @@ INTERVALS = (
 
 def sheets(analysis: Analysis) -> Iterator[Sheet]:
     """Yield a sheet for each question; what all have in common is said on the last."""
-    last = len(analysis.breakdowns) - 1
-    for place, breakdown in enumerate(analysis.breakdowns):
+    several = any(len(row.runs) > 1 for row in analysis.table.rows)
+    averaged = ["Means over the runs of each row, prompts too."] if several else []
+    for breakdown in analysis.breakdowns:
         sheet = _sheet(analysis, breakdown)
         meaning = QUESTIONS[breakdown.question].meaning
-        if place < last:
-            sheet.caption, sheet.failures = [meaning], []
+        if breakdown is analysis.breakdowns[-1]:
+            sheet.caption = [meaning, INTERVALS, *averaged, *sheet.caption]
         else:
-            sheet.caption = [meaning, INTERVALS, *_averaged(analysis), *sheet.caption]
+            sheet.caption, sheet.failures = [meaning], []
         yield sheet
-
-
-def _averaged(analysis: Analysis) -> list[str]:
-    several = any(len(row.runs) > 1 for row in analysis.table.rows)
-    return ["Means over the runs of each row, prompts too."] if several else []
 
 
 def _sheet(analysis: Analysis, breakdown: Breakdown) -> Sheet:
@@ -46,7 +43,8 @@ def _sheet(analysis: Analysis, breakdown: Breakdown) -> Sheet:
     _add_uncut(sheet, breakdown)
     parts = [list(breakdown.overall.values())]
     parts += [list(part) for part in zip(*breakdown.rates.values(), strict=True)]
-    sheet.lines.append(Line(_WITHIN, [Cell(_widest(part)) for part in parts], "published"))
+    widest = [_three(max(rate.margin for rate in part)) for part in parts]
+    sheet.lines.append(Line(_WITHIN, list(map(Cell, widest)), "published"))
     counts = [breakdown.total, *breakdown.prompts]
     sheet.lines.append(Line("prompts", [Cell(f"{count:,.0f}") for count in counts], "published"))
     return sheet
@@ -82,10 +80,6 @@ def _column(place: int, label: str, rates: Mapping[str, Sequence[Rate]]) -> Colu
 
 def _three(value: float) -> str:
     return f"{value:.3f}".removeprefix("0")
-
-
-def _widest(rates: Sequence[Rate]) -> str:
-    return _three(max(rate.margin for rate in rates))
 
 
 def csv(analyses: Sequence[Analysis]) -> str:
@@ -155,14 +149,10 @@ def _plain(analysis: Analysis, breakdown: Breakdown) -> dict[str, Any]:
                 "runs": len(row.runs),
                 "ties": list(row.ties),
                 "seeds": list(row.seeds),
-                "all": _rate(breakdown.overall[row.label]),
-                "hit_rates": [_rate(rate) for rate in breakdown.rates[row.label]],
-                "uncut": [_rate(rate) for rate in breakdown.uncut.get(row.label, ())],
+                "all": asdict(breakdown.overall[row.label]),
+                "hit_rates": list(map(asdict, breakdown.rates[row.label])),
+                "uncut": list(map(asdict, breakdown.uncut.get(row.label, ()))),
             }
             for row in analysis.table.rows
         ],
     }
-
-
-def _rate(rate: Rate) -> dict[str, float]:
-    return {"value": rate.value, "low": rate.low, "high": rate.high}

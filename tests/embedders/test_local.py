@@ -17,12 +17,11 @@ import safetensors.numpy as safetensors
 from benchkit.contracts.config import Value
 from benchkit.contracts.errors import UnavailableError
 from benchkit.embeddings.embed import embedder
-from benchkit.testing.component import ComponentConformance
-from benchkit.testing.embedder import EmbedderConformance
 from benchkit_plugins.embedders.bert import BERT
 from benchkit_plugins.embedders.minilm import MiniLM, MiniLMConfig, model_folder
 from benchkit_plugins.embedders.sentence_transformer import SentenceTransformer
 from benchkit_plugins.language_models.tokens import batches_by_length
+from tests.conforming import ComponentConformance, EmbedderConformance
 from tests.embedders.asking import embedded, kept, store
 from tests.recommenders.prompted import tiny
 

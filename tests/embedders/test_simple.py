@@ -10,14 +10,13 @@ import pytest
 
 from benchkit.contracts.errors import ConfigError
 from benchkit.embeddings import embed
-from benchkit.testing.component import ComponentConformance
-from benchkit.testing.embedder import EmbedderConformance
 from benchkit.toolkit.spending import Account
 from benchkit_plugins.embedders.lsa import LSA, LSAConfig
 from benchkit_plugins.embedders.openai import OpenAI
 from benchkit_plugins.embedders.random import Random, RandomConfig
 from benchkit_plugins.embedders.shuffled import Shuffled, ShuffledConfig
 from benchkit_plugins.embedders.vertex import Vertex
+from tests.conforming import ComponentConformance, EmbedderConformance
 from tests.embedders.asking import embedded, kept
 
 TEXTS = [

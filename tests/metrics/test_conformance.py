@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from benchkit.testing.metric import MetricConformance
 from benchkit_plugins.metrics.average_popularity import AveragePopularity
 from benchkit_plugins.metrics.coverage import Coverage
 from benchkit_plugins.metrics.diversity import Diversity
@@ -12,6 +11,7 @@ from benchkit_plugins.metrics.mrr import MRR
 from benchkit_plugins.metrics.ndcg import NDCG
 from benchkit_plugins.metrics.novelty import Novelty
 from benchkit_plugins.metrics.serendipity import Serendipity
+from tests.conforming import MetricConformance
 
 
 class TestAveragePopularity(MetricConformance):

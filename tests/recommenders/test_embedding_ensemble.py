@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from benchkit import Sessions
-from benchkit.testing.recommender import RecommenderConformance
 from benchkit_plugins.recommenders.embedding_ensemble import EmbeddingEnsemble
 from benchkit_plugins.recommenders.similarity.search import append_new
+from tests.conforming import RecommenderConformance
 from tests.recommenders.embedding import bench, fitted, listed
 
 

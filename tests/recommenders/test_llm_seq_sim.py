@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from benchkit import Sessions
 from benchkit.contracts.errors import ConfigError
-from benchkit.testing.recommender import RecommenderConformance
 from benchkit_plugins.recommenders.llm_seq_sim import LLMSeqSim
 from benchkit_plugins.recommenders.similarity.search import SimilarItems, dots
+from tests.conforming import RecommenderConformance
 from tests.recommenders.embedding import bench, fitted, listed
 from tests.recommenders.naive import in_tie_order
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from benchkit import Sessions
-from benchkit.testing.recommender import RecommenderConformance
 from benchkit_plugins.recommenders.llm_seq_sim_popularity import LLMSeqSimPopularity, _quantile
+from tests.conforming import RecommenderConformance
 from tests.recommenders.embedding import GivenBench, bench, fitted, listed
 
 # LLMSeqSim's list for the prompt 0 is 1, 2, 3, 4, 5.

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from benchkit import Sessions
-from benchkit.testing.recommender import RecommenderConformance
 from benchkit_plugins.recommenders import most_popular
 from benchkit_plugins.recommenders.most_popular import MostPopular
+from tests.conforming import RecommenderConformance
 from tests.recommenders.fitting import fitted, ranked
 from tests.recommenders.naive import in_tie_order
 

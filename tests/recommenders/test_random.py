@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from benchkit import Sessions
-from benchkit.testing.recommender import RecommenderConformance
 from benchkit_plugins.recommenders import random
 from benchkit_plugins.recommenders.random import Random
+from tests.conforming import RecommenderConformance
 from tests.recommenders.fitting import fitted, ranked
 
 TRAIN = [[0, 1, 2], [3, 4], [5, 6, 7]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import sqrt
 from typing import Any, ClassVar
 
-from benchkit.testing.recommender import RecommenderConformance
 from benchkit_plugins.recommenders.s_sknn import SSKNN
 from benchkit_plugins.recommenders.sknn import SKNN
+from tests.conforming import RecommenderConformance
 from tests.recommenders.fitting import fitted, ranked, scores
 
 TRAIN = [[0, 3], [1, 4], [2, 5], [2, 0, 6]]

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from benchkit import Sessions
-from benchkit.testing.recommender import RecommenderConformance
 from benchkit_plugins.recommenders.sf_sknn import SFSKNN, followers
+from tests.conforming import RecommenderConformance
 from tests.recommenders.fitting import fitted, ranked
 
 TRAIN = [[0, 1, 2], [1, 3, 0], [4, 1, 1, 5], [6, 7]]

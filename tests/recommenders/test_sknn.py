@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import pytest
 
 from benchkit.contracts.errors import ConfigError
-from benchkit.testing.recommender import RecommenderConformance
 from benchkit_plugins.recommenders.sknn import SKNN
+from tests.conforming import RecommenderConformance
 from tests.recommenders.fitting import fitted, ranked, scores
 from tests.recommenders.naive import in_tie_order
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchkit import Sessions
-from benchkit.testing.recommender import RecommenderConformance
 from benchkit_plugins.recommenders.similarity.pooling import weights
 from benchkit_plugins.recommenders.sknn import SKNN
 from benchkit_plugins.recommenders.sknn_emb import SKNNEmb, _ascending
+from tests.conforming import RecommenderConformance
 from tests.recommenders.embedding import bench, fitted
 from tests.recommenders.fitting import ranked, scores
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from benchkit.testing.recommender import RecommenderConformance
 from benchkit_plugins.recommenders.v_sknn import VSKNN
+from tests.conforming import RecommenderConformance
 from tests.recommenders.fitting import fitted, ranked, scores
 
 # One session for each item of the prompt 0, 1, 2 and one for the last two together.

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchkit.contracts.errors import ConfigError
-from benchkit.testing.reducer import ReducerConformance
 from benchkit_plugins.reducers.autoencoder import Autoencoder, layer_widths
+from tests.conforming import ReducerConformance
 from tests.reducers.reducing import reduced
 
 QUICK: dict[str, Any] = {"epochs": 10, "batch_size": 32, "learning_rate": 0.02}

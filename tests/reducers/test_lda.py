@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchkit import UnavailableError
-from benchkit.testing.reducer import ReducerConformance
 from benchkit_plugins.reducers.lda import LDA
+from tests.conforming import ReducerConformance
 from tests.reducers.reducing import reduced
 
 RNG = np.random.default_rng(0)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchkit.testing.reducer import ReducerConformance
 from benchkit_plugins.reducers.none import NoReduction
+from tests.conforming import ReducerConformance
 from tests.reducers.reducing import reduced
 
 VECTORS = np.arange(12, dtype=np.float32).reshape(3, 4)

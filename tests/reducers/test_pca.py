@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchkit.testing.reducer import ReducerConformance
 from benchkit_plugins.reducers.pca import PCA
+from tests.conforming import ReducerConformance
 from tests.reducers.reducing import reduced
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchkit.testing.reducer import ReducerConformance
 from benchkit_plugins.reducers.random_projection import RandomProjection
+from tests.conforming import ReducerConformance
 from tests.reducers.reducing import reduced
 
 VECTORS = np.random.default_rng(0).normal(size=(30, 400)).astype(np.float32)

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from benchkit import Config, Embedder, hookimpl, param
+from benchkit.contracts.config import Value
+from benchkit_plugins.embedders.shared.encoding import Encoder, EncodingEmbedder
 from benchkit_plugins.language_models import pretrained
-
-if TYPE_CHECKING:
-    from benchkit.contracts.arrays import Float32
-    from benchkit.contracts.config import Value
-    from benchkit.contracts.embedder import Batch
-    from benchkit_plugins.embedders.shared.encoding import Encoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +21,7 @@ class BERTConfig(Config):
     device: str = param("auto", "where to compute: auto (CUDA where there is one), cpu, cuda:1")
 
 
-class BERT(Embedder):
+class BERT(EncodingEmbedder):
     """A pretrained BERT, by name or folder: the mean of its token vectors.
 
     For BERT2X (paper 5.1.3), which initialises a sequential model with them. The model is
@@ -50,22 +44,11 @@ class BERT(Embedder):
         return pretrained.to_download(self.config.model, self.config.revision)
 
     def identity(self) -> dict[str, Value]:
-        """Return the model and where texts are cut."""
         model = pretrained.identity(self.config.model, self.config.revision)
         return {**model, "max_tokens": self.config.max_tokens}
 
-    def embed(self, texts: Sequence[str]) -> Float32:
-        """Return the means of the token vectors, ``float32[texts, hidden size]``."""
-        return self._encoder(texts)
-
-    def batches(self, texts: Sequence[str], allow: Callable[[float], None]) -> Iterator[Batch]:
-        allow(0.0)
-        yield from self._encoder.batches(texts)
-
     @cached_property
     def _encoder(self) -> Encoder:
-        from benchkit_plugins.embedders.shared.encoding import Encoder
-
         folder = pretrained.folder_of(self.config.model, self.config.revision)
         return Encoder(folder, self.config.device, self.config.max_tokens, unit=False)
 

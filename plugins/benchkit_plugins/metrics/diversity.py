@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,5 +81,5 @@ def _distances(tops: Int32, sets: csr_array) -> Float64:
 
 
 @hookimpl
-def benchkit_metrics() -> Sequence[type[Metric]]:
+def benchkit_metrics() -> list[type[Metric]]:
     return [Diversity]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from benchkit import Metric, hookimpl
@@ -26,5 +24,5 @@ class HitRate(Metric):
 
 
 @hookimpl
-def benchkit_metrics() -> Sequence[type[Metric]]:
+def benchkit_metrics() -> list[type[Metric]]:
     return [HitRate]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from benchkit import Metric, hookimpl
@@ -29,5 +27,5 @@ class NDCG(Metric):
 
 
 @hookimpl
-def benchkit_metrics() -> Sequence[type[Metric]]:
+def benchkit_metrics() -> list[type[Metric]]:
     return [NDCG]

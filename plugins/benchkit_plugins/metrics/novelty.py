@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from benchkit import Metric, RankedLists, hookimpl
@@ -26,11 +24,10 @@ class Novelty(Metric):
     formula = "mean over prompts of the mean over the top k of -log2(count / all interactions)"
 
     def values(self, lists: RankedLists, k: int) -> Float64:
-        """Return the mean self-information of each list, ``float64[prompts]``."""
         total = max(int(lists.item_counts.sum()), 1)
         return lists.mean_of(np.log2(total / np.maximum(lists.item_counts, 1)), k)
 
 
 @hookimpl
-def benchkit_metrics() -> Sequence[type[Metric]]:
+def benchkit_metrics() -> list[type[Metric]]:
     return [Novelty]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from benchkit import Metric, RankedLists, hookimpl
@@ -25,12 +23,11 @@ class Serendipity(Metric):
     formula = "mean over prompts of [truth in the top k, not among the k most frequent items]"
 
     def values(self, lists: RankedLists, k: int) -> Float64:
-        """Return 1 for a serendipitous hit, else 0, ``float64[prompts]``."""
         surprising = np.ones(len(lists.item_counts) + 1)  # one more for the truth -1
         surprising[lists.by_popularity[:k]] = 0.0
         return lists.by_rank(np.ones(k)) * surprising.take(lists.truth)
 
 
 @hookimpl
-def benchkit_metrics() -> Sequence[type[Metric]]:
+def benchkit_metrics() -> list[type[Metric]]:
     return [Serendipity]

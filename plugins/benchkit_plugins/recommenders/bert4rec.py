@@ -2,7 +2,7 @@
 
 F. Sun et al.: BERT4Rec: Sequential Recommendation with Bidirectional Encoder Representations from
 Transformer. CIKM 2019. Head and training as in paper 5.1; the network reads in
-`neural/networks/bert4rec.py`.
+`neural/networks.py`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from benchkit import Float, Recommender, hookimpl, param
-from benchkit_plugins.recommenders.neural.config import (
-    TransformerConfig,
-    paper_presets,
-)
+from benchkit_plugins.recommenders.neural.config import TransformerConfig, paper_presets
 from benchkit_plugins.recommenders.neural.examples import Cloze
 from benchkit_plugins.recommenders.neural.recommender import NeuralRecommender
 from benchkit_plugins.recommenders.neural.text_initialised import text_initialised
@@ -35,8 +32,7 @@ class BERT4RecConfig(TransformerConfig):
         at_most=1,
     )
     fill: bool = param(
-        True,
-        "put masks in front of short sessions and prompts, up to `last_n_items` and one",
+        True, "put masks in front of short sessions and prompts, up to `last_n_items` and one"
     )
 
 
@@ -66,12 +62,11 @@ class BERT4Rec(NeuralRecommender):
     )
 
     def network(self, items: int, dim: int) -> Network:
-        from benchkit_plugins.recommenders.neural.networks.bert4rec import BERT4RecNetwork
+        from benchkit_plugins.recommenders.neural.networks import BERT4RecNetwork
 
         return BERT4RecNetwork(items, self.config, dim)
 
     def examples(self, items: int) -> Cloze:
-        """Predict masked items."""
         config = self.config
         return Cloze(items, config.last_n_items, config.mask_prob, fill=config.fill)
 

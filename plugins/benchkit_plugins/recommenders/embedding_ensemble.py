@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from benchkit import (
+    Bench,
     Choice,
     Config,
     ExcludeSeen,
     Float,
     Recommendations,
     Recommender,
+    Sessions,
     hookimpl,
     param,
 )
 from benchkit.contracts.config import Value
+from benchkit_plugins.presets import by_family
 from benchkit_plugins.recommenders.similarity.search import append_new
-
-if TYPE_CHECKING:
-    from benchkit import Bench, Sessions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +34,7 @@ class EmbeddingEnsembleConfig(Config):
 
     first: str = param("minilm", "embedder of the first list", names="embedder")
     first_reduced: bool = param(
-        True,
-        "reduce it as LLMSeqSim's parameters say; false: as it is",
-        search=Choice(True, False),
+        True, "reduce it as LLMSeqSim's parameters say; false: as it is", search=Choice(True, False)
     )
     second: str = param("lsa", "embedder of the second list", names="embedder")
     second_reduced: bool = param(
@@ -82,32 +80,18 @@ class EmbeddingEnsemble(Recommender):
     Config = EmbeddingEnsembleConfig
     builds_on = (("recommender", "llm-seq-sim"),)
     config: EmbeddingEnsembleConfig
-    presets: ClassVar = {
-        "beauty": {
-            "first": "minilm",
-            "first_reduced": False,
-            "second": "minilm",
-            "second_reduced": True,
-            "merge_by": "rank",
-            "rank_threshold": 0,
+    presets: ClassVar = by_family(
+        "merge_by rank_threshold confidence_threshold",
+        {
+            "beauty": ("rank", 0, None),
+            "delivery-hero": ("confidence", None, 0.8),
+            "steam": ("rank", 1, None),
         },
-        "delivery-hero": {
-            "first": "minilm",
-            "first_reduced": False,
-            "second": "minilm",
-            "second_reduced": True,
-            "merge_by": "confidence",
-            "confidence_threshold": 0.8,
-        },
-        "steam": {
-            "first": "minilm",
-            "first_reduced": False,
-            "second": "minilm",
-            "second_reduced": True,
-            "merge_by": "rank",
-            "rank_threshold": 1,
-        },
-    }
+        first="minilm",
+        first_reduced=False,
+        second="minilm",
+        second_reduced=True,
+    )
 
     def sets(self) -> dict[str, Collection[str]]:
         config = self.config
@@ -132,10 +116,7 @@ class EmbeddingEnsemble(Recommender):
         return append_new(np.where(confident, first.items, -1), second.items, k)
 
     def _values(self, embedder: str, reduced: bool) -> dict[str, Value]:
-        values: dict[str, Value] = {
-            "embedder": embedder,
-            "exclude_seen": self.config.exclude_seen,
-        }
+        values: dict[str, Value] = {"embedder": embedder, "exclude_seen": self.config.exclude_seen}
         return values if reduced else {**values, "reducer": None}
 
 

@@ -1,7 +1,7 @@
 """GRU4Rec: a recurrent network predicts the item behind every position.
 
 B. Hidasi et al.: Session-based Recommendations with Recurrent Neural Networks. ICLR 2016. Head and
-training as in paper 5.1; the network reads in `neural/networks/gru4rec.py`.
+training as in paper 5.1; the network reads in `neural/networks.py`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from benchkit import Int, Recommender, hookimpl, param
-from benchkit_plugins.recommenders.neural.config import (
-    NeuralConfig,
-    paper_presets,
-)
+from benchkit_plugins.recommenders.neural.config import NeuralConfig, paper_presets
 from benchkit_plugins.recommenders.neural.recommender import NeuralRecommender
 from benchkit_plugins.recommenders.neural.text_initialised import text_initialised
 
@@ -48,7 +45,7 @@ class GRU4Rec(NeuralRecommender):
     )
 
     def network(self, items: int, dim: int) -> Network:
-        from benchkit_plugins.recommenders.neural.networks.gru4rec import GRU4RecNetwork
+        from benchkit_plugins.recommenders.neural.networks import GRU4RecNetwork
 
         return GRU4RecNetwork(items, dim, self.config.hidden, self.config.dropout)
 

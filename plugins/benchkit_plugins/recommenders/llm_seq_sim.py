@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from benchkit import Choice, ExcludeSeen, Recommendations, Recommender, hookimpl, param
 from benchkit.contracts.arrays import Float32
 from benchkit.toolkit.ranking import excluded, tie_keys
-from benchkit_plugins.recommenders.similarity.config import EmbeddedConfig
-from benchkit_plugins.recommenders.similarity.pooling import Pooling, pool
+from benchkit_plugins.recommenders.similarity.pooling import EmbeddedConfig, Pooling, pool
 from benchkit_plugins.recommenders.similarity.search import SimilarItems, Similarity
 
 if TYPE_CHECKING:
@@ -35,8 +34,7 @@ class LLMSeqSimConfig(EmbeddedConfig):
         ),
     )
     similarity: Similarity = param(
-        "cosine",
-        "similarity of session and item; all rank alike, for items are scaled to length 1",
+        "cosine", "similarity of session and item; all rank alike, for items are scaled to length 1"
     )
     last_n_items: int | None = param(
         None, "read only the prompt's last items; none: all", unit="items", at_least=1

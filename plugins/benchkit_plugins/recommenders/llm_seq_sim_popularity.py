@@ -102,7 +102,6 @@ class LLMSeqSimPopularity(Recommender):
             self._limit = _quantile(self._vectors, config.diversity_quantile, drawn)
 
     def recommend(self, prompts: Sessions, k: int) -> Recommendations:
-        """Return LLMSeqSim's filtered lists, filled up."""
         lengths = range(_K, k + _K, _K)
         listed = self._similar.recommend(prompts, WIDER * lengths[-1]).items
         stays = listed >= 0

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from benchkit import (
-    Choice,
-    Config,
-    Recommendations,
-    Recommender,
-    hookimpl,
-    param,
-)
+from benchkit import Bench, Choice, Config, Recommendations, Recommender, Sessions, hookimpl, param
 from benchkit.contracts.arrays import Bool, Int64
 from benchkit.contracts.config import Value
 from benchkit.contracts.errors import ConfigError
-
-if TYPE_CHECKING:
-    from benchkit import Bench, Sessions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +78,6 @@ class LLMSeqSimSequential(Recommender):
         self._similar = bench.recommender("llm-seq-sim", self._values())
 
     def recommend(self, prompts: Sessions, k: int) -> Recommendations:
-        """Return each prompt's list from the one that its last item calls for."""
         sequential = np.ones(len(prompts), dtype=bool)
         filled = np.flatnonzero(prompts.lengths)
         sequential[filled] = self._popular[prompts.items[prompts.offsets[1:][filled] - 1]]

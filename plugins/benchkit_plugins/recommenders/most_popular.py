@@ -45,7 +45,6 @@ class MostPopular(Recommender):
         self._seed, self._catalog_size = bench.seed, len(bench.catalog)
 
     def recommend(self, prompts: Sessions, k: int) -> Recommendations:
-        """Return the most popular items, less those that `exclude_seen` keeps out."""
         lists = Recommendations.empty(len(prompts), k)
         exclude = excluded(prompts, prompts, self.config.exclude_seen)
         ties = tie_keys(prompts, self._seed)

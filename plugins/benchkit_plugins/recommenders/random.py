@@ -44,7 +44,6 @@ class Random(Recommender):
         self._seed, self._ties_seed = int(bench.rng(self.name).integers(1 << 63)), bench.seed
 
     def recommend(self, prompts: Sessions, k: int) -> Recommendations:
-        """Return random lists, less the items that `exclude_seen` keeps out."""
         lists = Recommendations.empty(len(prompts), k)
         exclude = excluded(prompts, prompts, self.config.exclude_seen)
         ties = tie_keys(prompts, self._ties_seed)

@@ -3,7 +3,7 @@
 K. Zhou et al.: S3-Rec: Self-Supervised Learning for Sequential Recommendation with Mutual
 Information Maximization. CIKM 2020. Epochs and protocol as in paper 7.1.5. What pre-training reads
 is in `neural/masking.py`, its objectives in `neural/objectives.py`, the network in
-`neural/networks/s3rec.py`.
+`neural/networks.py`.
 """
 
 from __future__ import annotations
@@ -12,34 +12,14 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from benchkit import Bench, Float, Recommender, Sessions, hookimpl, param
-from benchkit_plugins.recommenders.neural.config import SAMPLE, PretrainedConfig, TransformerConfig
+from benchkit import Bench, Recommender, Sessions, hookimpl, param
+from benchkit_plugins.recommenders.neural.config import SAMPLE, S3RecConfig
 from benchkit_plugins.recommenders.neural.recommender import NeuralRecommender
 
 if TYPE_CHECKING:
     from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
     from benchkit_plugins.recommenders.neural.network import Network
-    from benchkit_plugins.recommenders.neural.networks.s3rec import S3RecNetwork
-
-
-@dataclass(frozen=True, kw_only=True)
-class S3RecConfig(PretrainedConfig, TransformerConfig):
-    """The size of the transformer, and how it is pre-trained; defaults of S3-Rec's authors."""
-
-    dropout: float = param(
-        0.5,
-        "share of activations dropped",
-        search=Float(0, 0.9, step=0.05),
-        at_least=0,
-        at_most=0.99,
-    )
-    weight_decay: float = param(
-        0.0, "decoupled decay of every variable", search=Float(0, 0.1), at_least=0
-    )
-    epochs: int = param(200, "maximum epochs: passes over the training sessions", at_least=1)
-    patience: int = param(
-        10, "epochs without a better validation NDCG@20 after which training stops", at_least=1
-    )
+    from benchkit_plugins.recommenders.neural.networks import S3RecNetwork
 
 
 class S3Rec(NeuralRecommender):
@@ -62,7 +42,7 @@ class S3Rec(NeuralRecommender):
     _network: S3RecNetwork
 
     def network(self, items: int, dim: int) -> Network:
-        from benchkit_plugins.recommenders.neural.networks.s3rec import S3RecNetwork
+        from benchkit_plugins.recommenders.neural.networks import S3RecNetwork
 
         return S3RecNetwork(items, self.config, dim)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from benchkit import Recommender, Sessions, hookimpl
+from benchkit_plugins.presets import by_family
 from benchkit_plugins.recommenders.neighbours.base import Neighbourhood, latest_shared
 from benchkit_plugins.recommenders.neighbours.index import Neighbours
 
@@ -19,32 +20,16 @@ class SSKNN(Neighbourhood):
 
     name = "s-sknn"
     source = "paper 5.1"
-    presets: ClassVar = {
-        "beauty": {
-            "k": 130,
-            "sample_size": 1920,
-            "sampling": "random",
-            "similarity": "cosine",
-            "idf_weighting": False,
+    presets: ClassVar = by_family(
+        "k sample_size sampling similarity idf_weighting",
+        {
+            "beauty": (130, 1920, "random", "cosine", False),
+            "delivery-hero": (500, 1960, "random", "cosine", True),
+            "steam": (490, 1960, "random", "cosine", True),
         },
-        "delivery-hero": {
-            "k": 500,
-            "sample_size": 1960,
-            "sampling": "random",
-            "similarity": "cosine",
-            "idf_weighting": True,
-        },
-        "steam": {
-            "k": 490,
-            "sample_size": 1960,
-            "sampling": "random",
-            "similarity": "cosine",
-            "idf_weighting": True,
-        },
-    }
+    )
 
     def neighbours(self, read: Sessions) -> Neighbours:
-        """Return the most similar sessions, their similarities multiplied by x / L."""
         neighbours = super().neighbours(read)
         weights = latest_shared(self.index, read, neighbours) / read.lengths[neighbours.owners]
         return replace(neighbours, similarities=neighbours.similarities * weights)

@@ -1,7 +1,7 @@
 """SASRec: a causal transformer predicts the item behind every position.
 
 W.-C. Kang, J. McAuley: Self-Attentive Sequential Recommendation. ICDM 2018. Head and training as in
-paper 5.1; the network reads in `neural/networks/sasrec.py`.
+paper 5.1; the network reads in `neural/networks.py`.
 """
 
 from __future__ import annotations
@@ -9,10 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from benchkit import Recommender, hookimpl
-from benchkit_plugins.recommenders.neural.config import (
-    TransformerConfig,
-    paper_presets,
-)
+from benchkit_plugins.recommenders.neural.config import TransformerConfig, paper_presets
 from benchkit_plugins.recommenders.neural.recommender import NeuralRecommender
 from benchkit_plugins.recommenders.neural.text_initialised import text_initialised
 
@@ -42,7 +39,7 @@ class SASRec(NeuralRecommender):
     )
 
     def network(self, items: int, dim: int) -> Network:
-        from benchkit_plugins.recommenders.neural.networks.sasrec import SASRecNetwork
+        from benchkit_plugins.recommenders.neural.networks import SASRecNetwork
 
         return SASRecNetwork(items, self.config, dim)
 

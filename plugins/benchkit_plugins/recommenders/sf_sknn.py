@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from benchkit import Recommender, Sessions, hookimpl
+from benchkit import Bench, Recommender, Sessions, hookimpl
 from benchkit.contracts.sessions import offsets_of
+from benchkit_plugins.presets import by_family
 from benchkit_plugins.recommenders.neighbours.base import Neighbourhood
 from benchkit_plugins.recommenders.neighbours.index import binary
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
-
-    from benchkit import Bench
 
 
 class SFSKNN(Neighbourhood):
@@ -26,29 +25,14 @@ class SFSKNN(Neighbourhood):
 
     name = "sf-sknn"
     source = "paper 5.1"
-    presets: ClassVar = {
-        "beauty": {
-            "k": 290,
-            "sample_size": 560,
-            "sampling": "recent",
-            "similarity": "cosine",
-            "idf_weighting": False,
+    presets: ClassVar = by_family(
+        "k sample_size sampling similarity idf_weighting",
+        {
+            "beauty": (290, 560, "recent", "cosine", False),
+            "delivery-hero": (440, 2000, "random", "cosine", True),
+            "steam": (500, 1530, "recent", "cosine", True),
         },
-        "delivery-hero": {
-            "k": 440,
-            "sample_size": 2000,
-            "sampling": "random",
-            "similarity": "cosine",
-            "idf_weighting": True,
-        },
-        "steam": {
-            "k": 500,
-            "sample_size": 1530,
-            "sampling": "recent",
-            "similarity": "cosine",
-            "idf_weighting": True,
-        },
-    }
+    )
 
     def fit(self, train: Sessions, bench: Bench) -> None:
         super().fit(train, bench)

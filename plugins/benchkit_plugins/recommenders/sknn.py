@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from benchkit import Recommender, hookimpl
+from benchkit_plugins.presets import by_family
 from benchkit_plugins.recommenders.neighbours.base import Neighbourhood
 
 
@@ -13,29 +14,14 @@ class SKNN(Neighbourhood):
 
     name = "sknn"
     source = "paper 5.1"
-    presets: ClassVar = {
-        "beauty": {
-            "k": 140,
-            "sample_size": 1020,
-            "sampling": "recent",
-            "similarity": "cosine",
-            "idf_weighting": False,
+    presets: ClassVar = by_family(
+        "k sample_size sampling similarity idf_weighting",
+        {
+            "beauty": (140, 1020, "recent", "cosine", False),
+            "delivery-hero": (490, 1960, "random", "cosine", True),
+            "steam": (500, 1410, "recent", "cosine", True),
         },
-        "delivery-hero": {
-            "k": 490,
-            "sample_size": 1960,
-            "sampling": "random",
-            "similarity": "cosine",
-            "idf_weighting": True,
-        },
-        "steam": {
-            "k": 500,
-            "sample_size": 1410,
-            "sampling": "recent",
-            "similarity": "cosine",
-            "idf_weighting": True,
-        },
-    }
+    )
 
 
 @hookimpl

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from benchkit import Choice, Recommender, Sessions, hookimpl, param
+from benchkit import Bench, Choice, Recommender, Sessions, hookimpl, param
 from benchkit.contracts.arrays import Float32
 from benchkit.toolkit.arrays import normalised
+from benchkit_plugins.presets import by_family
 from benchkit_plugins.recommenders.neighbours.base import (
     Neighbourhood,
     NeighbourhoodConfig,
     latest_shared,
 )
 from benchkit_plugins.recommenders.neighbours.index import Neighbours, take_best
-from benchkit_plugins.recommenders.similarity.config import EmbeddedConfig
-from benchkit_plugins.recommenders.similarity.pooling import Pooling, pool
+from benchkit_plugins.recommenders.similarity.pooling import EmbeddedConfig, Pooling, pool
 from benchkit_plugins.recommenders.similarity.search import dots
 
-if TYPE_CHECKING:
-    from benchkit import Bench
-
 _POOLINGS = Choice("mean", "last", "constant-linear", "harmonic")
+_PUBLISHED = (
+    "k sample_size sampling idf_weighting reducer pooling training_pooling sequential_weighting"
+)
+_BEST = {
+    "beauty": (60, 1370, "recent", False, "lda", "harmonic", "mean", False),
+    "delivery-hero": (480, 1920, "random", True, "pca", "constant-linear", "harmonic", False),
+    "steam": (210, 1030, "recent", True, "pca", "constant-linear", "harmonic", True),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,44 +65,7 @@ class SKNNEmb(Neighbourhood):
     source = "paper 5.2"
     Config = SKNNEmbConfig
     config: SKNNEmbConfig
-    presets: ClassVar = {
-        "beauty": {
-            "k": 60,
-            "sample_size": 1370,
-            "sampling": "recent",
-            "similarity": "dot",
-            "idf_weighting": False,
-            "reducer": "lda",
-            "dim": 512,
-            "pooling": "harmonic",
-            "training_pooling": "mean",
-            "sequential_weighting": False,
-        },
-        "delivery-hero": {
-            "k": 480,
-            "sample_size": 1920,
-            "sampling": "random",
-            "similarity": "dot",
-            "idf_weighting": True,
-            "reducer": "pca",
-            "dim": 512,
-            "pooling": "constant-linear",
-            "training_pooling": "harmonic",
-            "sequential_weighting": False,
-        },
-        "steam": {
-            "k": 210,
-            "sample_size": 1030,
-            "sampling": "recent",
-            "similarity": "dot",
-            "idf_weighting": True,
-            "reducer": "pca",
-            "dim": 512,
-            "pooling": "constant-linear",
-            "training_pooling": "harmonic",
-            "sequential_weighting": True,
-        },
-    }
+    presets: ClassVar = by_family(_PUBLISHED, _BEST, similarity="dot", dim=512)
 
     def fit(self, train: Sessions, bench: Bench) -> None:
         super().fit(train, bench)
@@ -110,7 +78,6 @@ class SKNNEmb(Neighbourhood):
         self._sessions = self._scaled(self._embed(ordered, config.training_pooling))
 
     def neighbours(self, read: Sessions) -> Neighbours:
-        """Return the `k` candidates of the most similar embeddings."""
         candidates = self.index.candidates(read, np.ones(read.interactions))
         prompts = self._scaled(self._embed(read, self.config.pooling))
         similarities = dots(prompts, candidates.owners, self._sessions, candidates.sessions)

@@ -9,6 +9,7 @@ import numpy as np
 
 from benchkit import Choice, Recommender, Sessions, hookimpl, param
 from benchkit.contracts.arrays import Float64
+from benchkit_plugins.presets import by_family
 from benchkit_plugins.recommenders.neighbours.base import Neighbourhood, NeighbourhoodConfig
 
 
@@ -37,32 +38,16 @@ class VSKNN(Neighbourhood):
     source = "paper 5.1"
     Config = VSKNNConfig
     config: VSKNNConfig
-    presets: ClassVar = {
-        "beauty": {
-            "k": 320,
-            "sample_size": 1530,
-            "sampling": "random",
-            "similarity": "dot",
-            "idf_weighting": False,
+    presets: ClassVar = by_family(
+        "k sample_size sampling similarity idf_weighting",
+        {
+            "beauty": (320, 1530, "random", "dot", False),
+            "delivery-hero": (500, 1540, "random", "dot", True),
+            "steam": (490, 850, "recent", "dot", True),
         },
-        "delivery-hero": {
-            "k": 500,
-            "sample_size": 1540,
-            "sampling": "random",
-            "similarity": "dot",
-            "idf_weighting": True,
-        },
-        "steam": {
-            "k": 490,
-            "sample_size": 850,
-            "sampling": "recent",
-            "similarity": "dot",
-            "idf_weighting": True,
-        },
-    }
+    )
 
     def prompt_vector(self, read: Sessions) -> Float64:
-        """Return the decay weight of each item read, ``float64[interactions]``."""
         d = read.distances.astype(np.float64)
         if self.config.decay == "linear":
             return np.maximum(1e-4, 1 - 0.1 * (d - 1))

@@ -11,8 +11,8 @@ import pytest
 from benchkit import Bench, Recommendations, Recommender, Sessions
 from benchkit.contracts.errors import ConfigError
 from benchkit.evaluation.bench import Workbench
-from benchkit.testing.recommender import RecommenderConformance
 from benchkit_plugins.recommenders.llm_seq_sim_sequential import LLMSeqSimSequential
+from tests.conforming import RecommenderConformance
 from tests.making import catalog
 
 

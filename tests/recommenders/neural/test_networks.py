@@ -79,7 +79,7 @@ def test_what_is_not_asked_for_changes_nothing(model: type[Any]) -> None:
 def test_masks_in_front_are_read() -> None:
     plain, filled = network_of(BERT4Rec), network_of(BERT4Rec, fill=True)
     one, other = hidden(plain, [[3, 1]])[0], hidden(filled, [[3, 1]])[0]
-    assert len(other) == filled[1].width
+    assert len(other) == filled[1].last_n_items + 1
     assert not np.allclose(one[-1], other[-1], atol=1e-4)
 
 

@@ -55,7 +55,7 @@ def test_a_model_of_another_kind_is_refused(tmp_path: Path) -> None:
 def test_a_model_that_is_not_whole_is_refused(lost: str, tmp_path: Path) -> None:
     file = tmp_path / "model"
     fitted(SASRec).save(file)
-    arrays, about = checkpoint.demand(file)
+    arrays, about = checkpoint.read(file)
     for part in (arrays, about):
         part.pop(lost, None)
     checkpoint.write(file, arrays, about)
@@ -67,7 +67,7 @@ def test_a_model_that_is_not_whole_is_refused(lost: str, tmp_path: Path) -> None
 def test_a_model_trained_elsewhere_is_loaded_here(tmp_path: Path) -> None:
     file, model = tmp_path / "model", fitted(SASRec)
     model.save(file)
-    arrays, about = checkpoint.demand(file)
+    arrays, about = checkpoint.read(file)
     checkpoint.write(file, arrays, {**about, "config": {**about["config"], "device": "cuda"}})
     with pytest.raises(UnavailableError):
         SASRec.load(file)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +13,6 @@ from benchkit import Sessions
 from benchkit.contracts.errors import DivergedError
 from benchkit.evaluation.bench import Workbench
 from benchkit.testing import samples
-from benchkit.testing.recommender import RecommenderConformance
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
 from benchkit_plugins.recommenders.neural.masking import MaskedBatch, mask
 from benchkit_plugins.recommenders.neural.objectives import Objectives
@@ -23,11 +22,6 @@ from benchkit_plugins.recommenders.sasrec import SASRec
 from tests.making import catalog as bare_catalog
 from tests.recommenders.neural.models import require_equal, weights
 from tests.recommenders.neural.s3rec import SMALL, described, fitted, pretrainer, rng
-
-
-class TestConformance(RecommenderConformance):
-    component = S3Rec
-    config: ClassVar[dict[str, Any]] = {**SMALL, "pretrain_epochs": 1, "epochs": 20}
 
 
 def test_pre_training_lowers_its_losses() -> None:

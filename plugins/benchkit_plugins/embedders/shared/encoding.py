@@ -7,19 +7,19 @@ and long descriptions in small ones, in bounded memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from benchkit import UnavailableError
+from benchkit import Embedder, UnavailableError
+from benchkit.contracts.arrays import Bool, Float32
 from benchkit.contracts.embedder import Batch
 from benchkit_plugins.language_models import checkpoints
 from benchkit_plugins.language_models.tokens import batches_by_length, well_formed
-
-if TYPE_CHECKING:
-    from benchkit.contracts.arrays import Bool, Float32
 
 _TOKENS = {"cpu": 1024, "cuda": 65536}  # padded tokens a batch
 DEVICES = ("cuda", "cpu")
@@ -78,7 +78,6 @@ class Encoder:
             yield _joined(waiting)
 
     def _encode(self, texts: Sequence[str]) -> Iterator[Batch]:
-        """Yield batch after batch, as many texts as go through the model at a time."""
         if not texts:
             return
         clean = [well_formed(text) for text in texts]
@@ -111,6 +110,21 @@ class Encoder:
                 pooled = torch.nn.functional.normalize(pooled, dim=1)
             vectors: Float32 = pooled.cpu().numpy()
         return vectors
+
+
+class EncodingEmbedder(Embedder):
+    """Base of embedders whose vectors an `Encoder` makes, ``float32[texts, hidden size]``."""
+
+    @cached_property
+    @abstractmethod
+    def _encoder(self) -> Encoder: ...
+
+    def embed(self, texts: Sequence[str]) -> Float32:
+        return self._encoder(texts)
+
+    def batches(self, texts: Sequence[str], allow: Callable[[float], None]) -> Iterator[Batch]:
+        allow(0.0)
+        yield from self._encoder.batches(texts)
 
 
 def longer(tokenizer: Any, texts: Sequence[str], most: int) -> Bool:

@@ -6,25 +6,18 @@ import threading
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar, cast
 
 import numpy as np
 
 from benchkit import Config, Embedder, param
+from benchkit.contracts.arrays import Bool, Float32
 from benchkit.contracts.embedder import Batch, Estimate
 from benchkit.contracts.errors import PluginError
 from benchkit.toolkit.texts import show_text
 from benchkit_plugins.language_models.calls import in_parallel, persistently
 from benchkit_plugins.language_models.prices import Price, price
-from benchkit_plugins.language_models.tokens import (
-    estimated_tokens,
-    packed,
-    sendable,
-    well_formed,
-)
-
-if TYPE_CHECKING:
-    from benchkit.contracts.arrays import Bool, Float32
+from benchkit_plugins.language_models.tokens import estimated_tokens, packed, sendable, well_formed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +104,6 @@ class PaidEmbedder(Embedder):
         return self.most_texts
 
     def price(self) -> Price:
-        """Return what it costs."""
         return price(self.name, self.model(), self._common.price_per_million_tokens)
 
     def estimate(self, texts: Sequence[str]) -> Estimate:
@@ -132,7 +124,6 @@ class PaidEmbedder(Embedder):
         return vectors
 
     def batches(self, texts: Sequence[str], allow: Callable[[float], None]) -> Iterator[Batch]:
-        """Yield vectors as the answers arrive."""
         sent = [sendable(text, self.text_tokens) for text in texts]
         cut = np.array([a != well_formed(b) for a, b in zip(sent, texts, strict=True)], dtype=bool)
         cost = self.price()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from benchkit import Choice, Config, ExcludeSeen, Int, Recommendations, Recommender, param
+from benchkit import Bench, Choice, Config, ExcludeSeen, Int, Recommendations, Recommender, param
 from benchkit.contracts.arrays import Float64, Int64
 from benchkit.contracts.sessions import Sessions
 from benchkit.toolkit.ranking import excluded, tie_keys, top_k_of
@@ -21,8 +21,6 @@ from benchkit_plugins.recommenders.neighbours.index import (
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
-
-    from benchkit import Bench
 
 _BATCH = 1 << 22  # index entries read and scores held at once
 
@@ -123,7 +121,6 @@ class Neighbourhood(Recommender):
         return scores
 
     def _read(self, prompts: Sessions) -> Sessions:
-        """Return the last items of the prompts, of trained ones the first occurrences."""
         read = prompts.last(self.config.last_n_items)
         keys = read.owners * len(self._idf) + read.items
         first = np.zeros(read.interactions, dtype=bool)

@@ -20,25 +20,14 @@ _FORMAT = "benchkit neural 1"
 
 
 class Resumable(Protocol):
-    """State that a checkpoint keeps: training, and pre-training.
-
-    Attributes:
-        network: the module in training.
-        variables: those of its parameters that learn.
-        optimizer: moves them.
-        state: how far it has come: a dataclass of plain values with a field ``epoch``.
-        best: weights to return to.
-        parts: parts that each step is taken in.
-        device: where it computes.
-        report: receives a line of progress.
-    """
+    """State that a checkpoint keeps: training, and pre-training."""
 
     network: Any
-    variables: list[nn.Parameter]
+    variables: list[nn.Parameter]  # those of its parameters that learn
     optimizer: Any
-    state: Any
-    best: dict[str, Tensor]
-    parts: int
+    state: Any  # how far it has come: a dataclass of plain values with a field `epoch`
+    best: dict[str, Tensor]  # weights to return to
+    parts: int  # that each step is taken in
     device: torch.device
     report: Callable[[str], None]
 
@@ -62,10 +51,12 @@ class Checkpoint:
 
     def restore(self, trainer: Resumable) -> None:
         """Put the trainer where it was; an unreadable file is ignored."""
-        content = None if self.path is None else read(self.path)
-        if content is None:
+        if self.path is None:
             return
-        arrays, about = content
+        try:
+            arrays, about = read(self.path)
+        except DataError:
+            return
         device = trainer.device
         trainer.network.load_state_dict(_under("weights/", arrays))
         trainer.best = {n: v.to(device) for n, v in _under("best/", arrays).items()}
@@ -94,32 +85,24 @@ def write(path: Path, arrays: Mapping[str, Tensor], about: Mapping[str, Any]) ->
     write_atomically(path, save(plain, {"format": _FORMAT, "about": json.dumps(about)}))
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """Return the arrays of a file and what it says about them; None where there is no such file."""
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the arrays of a file and what it says about them.
+
+    Raises:
+        DataError: there is no such file, or it is not one of ours.
+    """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
-            if about.get("format") != _FORMAT:
-                return None
-            # Copies: the file may be replaced while its contents are in use.
-            arrays = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-        return arrays, json.loads(about["about"])
+            if about.get("format") == _FORMAT:
+                # Copies: the file may be replaced while its contents are in use.
+                names = file.keys()
+                return {n: file.get_tensor(n).clone() for n in names}, json.loads(about["about"])
     except (OSError, SafetensorError, KeyError, json.JSONDecodeError):
-        return None
-
-
-def demand(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the content of a file, as `read`.
-
-    Raises:
-        DataError: there is no such file.
-    """
-    content = read(path)
-    if content is None:
-        raise DataError(f"{path} is no model that benchkit kept; fit one and save it there")
-    return content
+        pass
+    raise DataError(f"{path} is no model that benchkit kept; fit one and save it there")
 
 
 def _under(prefix: str, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -127,5 +110,4 @@ def _under(prefix: str, arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def as_tensor(values: Any) -> Tensor:
-    """Return a tensor with a copy of an array."""
     return torch.from_numpy(values.copy())

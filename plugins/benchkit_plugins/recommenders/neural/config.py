@@ -8,6 +8,7 @@ from typing import Literal
 
 from benchkit import Choice, Config, ExcludeSeen, Float, Int, param
 from benchkit.contracts.config import Value
+from benchkit_plugins.presets import by_family
 
 # For a quick look at little data, within seconds.
 SAMPLE: dict[str, Value] = {
@@ -25,16 +26,12 @@ def paper_presets(
     """Return a network's presets: the paper's best values, with its early stopping, and `SAMPLE`.
 
     Args:
-        parameters: names of those whose best values the paper prints, a blank between two.
-        best: their values by dataset family, in that order; None for the default.
+        parameters: as `by_family` takes them, likewise `best`.
+        best: values by dataset family.
         sample: what is otherwise than in `SAMPLE`.
     """
-    stopping: dict[str, Value] = {"patience": 2, "stop_on_plateau": True}
-    presets: dict[str, dict[str, Value]] = {"sample": {**SAMPLE, **sample}}
-    for family, row in best.items():
-        values = zip(parameters.split(), row, strict=True)
-        presets[family] = stopping | {name: value for name, value in values if value is not None}
-    return presets
+    published = by_family(parameters, best, patience=2, stop_on_plateau=True)
+    return {"sample": {**SAMPLE, **sample}, **published}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,9 +142,23 @@ class InitialisedConfig(NeuralConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PretrainedConfig(NeuralConfig):
-    """How a network is pre-trained on attributes, masked items and segments (S3-Rec)."""
+class S3RecConfig(TransformerConfig):
+    """The size of the transformer, and how it is pre-trained; defaults of S3-Rec's authors."""
 
+    dropout: float = param(
+        0.5,
+        "share of activations dropped",
+        search=Float(0, 0.9, step=0.05),
+        at_least=0,
+        at_most=0.99,
+    )
+    weight_decay: float = param(
+        0.0, "decoupled decay of every variable", search=Float(0, 0.1), at_least=0
+    )
+    epochs: int = param(200, "maximum epochs: passes over the training sessions", at_least=1)
+    patience: int = param(
+        10, "epochs without a better validation NDCG@20 after which training stops", at_least=1
+    )
     pretrain_epochs: int = param(
         10, "epochs of pre-training, over all prefixes of the training sessions", at_least=0
     )
@@ -161,10 +172,7 @@ class PretrainedConfig(NeuralConfig):
     # Only what they are to one another matters: the search leaves one as it is.
     mip_weight: float = param(1.0, "weight of masked item prediction", at_least=0)
     aap_weight: float = param(
-        0.2,
-        "weight of associated attribute prediction",
-        search=Float(0, 1, step=0.1),
-        at_least=0,
+        0.2, "weight of associated attribute prediction", search=Float(0, 1, step=0.1), at_least=0
     )
     map_weight: float = param(
         1.0, "weight of masked attribute prediction", search=Float(0, 1, step=0.1), at_least=0

@@ -35,7 +35,6 @@ class Batch:
     targets: Int32
 
     def __len__(self) -> int:
-        """Return the number of sessions."""
         return len(self.offsets) - 1
 
     def split(self, parts: int) -> Iterator[Batch]:
@@ -53,11 +52,6 @@ class Batch:
                 )
 
 
-def by_length(sessions: Sessions) -> Int64:
-    """Return an order in which batches hold sessions of like length, so need little padding."""
-    return np.argsort(sessions.lengths, kind="stable")
-
-
 class Prefixes:
     """The prefixes of at least two items of each session, itself among them.
 
@@ -73,7 +67,6 @@ class Prefixes:
         self.lengths: Int64 = sessions.positions[ends] + 1
 
     def __len__(self) -> int:
-        """Return the number of prefixes."""
         return len(self.lengths)
 
     def take(self, rows: Int64) -> Sessions:
@@ -93,11 +86,6 @@ class Examples(ABC):
     def __init__(self, items: int, last_n_items: int) -> None:
         self.items = items
         self.last_n_items = last_n_items
-
-    @property
-    @abstractmethod
-    def width(self) -> int:
-        """Most positions of one session in a batch."""
 
     @abstractmethod
     def cases(self, sessions: Sessions, rows: Int64, draw: np.random.Generator) -> Batch:
@@ -139,10 +127,6 @@ def in_batches(count: int, batch_size: int, draw: np.random.Generator) -> Iterat
 class NextItem(Examples):
     """Every position predicts the item behind it (GRU4Rec, SASRec)."""
 
-    @property
-    def width(self) -> int:
-        return self.last_n_items
-
     def count(self, sessions: Sessions) -> int:
         return len(sessions)
 
@@ -169,7 +153,8 @@ class Cloze(Examples):
         items: number of trained items.
         last_n_items: items that are read of a prompt.
         mask_prob: see above.
-        fill: put masks in front of sessions and prompts, up to `width`; nothing is predicted there.
+        fill: put masks in front of sessions and prompts, up to `last_n_items` and one; nothing is
+            predicted there.
     """
 
     RANDOM_CASES = 10
@@ -179,10 +164,6 @@ class Cloze(Examples):
     ) -> None:
         super().__init__(items, last_n_items)
         self.mask_prob, self.fill = mask_prob, fill
-
-    @property
-    def width(self) -> int:
-        return self.last_n_items + 1
 
     def count(self, sessions: Sessions) -> int:
         return len(sessions) * (1 + self.RANDOM_CASES)
@@ -203,13 +184,13 @@ class Cloze(Examples):
         return self._filled(Batch(items, offsets, masks, read.items[:0]))
 
     def _filled(self, batch: Batch) -> Batch:
-        """Put masks in front of each session, up to `width`, where that is wanted."""
         if not self.fill:
             return batch
-        places = np.arange(self.width) >= self.width - np.diff(batch.offsets)[:, None]
+        width = self.last_n_items + 1
+        places = np.arange(width) >= width - np.diff(batch.offsets)[:, None]
         items = np.full(places.shape, self.items, dtype=np.int32)
         items[places] = batch.items
-        offsets = np.arange(len(batch) + 1) * self.width
+        offsets = np.arange(len(batch) + 1) * width
         return Batch(items.ravel(), offsets, np.flatnonzero(places)[batch.where], batch.targets)
 
     def _masked(self, batch: Sessions, masked: Bool) -> Batch:
@@ -229,11 +210,9 @@ class Vocabulary:
 
     @classmethod
     def of(cls, train: Sessions) -> Vocabulary:
-        """Return the vocabulary of training sessions."""
         return cls(np.unique(train.items))
 
     def __len__(self) -> int:
-        """Return the number of trained items."""
         return len(self.codes)
 
     def encode(self, sessions: Sessions) -> Sessions:

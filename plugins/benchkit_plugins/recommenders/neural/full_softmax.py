@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+from benchkit.contracts.arrays import Int64
 from benchkit_plugins.hardware import ALIGN, aligned
 
 # Scores held at once: large enough for fast products, small enough for the caches.
@@ -34,6 +36,11 @@ class FullSoftmax:
         """Return the mean cross-entropy; arguments as in `losses.Loss`."""
         result: Tensor = _Fused.apply(queries, table, bias, targets, self)  # type: ignore[no-untyped-call]
         return result
+
+    def of_popularity(self, frequencies: Int64) -> float:
+        """Return the entropy of the items; argument as in `losses.Loss`."""
+        shares = frequencies[frequencies > 0] / frequencies.sum()
+        return -float((shares * np.log(shares)).sum())
 
     def buffer(
         self, name: str, rows: int, columns: int, like: Tensor, dtype: torch.dtype

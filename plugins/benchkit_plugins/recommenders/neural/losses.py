@@ -6,11 +6,11 @@ predictions of a batch would be its largest array by far, and no loss here ever 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 from math import inf, log
+from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
@@ -19,10 +19,9 @@ from benchkit.contracts.arrays import Int64
 from benchkit_plugins.recommenders.neural.full_softmax import FullSoftmax
 
 
-class Loss(ABC):
-    """Base of the losses."""
+class Loss(Protocol):
+    """What training minimises."""
 
-    @abstractmethod
     def __call__(self, queries: Tensor, table: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
         """Return the mean loss over all predictions.
 
@@ -33,33 +32,16 @@ class Loss(ABC):
             targets: right items, ``int64[predictions]``.
         """
 
-    def of_popularity(self, frequencies: Int64) -> float:  # noqa: ARG002
+    def of_popularity(self, frequencies: Int64) -> float:
         """Return the least loss that one answer to all prompts has; -inf where it is not known.
 
         Args:
             frequencies: how often each item is to be predicted, ``int64[items]``.
         """
-        return -inf
-
-
-class SoftmaxLoss(Loss):
-    """Cross-entropy over all items."""
-
-    def __init__(self, dtype: torch.dtype) -> None:
-        self.softmax = FullSoftmax(dtype)
-
-    def __call__(self, queries: Tensor, table: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean cross-entropy."""
-        return self.softmax(queries, table, bias, targets)
-
-    def of_popularity(self, frequencies: Int64) -> float:
-        """Return the entropy of the items."""
-        shares = frequencies[frequencies > 0] / frequencies.sum()
-        return -float((shares * np.log(shares)).sum())
 
 
 @dataclass
-class SampledLoss(Loss):
+class SampledLoss:
     """Base of the losses over drawn items, which all predictions of a step share.
 
     Drawn uniformly from all items, with replacement; where the right item itself is drawn it does
@@ -69,7 +51,6 @@ class SampledLoss(Loss):
     negatives: int
 
     def __call__(self, queries: Tensor, table: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean loss."""
         drawn = torch.randint(len(table), (self.negatives,), device=table.device)
         ids = torch.cat([targets, drawn])
         rows, biases = F.embedding(ids, table), bias[ids]  # one gather, so one gradient
@@ -78,6 +59,9 @@ class SampledLoss(Loss):
         negative = torch.addmm(biases[count:], queries, rows[count:].T)  # [predictions, negatives]
         negative = negative.masked_fill(drawn == targets[:, None], float("-inf"))
         return self.loss(positive, negative, len(table)).mean()
+
+    def of_popularity(self, frequencies: Int64) -> float:  # noqa: ARG002
+        return -inf
 
     @abstractmethod
     def loss(self, positive: Tensor, negative: Tensor, items: int) -> Tensor:
@@ -98,7 +82,6 @@ class SampledSoftmax(SampledLoss):
     """
 
     def loss(self, positive: Tensor, negative: Tensor, items: int) -> Tensor:
-        """Return the cross-entropy of each prediction."""
         weight = log(items / self.negatives)
         scores = torch.cat([positive[:, None], negative + weight], dim=1)
         return scores.logsumexp(dim=1) - positive
@@ -129,14 +112,12 @@ class BPR(SampledLoss):
     """
 
     def loss(self, positive: Tensor, negative: Tensor, items: int) -> Tensor:  # noqa: ARG002
-        """Return the mean loss over the drawn items."""
         return F.softplus(negative - positive[:, None]).mean(dim=1)
 
 
 def make_loss(kind: str, negatives: int, calibration: float, dtype: torch.dtype) -> Loss:
-    """Return a loss by its name in the configuration."""
     if kind == "softmax":
-        return SoftmaxLoss(dtype)
+        return FullSoftmax(dtype)
     if kind == "gbce":
         return GBCE(negatives, calibration)
     return SampledSoftmax(negatives) if kind == "sampled-softmax" else BPR(negatives)

@@ -37,7 +37,6 @@ class Attributes:
 
     @classmethod
     def of(cls, catalog: Catalog, items: Int32) -> Attributes:
-        """Return the attributes of the items with these catalog codes."""
         owners, places = _spread(catalog.attribute_offsets, items)
         # An attribute counts once an item.
         pairs = np.unique(np.stack([owners, catalog.attribute_codes[places]]), axis=1)
@@ -76,7 +75,6 @@ class MaskedBatch:
     paired: Int64
 
     def __len__(self) -> int:
-        """Return the number of cases."""
         return len(self.readings) // 4
 
     def split(self, parts: int) -> Iterator[MaskedBatch]:

@@ -27,14 +27,7 @@ class Network(nn.Module):
     def __init__(
         self, items: int, dim: int, width: int, activation: Callable[[Tensor], Tensor]
     ) -> None:
-        """Make the table and the head.
-
-        Args:
-            items: number of items.
-            dim: size of the item embeddings.
-            width: size of the hidden states that `forward` returns.
-            activation: of the head.
-        """
+        """Make table and head; `width` is the size of the hidden states that `forward` returns."""
         super().__init__()
         self.items = items
         self.table = nn.Parameter(torch.empty(items, dim).uniform_(-0.05, 0.05))
@@ -55,6 +48,11 @@ class Network(nn.Module):
     def embed(self, items: Tensor) -> Tensor:
         """Return the items' embeddings, ``[positions, dim]``."""
         return F.embedding(items, self.table)
+
+    def embed_masked(self, items: Tensor, mask: Tensor) -> Tensor:
+        """Return `embed` of items, `mask` where the number of items stands for one."""
+        x = self.embed(items.clamp(max=self.items - 1))  # [positions, dim]
+        return torch.where((items == self.items)[:, None], mask, x)
 
 
 class Dense(nn.Linear):

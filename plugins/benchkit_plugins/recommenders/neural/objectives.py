@@ -14,8 +14,8 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from benchkit_plugins.recommenders.neural.masking import Attributes, MaskedBatch
 from benchkit_plugins.recommenders.neural.network import Dense
-from benchkit_plugins.recommenders.neural.networks.s3rec import S3RecNetwork
-from benchkit_plugins.recommenders.neural.packing import Packed
+from benchkit_plugins.recommenders.neural.networks import S3RecNetwork
+from benchkit_plugins.recommenders.neural.packing import Packed, beside
 
 _SCORES = 4 << 20  # scores of attributes held at once
 
@@ -58,30 +58,30 @@ class Objectives(nn.Module):
         The embedding as it is, as in Equation 5; the authors' code takes the hidden state.
         """
         items = batch.shown[self.attributes.described(batch.shown)]
-        rows = self.network.embed(_moved(items, self.mask))  # [shown, dim]
+        rows = self.network.embed(beside(self.mask, items))  # [shown, dim]
         return attribute_loss(self.to_attributes(rows), self.table, *self._right(items))
 
     def masked_items(self, batch: MaskedBatch, masked: Tensor) -> Tensor:
         """Tell each masked item from another one (MIP)."""
-        right = self.network.embed(_moved(batch.readings.targets, masked))  # [predictions, dim]
-        wrong = self.network.embed(_moved(batch.wrong, masked))
+        right = self.network.embed(beside(masked, batch.readings.targets))  # [predictions, dim]
+        wrong = self.network.embed(beside(masked, batch.wrong))
         return contrast(self.to_item(masked), right, wrong)
 
     def masked_attributes(self, batch: MaskedBatch, masked: Tensor) -> Tensor:
         """Tell the attributes of each masked item (MAP)."""
         items = batch.readings.targets
         described = self.attributes.described(items)
-        queries = self.to_masked_attributes(masked[_moved(described, masked)])
+        queries = self.to_masked_attributes(masked[beside(masked, described)])
         return attribute_loss(queries, self.table, *self._right(items[described]))
 
     def segments(self, batch: MaskedBatch, sessions: Tensor) -> Tensor:
         """Tell the segment that a session lacks from a foreign one (SP)."""
-        _, context, right, wrong = sessions[:, _moved(batch.paired, sessions)]  # [paired, dim]
+        _, context, right, wrong = sessions[:, beside(sessions, batch.paired)]  # [paired, dim]
         return contrast(self.to_segment(context), right, wrong)
 
     def _right(self, items: Any) -> tuple[Tensor, Tensor]:
         owners, codes = self.attributes.pairs(items)
-        return _moved(owners, self.mask), _moved(codes, self.mask)
+        return beside(self.mask, owners), beside(self.mask, codes)
 
 
 def attribute_loss(queries: Tensor, table: Tensor, owners: Tensor, codes: Tensor) -> Tensor:
@@ -104,10 +104,7 @@ def attribute_loss(queries: Tensor, table: Tensor, owners: Tensor, codes: Tensor
 def contrast(queries: Tensor, right: Tensor, wrong: Tensor) -> Tensor:
     """Return -ln sigmoid(score of the right one - score of the wrong one), summed.
 
-    Args:
-        queries: ``[queries, dim]``.
-        right: what should score higher, ``[queries, dim]``.
-        wrong: what should score lower, ``[queries, dim]``.
+    All are ``[queries, dim]``: `right` should score higher than `wrong`.
     """
     return F.softplus((queries * (wrong - right)).sum(dim=1)).sum()
 
@@ -142,9 +139,3 @@ def _compare(dim: int) -> Dense:
     layer = Dense(dim, dim)
     nn.init.eye_(layer.weight)
     return layer
-
-
-def _moved(values: Any, like: Tensor) -> Tensor:
-    """Return an array as a tensor of indices, or of flags, beside another."""
-    tensor = torch.from_numpy(values).to(like.device)
-    return tensor if tensor.dtype == torch.bool else tensor.long()

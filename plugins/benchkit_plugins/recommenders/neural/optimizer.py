@@ -28,7 +28,6 @@ class AdamW:
         self.state: dict[Tensor, dict[str, Tensor]] = {}
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
         for variable in self.variables:
             variable.grad = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,31 +11,26 @@ from torch import Tensor
 from benchkit_plugins.recommenders.neural.examples import Batch
 
 
+def beside(tensor: Tensor, values: Any) -> Tensor:
+    """Return an array of indices, or of flags, on the device of a tensor."""
+    moved = torch.from_numpy(values).to(tensor.device)
+    return moved if moved.dtype == torch.bool else moved.long()
+
+
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """A batch on its device.
+    """A batch on its device; indices are ``int64``."""
 
-    Attributes:
-        items: items to read, ``int64[positions]``.
-        distances: distance of each position from its session's end, the last 0, ``int64[...]``.
-        places: place of each position in the rectangle ``[sessions, width]``, ``int64[...]``.
-        lengths: positions of each session, ``int64[sessions]``.
-        width: positions of the longest session.
-        where: positions that predict, ``int64[predictions]``.
-        targets: what is right there, ``int64[predictions]``.
-    """
-
-    items: Tensor
-    distances: Tensor
-    places: Tensor
-    lengths: Tensor
-    width: int
-    where: Tensor
-    targets: Tensor
+    items: Tensor  # to read, [positions]
+    distances: Tensor  # of each position from its session's end, the last 0, [positions]
+    places: Tensor  # of each position in the rectangle [sessions, width], [positions]
+    lengths: Tensor  # positions of each session, [sessions]
+    width: int  # positions of the longest session
+    where: Tensor  # positions that predict, [predictions]
+    targets: Tensor  # what is right there, [predictions]
 
     @classmethod
     def of(cls, batch: Batch, device: torch.device) -> Packed:
-        """Move a batch to a device."""
         offsets = torch.from_numpy(batch.offsets).to(device)
         lengths = offsets.diff()
         width = int((batch.offsets[1:] - batch.offsets[:-1]).max())
@@ -62,7 +58,7 @@ class Packed:
         return x.reshape(-1, x.shape[2]).index_select(0, places)
 
     @property
-    def asked(self) -> Tensor | None:
+    def predicting(self) -> Tensor | None:
         """The positions that predict, ``int64[predictions]``; None where all do."""
         return None if len(self.where) == len(self.items) else self.where
 

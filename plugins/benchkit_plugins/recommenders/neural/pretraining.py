@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -13,28 +12,13 @@ from benchkit import Sessions
 from benchkit.toolkit.times import show_time
 from benchkit_plugins.hardware import seeded
 from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
-from benchkit_plugins.recommenders.neural.config import PretrainedConfig
+from benchkit_plugins.recommenders.neural.config import S3RecConfig
 from benchkit_plugins.recommenders.neural.examples import Prefixes, in_batches
 from benchkit_plugins.recommenders.neural.masking import Attributes, MaskedBatch, mask
-from benchkit_plugins.recommenders.neural.networks.s3rec import S3RecNetwork
+from benchkit_plugins.recommenders.neural.networks import S3RecNetwork
 from benchkit_plugins.recommenders.neural.objectives import Objectives
 from benchkit_plugins.recommenders.neural.optimizer import AdamW
-from benchkit_plugins.recommenders.neural.training import Rng, demand_finite, step
-
-
-@dataclass
-class Progress:
-    """How far pre-training has come.
-
-    Attributes:
-        epoch: epochs finished.
-        curve: mean loss of each epoch, and its four terms before they are weighed.
-        seconds: wall time of the epochs.
-    """
-
-    epoch: int = 0
-    curve: list[list[float]] = field(default_factory=list)
-    seconds: float = field(default=0.0, compare=False)
+from benchkit_plugins.recommenders.neural.training import Progress, Rng, demand_finite, step
 
 
 class Pretrainer:
@@ -47,7 +31,7 @@ class Pretrainer:
         self,
         network: S3RecNetwork,
         attributes: Attributes,
-        config: PretrainedConfig,
+        config: S3RecConfig,
         rng: Rng,
         report: Callable[[str], None],
     ) -> None:
@@ -60,7 +44,7 @@ class Pretrainer:
         self.weights = torch.tensor(weights, device=self.device)
         self.variables = list(self.network.parameters())
         self.optimizer = AdamW(self.variables, config.learning_rate, config.weight_decay)
-        self.state = Progress()
+        self.state = Progress()  # its curve: the loss, and its four terms before they are weighed
         self.best: dict[str, Tensor] = {}  # the last weights are the ones to go on with
         self.parts = 1
 
@@ -85,7 +69,6 @@ class Pretrainer:
         return self.state
 
     def _epoch(self, cases: Prefixes) -> Tensor:
-        """Train one epoch and return the mean of each loss, ``[4]``."""
         self.network.train()
         config, items = self.config, self.network.network.items
         draw = self.rng(f"pretrain epoch {self.state.epoch}")

@@ -50,9 +50,7 @@ class NeuralRecommender(Recommender):
     def network(self, items: int, dim: int) -> Network:
         """Return the untrained network; torch's generator is seeded meanwhile.
 
-        Args:
-            items: number of trained items.
-            dim: size of the item embeddings.
+        It is over `items` trained items; their embeddings have `dim` numbers.
         """
 
     def examples(self, items: int) -> Examples:
@@ -149,9 +147,9 @@ class NeuralRecommender(Recommender):
             DataError: the file holds no such model.
             UnavailableError: the device is not there.
         """
-        from benchkit_plugins.recommenders.neural.checkpoint import demand
+        from benchkit_plugins.recommenders.neural.checkpoint import read
 
-        arrays, about = demand(path)
+        arrays, about = read(path)
         if about.get("name") != cls.name:
             raise DataError(f"{path} holds a {about.get('name')}, not a {cls.name}")
         try:
@@ -164,26 +162,24 @@ class NeuralRecommender(Recommender):
 
     def _train_once(self, train: Sessions, bench: Bench, path: Path) -> None:
         """Train unless the weights are kept already; another process that asks for them waits."""
+        from benchkit_plugins.recommenders.neural.checkpoint import read
+
         with locked(path.with_suffix(".lock")):
-            if path.exists() and self._serves_again(path, bench):
-                bench.weights[path.name] = self.training.seconds
-            else:
-                started = time.perf_counter()
-                self._train(train, bench, path)
-                here = time.perf_counter() - started
-                bench.weights[path.name] = max(0.0, self.training.seconds - here)
-
-    def _serves_again(self, path: Path, bench: Bench) -> bool:
-        """Take over the weights of an earlier fit; a damaged file is ignored."""
-        from benchkit_plugins.recommenders.neural.checkpoint import demand
-
-        try:
-            self._restore(path, *demand(path))
-        except DataError:
-            bench.report(f"weights of an earlier fit are damaged and trained again: {path.name}")
-            return False
-        bench.report(f"weights of an earlier fit serve again: {path.name}")
-        return True
+            if path.exists():
+                try:
+                    self._restore(path, *read(path))
+                except DataError:
+                    bench.report(
+                        f"weights of an earlier fit are damaged and trained again: {path.name}"
+                    )
+                else:
+                    bench.report(f"weights of an earlier fit serve again: {path.name}")
+                    bench.weights[path.name] = self.training.seconds
+                    return
+            started = time.perf_counter()
+            self._train(train, bench, path)
+            seconds = time.perf_counter() - started
+            bench.weights[path.name] = max(0.0, self.training.seconds - seconds)
 
     def _restore(self, path: Path, arrays: dict[str, Tensor], about: Mapping[str, Any]) -> None:
         import torch
@@ -205,7 +201,6 @@ class NeuralRecommender(Recommender):
         self._network = network.to(device).eval()
 
     def _train(self, train: Sessions, bench: Bench, path: Path | None) -> None:
-
         from benchkit_plugins import hardware
         from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
         from benchkit_plugins.recommenders.neural.losses import make_loss

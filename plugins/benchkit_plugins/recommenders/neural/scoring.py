@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import TypeVar
 
 import numpy as np
@@ -13,9 +14,9 @@ from benchkit import Recommendations, Sessions
 from benchkit.contracts.arrays import Int32, Int64, UInt64
 from benchkit.toolkit.ranking import contenders, demand_numbers, top_k_of
 from benchkit_plugins.hardware import in_parts
-from benchkit_plugins.recommenders.neural.examples import Examples, by_length
+from benchkit_plugins.recommenders.neural.examples import Examples
 from benchkit_plugins.recommenders.neural.network import Network
-from benchkit_plugins.recommenders.neural.packing import Packed
+from benchkit_plugins.recommenders.neural.packing import Packed, beside
 
 Result = TypeVar("Result")
 
@@ -42,19 +43,21 @@ def scored(
     Raises:
         OutOfMemoryError: memory is too short for a single prompt.
     """
-    order, parts, start = by_length(read), 1, 0
+    order = np.argsort(read.lengths, kind="stable")  # like lengths together need little padding
+    parts, start = 1, 0
     size = max(network.table.shape)
 
     def compute(parts: int) -> tuple[int, Result]:
         held = _HELD // parts
         rows = order[start : start + max(1, held // size)]
         scores = _scores(network, examples, read.take(rows), held)
-        _leave_out(scores, exclude.take(rows))
+        excluded = exclude.take(rows)
+        scores[beside(scores, excluded.owners), beside(scores, excluded.items)] = -inf
         return len(rows), find(rows, scores)
 
     while start < len(order):
-        (rows, found), parts = in_parts(compute, parts, _HELD // size, lambda _parts: None)
-        yield found
+        (rows, result), parts = in_parts(compute, parts, _HELD // size, lambda _parts: None)
+        yield result
         start += rows
 
 
@@ -68,13 +71,8 @@ def _scores(network: Network, examples: Examples, read: Sessions, held: int) -> 
         states = len(batch) * int(np.diff(batch.offsets).max()) * table.shape[1]
         parts = batch.split(-(-states // held))
         of_parts = [network.queries(Packed.of(part, table.device)) for part in parts]
-        queries[torch.from_numpy(filled).to(table.device)] = torch.cat(of_parts)
+        queries[beside(table, filled)] = torch.cat(of_parts)
     return torch.addmm(network.bias, queries, table.T)
-
-
-def _leave_out(scores: Tensor, exclude: Sessions) -> None:
-    owners = torch.from_numpy(exclude.owners).to(scores.device)
-    scores[owners, torch.from_numpy(exclude.items).to(scores.device).long()] = float("-inf")
 
 
 @torch.no_grad()
@@ -87,13 +85,9 @@ def answer(
     ties: UInt64,
     k: int,
 ) -> Recommendations:
-    """Return each prompt's best `k` items, in catalog codes.
+    """Return each prompt's best `k` items, in catalog codes; arguments as in `scored`, and:
 
     Args:
-        network: in evaluation mode.
-        examples: how prompts are read.
-        read: what is read of each prompt; may be empty.
-        exclude: items to leave out, one session a prompt.
         codes: catalog code of each item that the network knows, ``int32[items]``.
         ties: `tie_keys` of the prompts.
         k: length of the lists.
@@ -117,7 +111,7 @@ def _best(scores: Tensor, k: int, codes: Int32, ties: UInt64) -> Recommendations
     list, score alike does the order among equals matter, and the whole row is ranked.
     """
     prompts, items = scores.shape
-    best, places = (found.cpu().numpy() for found in scores.topk(min(k + 1, items), dim=1))
+    best, places = (part.cpu().numpy() for part in scores.topk(min(k + 1, items), dim=1))
     demand_numbers(best)  # they come first
     listed = best > -np.inf
     lists = Recommendations.empty(prompts, k)
@@ -125,8 +119,8 @@ def _best(scores: Tensor, k: int, codes: Int32, ties: UInt64) -> Recommendations
     lists.scores[:, :items] = best[:, :k]
     tied = np.flatnonzero(((best[:, 1:] == best[:, :-1]) & listed[:, 1:]).any(axis=1))
     if len(tied):
-        rest = scores[torch.from_numpy(tied).to(scores.device)].cpu().numpy()
-        rows, found = contenders(rest, k)
-        again = top_k_of(rows, codes[found], rest[rows, found], k, ties[tied])
+        rest = scores[beside(scores, tied)].cpu().numpy()
+        rows, columns = contenders(rest, k)
+        again = top_k_of(rows, codes[columns], rest[rows, columns], k, ties[tied])
         lists.items[tied], lists.scores[tied] = again.items, again.scores
     return lists

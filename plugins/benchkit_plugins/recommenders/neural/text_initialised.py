@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import make_dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from benchkit.contracts.arrays import Float32
     from benchkit_plugins.recommenders.neural.network import Network
 
-_EMBEDDER = "embedder that initialises the item embeddings"
 _LLM_PRESETS = """
 
-The paper's best values come with the offline embedder, not with the paper's own: a paid one
-is used only when it is named (`--embedder openai`).
+The paper's best values come with the offline embedder, not with the paper's own: a paid one is used
+only when it is named (`--embedder openai`).
 """
 _BERT_PRESETS = """
 
@@ -69,32 +68,35 @@ def text_initialised(
         presets: parameters by dataset family, as `paper_presets` returns them; None for a network
             that the paper does not have.
     """
-    llm, bert = f"LLM2{base.__name__}", f"BERT2{base.__name__}"
+    llm = f"LLM2{base.__name__}"
     texts = f"{base.__name__} whose item embeddings start as reduced embeddings of the items' texts"
-    notes = ("", "") if presets is None else (_LLM_PRESETS, _BERT_PRESETS.format(llm=llm))
-    config = _config(llm, (InitialisedConfig, base.Config), [])
     first = _recommender(
         llm,
         (TextInitialised, base),
-        f"{texts}.{notes[0]}",
-        {"presets": {"sample": SAMPLE} if presets is None else presets, "Config": config},
+        (InitialisedConfig, base.Config),
+        f"{texts}.{_LLM_PRESETS if presets else ''}",
+        {"presets": presets or {"sample": SAMPLE}},
     )
-    other = ("embedder", str, param("bert", _EMBEDDER, names="embedder"))
+    bert = f"BERT2{base.__name__}"
+    embedder = param("bert", "embedder that initialises the item embeddings", names="embedder")
     second = _recommender(
         bert,
         (first,),
-        f"{texts} by BERT.{notes[1]}",
-        {"Config": _config(bert, (config,), [other])},
+        (first.Config,),
+        f"{texts} by BERT.{_BERT_PRESETS.format(llm=llm) if presets else ''}",
+        fields=[("embedder", str, embedder)],
     )
     return first, second
 
 
-def _config(name: str, bases: tuple[type, ...], fields: list[Any]) -> type:
-    return make_dataclass(f"{name}Config", fields, bases=bases, frozen=True, kw_only=True)
-
-
 def _recommender(
-    name: str, bases: tuple[type, ...], doc: str, values: dict[str, Any]
+    name: str,
+    bases: tuple[type, ...],
+    config_bases: tuple[type, ...],
+    doc: str,
+    values: Mapping[str, Any] | None = None,
+    fields: Sequence[Any] = (),
 ) -> type[TextInitialised]:
+    config = make_dataclass(f"{name}Config", fields, bases=config_bases, frozen=True, kw_only=True)
     about = {"name": name.lower(), "__doc__": doc, "__module__": bases[-1].__module__}
-    return type(name, bases, {**about, **values})
+    return type(name, bases, {**about, "Config": config, **(values or {})})

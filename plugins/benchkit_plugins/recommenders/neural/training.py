@@ -32,22 +32,31 @@ AnyBatch = TypeVar("AnyBatch", bound=Sized)
 
 
 @dataclass
-class State:
-    """How far training has come.
+class Progress:
+    """How far training or pre-training has come.
 
     Attributes:
         epoch: epochs finished.
-        best: best score so far: validation NDCG@20, or without held-out sessions minus the loss.
-        waited: epochs since then, or since the training loss last fell on the plateau.
-        curve: mean loss and score of each epoch.
+        curve: of each epoch the mean loss, and what else is measured.
         seconds: wall time of the epochs.
     """
 
     epoch: int = 0
-    best: float = -1.0
-    waited: int = 0
     curve: list[list[float]] = field(default_factory=list)
     seconds: float = field(default=0.0, compare=False)
+
+
+@dataclass
+class State(Progress):
+    """How far training has come; its curve has the loss and the score of each epoch.
+
+    Attributes:
+        best: best score so far: validation NDCG@20, or without held-out sessions minus the loss.
+        waited: epochs since then, or since the training loss last fell on the plateau.
+    """
+
+    best: float = -1.0
+    waited: int = 0
 
 
 class Trainer:
@@ -155,7 +164,6 @@ class Trainer:
             state.waited = 0
 
     def _is_on_plateau(self, lowest: float) -> bool:
-        """Return whether the network is no better than popularity yet."""
         ndcg, loss = self._popularity
         return self.state.best <= ndcg and lowest >= loss
 
@@ -208,14 +216,10 @@ def step(
 
 
 def demand_finite(trainer: Resumable, *measures: float) -> None:
-    """Stop training that has diverged.
-
-    Args:
-        trainer: whose weights have to be finite; it is at the end of an epoch not yet counted.
-        measures: what that epoch showed, and has to be finite, too.
+    """Check weights and `measures` at the end of an epoch that is not counted yet.
 
     Raises:
-        DivergedError: something is not.
+        DivergedError: one of them is not finite.
     """
     norms = torch.stack(torch._foreach_norm(list[Tensor](trainer.variables)))
     if not (all(map(isfinite, measures)) and norms.isfinite().all()):

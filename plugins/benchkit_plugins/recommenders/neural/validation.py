@@ -57,7 +57,6 @@ class Validation:
         return cls(read, excluded(prompts, read, config.exclude_seen), truth)
 
     def __len__(self) -> int:
-        """Return the number of prompts."""
         return len(self.truth)
 
 
@@ -107,7 +106,6 @@ def ndcg_of_popularity(held_out: Validation, frequencies: Int64) -> float:
 
 
 def _gains(scores: Tensor, truth: Tensor) -> float:
-    """Return the sum of gains of the right items, ``int64[prompts]``."""
     if not scores.max() < float("inf"):
         return float("nan")
     right = scores.gather(1, truth[:, None])  # [prompts, 1]

@@ -1,11 +1,13 @@
-"""Session embeddings: the weighted average of the embeddings of a session's items (paper 3.4)."""
+"""Session embeddings: parameters, and the weighted average of items' embeddings (paper 3.4)."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from benchkit import Choice, Config, param
 from benchkit.contracts.arrays import Bool, Float32, Float64
 from benchkit.contracts.sessions import Sessions, offsets_of
 
@@ -26,6 +28,27 @@ Pooling = Literal[
 ]
 POOLINGS: tuple[str, ...] = get_args(Pooling)
 LEAST = 1e-5  # smallest weight of the linear decays and their powers
+_REDUCERS = ("pca", "autoencoder", "lda", "random-projection")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedConfig(Config):
+    """Embedder, reducer and dimensions; ranges of the paper's online material."""
+
+    embedder: str = param("minilm", "where the item embeddings come from", names="embedder")
+    reducer: str | None = param(
+        "pca",
+        "how the embeddings are reduced; none: not at all",
+        search=Choice(None, *_REDUCERS),
+        names="reducer",
+    )
+    dim: int | None = param(
+        256,
+        "dimensions they are reduced to, at most those they have; none: as many",
+        search=Choice(64, 128, 256, 512),
+        at_least=1,
+        when={"reducer": _REDUCERS},
+    )
 
 
 def weights(sessions: Sessions, pooling: Pooling) -> Float64:

@@ -81,7 +81,6 @@ def dots(left: Float32, rows: Int64, right: Float32, columns: Int32 | Int64) -> 
 
 
 def _as(similarity: Similarity, cosines: Float32, lengths: np.ndarray) -> Float32:
-    """Return the scores of one kind, given cosines with items of length 1."""
     if similarity == "cosine":
         return cosines
     with np.errstate(invalid="ignore"):  # an empty place of an empty query: -inf * 0
