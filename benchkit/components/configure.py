@@ -51,12 +51,12 @@ def of_others(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
     A search that draws a reducer draws the reducer's parameters, too: ``autoencoder.l2``.
     """
-    found: dict[str, dict[str, Any]] = {}
+    others: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
         component, dot, parameter = name.partition(".")
         if dot:
-            found.setdefault(component, {})[parameter] = value
-    return found
+            others.setdefault(component, {})[parameter] = value
+    return others
 
 
 def merged(*layers: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -75,8 +75,8 @@ def best_values(plugin: type[Component], family: str, preset: str) -> Mapping[st
     component brings for a quick look at little data, or else the same. ``default``: none.
     """
     published = plugin.presets.get(family, {})
-    given = {"paper": published, "sample": plugin.presets.get("sample", published), "default": {}}
-    return given[preset]
+    best = {"paper": published, "sample": plugin.presets.get("sample", published), "default": {}}
+    return best[preset]
 
 
 def with_embedder(
@@ -86,18 +86,13 @@ def with_embedder(
 ) -> dict[str, dict[str, Any]]:
     """Return values by component, with `embedder` wherever a recommender's parameter names one.
 
-    What `values` set for a single recommender stays.
-
-    Args:
-        values: by component.
-        embedder: its name.
-        base: which recommenders.
+    What `values` set for a single recommender stays; `base` says which recommenders are meant.
 
     Raises:
         PluginError: no embedder of that name is installed.
     """
     registry().get("embedder", embedder)
-    together = {name: dict(given) for name, given in values.items()}
+    together = merged(values)
     for name, entry in registry().components["recommender"].items():
         fields = entry.component.Config.fields() if issubclass(entry.component, base) else ()
         named = {field.name: embedder for field in fields if field.param.names == "embedder"}
@@ -126,12 +121,12 @@ class Dependency:
     def requires(self) -> list[tuple[str, str]]:
         """Return the components that its own configuration asks for, as (kind, name)."""
         config = self.component.config
-        named = [
+        overridden = [
             (field.param.names, str(getattr(config, field.name)))
             for field in config.fields()
             if field.name in self.overridden
         ]
-        return [asked for asked in self.component.requires() if asked not in named]
+        return [required for required in self.component.requires() if required not in overridden]
 
 
 def dependencies(
@@ -163,16 +158,16 @@ def dependencies(
         if (kind, name) in seen:
             continue
         seen.add((kind, name))
-        given = values.get(name, {})
+        own_values = values.get(name, {})
         if kind == "recommender":
-            values = merged(of_others(given), values)
+            values = merged(of_others(own_values), values)
             made: Component = configure(
-                name, given, family=family, preset=preset, exclude_prompt=exclude_prompt
+                name, own_values, family=family, preset=preset, exclude_prompt=exclude_prompt
             )
         else:
             plugin = registry().get(kind, name).component
-            made = plugin(plugin.Config.create(given, name))
-        found = Dependency(made, sets.get(name, ()))
-        yield found
-        waiting += found.requires()
+            made = plugin(plugin.Config.create(own_values, name))
+        dependency = Dependency(made, sets.get(name, ()))
+        yield dependency
+        waiting += dependency.requires()
         sets = {**made.sets(), **sets}

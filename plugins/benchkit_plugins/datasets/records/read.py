@@ -44,7 +44,7 @@ __all__ = ["INTEGER", "NESTED", "TEXT", "TEXTS", "Rows", "read_columns"]
 
 _MARKED = f"[\\x00\\x{MARK:02x}]"  # NUL: polars' reading of half a surrogate pair
 # What polars makes of a list's members that are no texts; a text may be like that and real.
-_NO_TEXT = r"^(-?(\d[\d.eE+-]*|inf)|true|false|[\[{].*)$"
+_NO_TEXT = r"^(-?(\d[\d.eE+-]*|inf)$|true$|false$|[\[{])"
 # How the values of each kind begin behind a key and its colon; the prefix u has become a blank.
 _BEGINNINGS = {
     TEXT: (b' "', b'  "'),
@@ -156,10 +156,10 @@ def _parse(
 
 
 def _flat(column: pl.Series) -> pl.Series:
-    """Join the lists of each row's list."""
+    """Join the lists of each row's list; what is empty among them may leave a null."""
     import polars as pl
 
-    return column.list.eval(pl.element().explode().drop_nulls())
+    return column.list.eval(pl.element().explode())
 
 
 def _whole(column: pl.Series) -> tuple[pl.Series, Ints]:
