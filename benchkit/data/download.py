@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from benchkit.contracts.dataset import RawFile
 from benchkit.contracts.errors import DataError
@@ -139,7 +139,7 @@ def _read(response: http.client.HTTPResponse) -> bytes:
         return error.partial
 
 
-def _write(file: BinaryIO, piece: bytes, part: Path) -> None:
+def _write(file: IO[bytes], piece: bytes, part: Path) -> None:
     try:
         file.write(piece)
     except OSError as error:
