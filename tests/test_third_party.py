@@ -13,6 +13,7 @@ from types import ModuleType
 import pytest
 
 from benchkit import DISTRIBUTION
+from benchkit.components.registry import registry
 from benchkit.testing import RecommenderConformance
 from tests.strangers import RECOMMENDER, install
 from tests.testing.trials import checks, try_check
@@ -34,11 +35,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def benchkit(site: Path, *args: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a fresh process that also finds what `site` holds."""
-    path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
+def benchkit(*sites: Path, args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command line in a fresh process that also finds what the sites hold."""
+    path = os.pathsep.join(filter(None, [*map(str, sites), os.environ.get("PYTHONPATH")]))
     return subprocess.run(
-        [sys.executable, "-m", "benchkit", *args],
+        [sys.executable, "-m", "benchkit", *args.split()],
         env={**os.environ, "PYTHONPATH": path, "COLUMNS": "80"},
         cwd=cwd,
         capture_output=True,
@@ -47,25 +48,20 @@ def benchkit(site: Path, *args: str, cwd: Path | None = None) -> subprocess.Comp
     )
 
 
-def listed(site: Path) -> dict[str, str]:
-    """Return the recommenders' names and distributions as `benchkit list` gives them."""
-    done = benchkit(site, "list", "recommenders", "--format", "json")
-    assert done.returncode == 0, done.stderr
-    return {row["name"]: row["distribution"] for row in json.loads(done.stdout)}
-
-
-def test_it_is_listed_with_its_distribution(site: Path) -> None:
-    assert listed(site)["latest-successor"] == "benchkit-example-recommender"
-    shown = benchkit(site, "show", "latest-successor")
+def test_it_runs_into_the_leaderboard_and_garbage_fails_alone(site: Path, tmp_path: Path) -> None:
+    shown = benchkit(site, args="show latest-successor", cwd=tmp_path)
     assert "from: benchkit-example-recommender 1.2.3" in shown.stdout
     assert shown.stderr == ""
-
-
-def test_it_runs_into_the_leaderboard(site: Path, tmp_path: Path) -> None:
-    run = benchkit(site, "run", "-r", "latest-successor", "--dataset", "steam", cwd=tmp_path)
-    assert run.returncode == 0, run.stderr
-    table = benchkit(site, "leaderboard", "steam-sample", "--format", "json", cwd=tmp_path)
-    assert table.returncode == 0, table.stderr
+    garbage = RECOMMENDER.format(name="garbage").replace(
+        "return Recommendations.empty(len(prompts), k)", "return [['garbage']]"
+    )
+    install(tmp_path, "careless-plugin", garbage)
+    options = "-r garbage -r latest-successor --dataset steam --trials 0"
+    run = benchkit(site, tmp_path, args=f"run {options}", cwd=tmp_path)
+    assert run.returncode == 1
+    assert "garbage" in run.stdout + run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+    table = benchkit(site, args="leaderboard steam-sample --format json", cwd=tmp_path)
     (row,) = json.loads(table.stdout)["rows"]
     assert row["recommender"] == "latest-successor"
     assert 0 < row["metrics"]["ndcg@20"] < 1
@@ -92,59 +88,34 @@ def test_it_passes_the_conformance_kit(check: str, example: ModuleType) -> None:
         assert check == "test_excludes_seen_items"
 
 
-@pytest.mark.parametrize(
-    ("source", "reason"),
-    [
-        ("import nowhere_to_be_found", "No module named"),
-        (BODY.replace("def benchkit_recommenders", "def benchkit_recomenders"), "unknown hook"),
-        (BODY.replace("return [Stranger]", "return 'garbage'"), "must return a list"),
-        ("raise SystemExit(3)", "SystemExit: 3"),
-    ],
-)
-def test_a_broken_one_is_named_and_left_out(tmp_path: Path, source: str, reason: str) -> None:
-    alone = listed(tmp_path)
-    install(tmp_path, "careless-plugin", source, version="0.0.1")
-    done = benchkit(tmp_path, "list")
-    assert done.returncode == 0
-    (warning,) = done.stderr.splitlines()
-    assert "careless-plugin 0.0.1" in warning
-    assert reason in warning
-    assert "Traceback" not in done.stdout + done.stderr
-    assert listed(tmp_path) == alone
-
-
-def test_a_name_of_benchkits_own_stays_its_own(tmp_path: Path) -> None:
-    own = listed(tmp_path)
-    name = sorted(own)[0]
-    install(tmp_path, "aaa-thief", RECOMMENDER.format(name=name))
-    done = benchkit(tmp_path, "list")
-    assert f"{name!r} is provided by both {DISTRIBUTION}" in done.stderr
-    assert "that of aaa-thief is left out" in done.stderr
-    assert listed(tmp_path) == own
-
-
-def test_a_name_that_two_strangers_claim_is_refused(tmp_path: Path) -> None:
-    for distribution in ("first-claim", "second-claim"):
-        install(tmp_path, distribution, RECOMMENDER.format(name="contested"))
-    assert "contested" not in listed(tmp_path)
-    for command in (("show", "contested"), ("run", "-r", "contested", "--dataset", "steam")):
-        done = benchkit(tmp_path, *command, cwd=tmp_path)
-        assert done.returncode == 2
-        assert "both first-claim 1.0 and second-claim 1.0" in done.stderr.splitlines()[-1]
-        assert "Traceback" not in done.stderr
-
-
-def test_one_that_recommends_garbage_fails_alone(tmp_path: Path) -> None:
-    garbage = RECOMMENDER.format(name="garbage").replace(
-        "return Recommendations.empty(len(prompts), k)", "return [['garbage']]"
-    )
-    install(tmp_path, "careless-plugin", garbage)
-    install(tmp_path, "modest-plugin", RECOMMENDER.format(name="modest"))
-    run = benchkit(
-        tmp_path, "run", "-r", "garbage", "-r", "modest", "--dataset", "steam", cwd=tmp_path
-    )
-    assert run.returncode == 1
-    assert "garbage" in run.stdout + run.stderr
-    assert "Traceback" not in run.stdout + run.stderr
-    table = benchkit(tmp_path, "leaderboard", "steam-sample", "--format", "json", cwd=tmp_path)
-    assert [row["recommender"] for row in json.loads(table.stdout)["rows"]] == ["modest"]
+def test_broken_and_contested_ones_are_named_and_left_out(tmp_path: Path) -> None:
+    own = sorted(registry().components["recommender"])
+    broken = {
+        "nowhere": ("import nowhere_to_be_found", "No module named"),
+        "misspelt": (
+            BODY.replace("def benchkit_recommenders", "def benchkit_recs"),
+            "unknown hook",
+        ),
+        "garbage": (BODY.replace("return [Stranger]", "return 'garbage'"), "must return a list"),
+        "leaving": ("raise SystemExit(3)", "SystemExit: 3"),
+        "thief": (
+            RECOMMENDER.format(name=own[0]),
+            f"{own[0]!r} is provided by both {DISTRIBUTION}",
+        ),
+        "two": (RECOMMENDER.format(name="contested"), "both one 1.0 and two 1.0: neither is used"),
+    }
+    install(tmp_path, "one", RECOMMENDER.format(name="contested"))
+    for distribution, (source, _) in broken.items():
+        install(tmp_path, distribution, source)
+    done = benchkit(tmp_path, args="list recommenders --format json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = {row["name"]: row["distribution"] for row in json.loads(done.stdout)}
+    assert sorted(rows) == own
+    assert rows[own[0]] == DISTRIBUTION
+    warnings = done.stderr.splitlines()
+    assert len(warnings) == len(broken)
+    for distribution, (_, reason) in broken.items():
+        assert any(f"{distribution} 1.0" in line and reason in line for line in warnings), reason
+    shown = benchkit(tmp_path, args="show contested", cwd=tmp_path)
+    assert shown.returncode == 2
+    assert "both one 1.0 and two 1.0" in shown.stderr.splitlines()[-1]

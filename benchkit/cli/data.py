@@ -49,12 +49,12 @@ def fetch(name: str, out: Path | None) -> None:
     Interrupted, the same command goes on where it stopped. Where the files cannot be downloaded,
     it says what to put where.
     """
-    from benchkit.data.download import download, missing_sources
+    from benchkit.data.download import download
     from benchkit.evaluation.display import counting
 
     dataset = registry().dataset(name)
     folder = out or workspace() / "datasets" / name / "raw"
-    if not dataset.files or missing_sources(dataset.files):
+    if not dataset.files or not all(file.urls for file in dataset.files):
         raise DataError(f"{name} cannot be downloaded. {dataset.advice}; the folder is {folder}")
     if dataset.advice:
         click.echo(f"{dataset.advice}.")

@@ -131,7 +131,7 @@ def with_embedder(
         PluginError: no embedder of that name is installed.
     """
     registry().get("embedder", embedder)
-    together = {name: dict(own_values) for name, own_values in values.items()}
+    together = merged(values)
     for name, entry in registry().components["recommender"].items():
         fields = entry.component.Config.fields() if issubclass(entry.component, base) else ()
         named = {field.name: embedder for field in fields if field.param.names == "embedder"}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from math import isfinite
 from typing import Any
 
 from benchkit.components.registry import Registered, Registry
 from benchkit.contracts.component import KINDS, Component
-from benchkit.contracts.config import Choice, Field, Float, Int, Range, show_type
+from benchkit.contracts.config import Choice, Field, Range, show_type
 from benchkit.contracts.dataset import Dataset
 from benchkit.contracts.errors import PluginError
 from benchkit.contracts.metric import Metric
@@ -94,24 +95,16 @@ def _range(search: Range | None) -> Facts | None:
         return None
     if isinstance(search, Choice):
         return {"text": str(search), "values": list(search.values)}
-    bounds: Int | Float = search
-    return {
-        "text": str(bounds),
-        "low": bounds.low,
-        "high": bounds.high,
-        "step": bounds.step,
-        "log": bounds.log,
-        "optional": bounds.optional,
-    }
+    return {"text": str(search), **asdict(search)}
 
 
 def _of_kind(component: type[Component]) -> Facts:
     if issubclass(component, Metric):
-        low, high = component.bounds
         return {
             "formula": printable(component.formula),
             "higher_is_better": component.higher_is_better,
-            "bounds": [_finite(low), _finite(high)],
+            # JSON knows no infinity
+            "bounds": [bound if isfinite(bound) else None for bound in component.bounds],
             "ours": component.ours,
         }
     if issubclass(component, Dataset):
@@ -121,8 +114,3 @@ def _of_kind(component: type[Component]) -> Facts:
             "published": asdict(component.published),
         }
     return {}
-
-
-def _finite(bound: float) -> float | None:
-    """Return the bound, or None where there is none: JSON knows no infinity."""
-    return bound if abs(bound) < float("inf") else None

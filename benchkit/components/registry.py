@@ -43,13 +43,7 @@ _BASES: dict[str, type[Component]] = {
 
 @dataclass(frozen=True)
 class Registered:
-    """A component and where it comes from.
-
-    Attributes:
-        component: the class.
-        distribution: name of the distribution that brings it.
-        version: that distribution's version.
-    """
+    """A component's class, and name and version of the distribution that brings it."""
 
     component: type[Component]
     distribution: str
@@ -107,14 +101,11 @@ class Registry:
             PluginError: nothing is (with the nearest names), or several claim the name.
         """
         kinds = KINDS if kind is None else (kind,)
-        found = [self.get(k, name) for k in kinds if self._claimed(k, name)]
-        if found:
-            return found
-        known = [other for k in kinds for other in self.components[k]]
-        raise PluginError(unknown_name(kind or "component", name, known))
-
-    def _claimed(self, kind: str, name: str) -> bool:
-        return name in self.components[kind] or (kind, name) in self._contested
+        claimed = [k for k in kinds if name in self.components[k] or (k, name) in self._contested]
+        if claimed:
+            return [self.get(k, name) for k in claimed]
+        names = [other for k in kinds for other in self.components[k]]
+        raise PluginError(unknown_name(kind or "component", name, names))
 
     def recommender(self, name: str) -> type[Recommender]:
         """Return a recommender's class."""
@@ -126,36 +117,34 @@ class Registry:
 
     def metrics(self) -> dict[str, type[Metric]]:
         """Return all metrics by name."""
-        found = self.components["metric"]
-        return {name: cast(type[Metric], entry.component) for name, entry in found.items()}
+        metrics = self.components["metric"]
+        return {name: cast(type[Metric], entry.component) for name, entry in metrics.items()}
 
     def add(self, entry: Registered) -> None:
         """Add a component, or report a clash."""
         kind, name = entry.component.kind, entry.component.name
         if (kind, name) in self._contested:
-            self._report(f"{self._contested[kind, name]} (and {entry.distribution})")
+            self.problems.append(f"{self._contested[kind, name]} (and {entry.distribution})")
             return
-        known = self.components[kind].setdefault(name, entry)
-        if known.component is entry.component:  # offered by several plugins
+        first = self.components[kind].setdefault(name, entry)
+        if first.component is entry.component:  # offered by several plugins
             return
         clash = (
-            f"{kind} {name!r} is provided by both {known.distribution} {known.version} "
+            f"{kind} {name!r} is provided by both {first.distribution} {first.version} "
             f"and {entry.distribution} {entry.version}"
         )
-        if known.built_in:
-            self._report(f"{clash}: that of {entry.distribution} is left out")
+        if first.built_in:
+            clash += f": that of {entry.distribution} is left out"
         else:
             del self.components[kind][name]
-            self._contested[kind, name] = f"{clash}: neither is used; uninstall one of them"
-            self._report(self._contested[kind, name])
-
-    def _report(self, problem: str) -> None:
-        self.problems.append(problem)
+            clash += ": neither is used; uninstall one of them"
+            self._contested[kind, name] = clash
+        self.problems.append(clash)
 
 
 @lru_cache(maxsize=1)
 def registry() -> Registry:
-    """Return everything that is installed; found once a process."""
+    """Return everything that is installed; looked for once a process."""
     return load(entry_points(group=GROUP))
 
 
@@ -167,7 +156,7 @@ def load(points: Iterable[EntryPoint]) -> Registry:
     Raises:
         PluginError: a plugin of benchkit's own is broken.
     """
-    found = Registry()
+    loaded = Registry()
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
     owners: dict[str, str] = {}
@@ -188,20 +177,17 @@ def load(points: Iterable[EntryPoint]) -> Registry:
             problem = f"{origin} is left out: {one_line(error)}"
             if distribution == DISTRIBUTION:
                 raise PluginError(problem) from error
-            found.problems.append(problem)
+            loaded.problems.append(problem)
             continue
         for component in components:
-            found.add(Registered(component, distribution, version))
-    found.problems += [_twice(*who, modules) for who, modules in repeated.items()]
-    return found
-
-
-def _twice(distribution: str, owner: str, modules: Sequence[str]) -> str:
-    more = f" and {len(modules) - 1} more" if len(modules) > 1 else ""
-    return (
-        f"{distribution} names plugins that {owner} has named ({modules[0]}{more}): they count "
-        f"once, as those of {owner}"
-    )
+            loaded.add(Registered(component, distribution, version))
+    for (distribution, owner), modules in repeated.items():
+        more = f" and {len(modules) - 1} more" if len(modules) > 1 else ""
+        loaded.problems.append(
+            f"{distribution} names plugins that {owner} has named ({modules[0]}{more}): they count "
+            f"once, as those of {owner}"
+        )
+    return loaded
 
 
 def _order(point: EntryPoint) -> tuple[bool, str, str]:
@@ -226,12 +212,10 @@ def _components(manager: pluggy.PluginManager, point: EntryPoint) -> list[type[C
         manager.check_pending()
         callers = manager.get_hookcallers(plugin) or []
         if not callers:
-            bare = [name for name in _hook_names() if hasattr(plugin, name)]
-            if bare:
+            hooks = [f"{GROUP}_{kind}s" for kind in KINDS]
+            if bare := [name for name in hooks if hasattr(plugin, name)]:
                 raise PluginError(f"{point.value}: {bare[0]} lacks @hookimpl")
-            raise PluginError(
-                f"{point.value} implements no hook; there are: {', '.join(_hook_names())}"
-            )
+            raise PluginError(f"{point.value} implements no hook; there are: {', '.join(hooks)}")
         return [
             component
             for caller in callers
@@ -242,10 +226,6 @@ def _components(manager: pluggy.PluginManager, point: EntryPoint) -> list[type[C
     except BaseException:
         manager.unregister(plugin)
         raise
-
-
-def _hook_names() -> list[str]:
-    return [f"{GROUP}_{kind}s" for kind in KINDS]
 
 
 def _checked(hook: str, result: Any) -> Sequence[type[Component]]:
@@ -283,19 +263,18 @@ def _check_metric(metric: type[Metric]) -> None:
 def _check_parameters(component: type[Component]) -> None:
     """Refuse parameters that would be ignored, or would fail once a run is under way."""
     config = component.Config
-    known = {field.name for field in dataclasses.fields(config)}
+    names = {field.name for field in dataclasses.fields(config)}
     for kind in config.__mro__:
         own = {name for name, value in vars(kind).items() if isinstance(value, dataclasses.Field)}
-        if own - known:
+        if own - names:
             raise PluginError(f"{kind.__name__} lacks @dataclass(frozen=True, kw_only=True)")
-    for each in config.fields():
-        name, about = f"{component.__name__}.{each.name}", each.param
-        if about.names is not None and about.names not in KINDS:
-            raise PluginError(f"{name} names {unknown_name('kind', about.names, KINDS)}")
-        if unknown := sorted(set(about.when) - known):
-            raise PluginError(f"{name}: {unknown_name('parameter', unknown[0], known)}")
-        whole = each.type in (int, int | None)
-        if whole and isinstance(about.search, Float):
+    for parameter in config.fields():
+        name, param = f"{component.__name__}.{parameter.name}", parameter.param
+        if param.names is not None and param.names not in KINDS:
+            raise PluginError(f"{name} names {unknown_name('kind', param.names, KINDS)}")
+        if unknown := sorted(set(param.when) - names):
+            raise PluginError(f"{name}: {unknown_name('parameter', unknown[0], names)}")
+        if parameter.type in (int, int | None) and isinstance(param.search, Float):
             raise PluginError(f"{name} takes whole numbers and is searched over others")
-        if getattr(about.search, "optional", False) and not isinstance(None, each.type):
+        if getattr(param.search, "optional", False) and not isinstance(None, parameter.type):
             raise PluginError(f"{name} is searched over none as well, which is not of its type")

@@ -12,18 +12,20 @@ unknown or ill-typed values are an error that lists the fields.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar, Union, cast
+from typing import Any, Literal, TypeVar, Union, cast
 
 from benchkit.contracts.errors import ConfigError, unknown_name
 
 Value = bool | int | float | str | None
 Condition = Mapping[str, Value | tuple[Value, ...]]
 ConfigT = TypeVar("ConfigT", bound="Config")
+_type_hints = functools.cache(typing.get_type_hints)
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def param(
     """Declare a field of a `Config`.
 
     Args:
-        default: value that is used when nobody says otherwise.
+        default: value where neither user nor preset sets one.
         help: what the parameter means, in one clause.
         search: range that tuning searches; None leaves the parameter at its value. That of a
             reducer or embedder is searched where a recommender's search may draw the component.
@@ -150,14 +152,10 @@ class Field:
 class Config:
     """Base of every component's configuration; subclasses are frozen keyword-only dataclasses."""
 
-    _hints: ClassVar[dict[type, dict[str, Any]]] = {}
-
     @classmethod
     def fields(cls) -> list[Field]:
         """Return the parameters in the order of their declaration."""
-        hints = Config._hints.get(cls)
-        if hints is None:
-            hints = Config._hints[cls] = typing.get_type_hints(cls)
+        hints = _type_hints(cls)
         return [
             Field(f.name, hints[f.name], cast(Value, f.default), f.metadata.get("param", Param("")))
             for f in dataclasses.fields(cls)
@@ -212,15 +210,12 @@ def show_type(kind: Any) -> str:
 
 
 def _read(field: Field, value: object, owner: str) -> Value:
-    options = (
-        typing.get_args(field.type)
-        if typing.get_origin(field.type) in (Union, types.UnionType)
-        else (field.type,)
-    )
+    union = typing.get_origin(field.type) in (Union, types.UnionType)
+    options = typing.get_args(field.type) if union else (field.type,)
     # None first: the word "none" is also text.
     for option in sorted(options, key=lambda option: option is not type(None)):
-        found, result = _as(option, value)
-        if found:
+        fits, result = _as(option, value)
+        if fits:
             _check_bounds(field, result, owner)
             return result
     raise ConfigError(
@@ -269,9 +264,5 @@ def _check_bounds(field: Field, value: Value, owner: str) -> None:
         return
     low, high = field.param.at_least, field.param.at_most
     if (low is not None and value < low) or (high is not None and value > high):
-        bounds = " and ".join(
-            text
-            for text, bound in ((f"at least {low}", low), (f"at most {high}", high))
-            if bound is not None
-        )
-        raise ConfigError(f"{owner}: {field.name} must be {bounds}, not {value}")
+        bounds = [f"at least {low}"] * (low is not None) + [f"at most {high}"] * (high is not None)
+        raise ConfigError(f"{owner}: {field.name} must be {' and '.join(bounds)}, not {value}")

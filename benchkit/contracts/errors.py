@@ -11,7 +11,7 @@ from benchkit import DISTRIBUTION
 class BenchkitError(Exception):
     """Root of every error a user can cause.
 
-    The message is one sentence for a person: what was given, what is possible, what to do.
+    The message is one sentence for a person: what is wrong, what is possible, what to do.
     The command line prints it without a traceback and exits with code 2.
     """
 
@@ -55,10 +55,10 @@ def extra_missing(extra: str) -> str:
     return f"it needs the extra `{extra}`: pip install '{DISTRIBUTION}[{extra}]'"
 
 
-def unknown_name(what: str, given: str, known: Iterable[str]) -> str:
+def unknown_name(what: str, name: str, names: Iterable[str]) -> str:
     """Return the sentence for an unknown name: the nearest spellings, else all there are."""
-    names = sorted(known)
-    near = difflib.get_close_matches(given, names, n=3, cutoff=0.6)
+    existing = sorted(names)
+    near = difflib.get_close_matches(name, existing, n=3, cutoff=0.6)
     if near:
-        return f"unknown {what} {given!r}; did you mean {' or '.join(near)}?"
-    return f"unknown {what} {given!r}; there are: {', '.join(names) or 'none'}"
+        return f"unknown {what} {name!r}; did you mean {' or '.join(near)}?"
+    return f"unknown {what} {name!r}; there are: {', '.join(existing) or 'none'}"

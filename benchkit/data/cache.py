@@ -51,15 +51,15 @@ def prepared(
     made_of = [VERSION, name, synthetic, source, content, dataset.config.as_dict()]
     key = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:20]
     folder = home / "prepared" / key
-    found = load(folder)
-    if found is None:
+    data = load(folder)
+    if data is None:
         from benchkit.data.prepare import prepare
 
-        found = prepare(dataset, raw, name=name, synthetic=synthetic)
+        data = prepare(dataset, raw, name=name, synthetic=synthetic)
         if _content(dataset, raw, home) != content:
             raise DataError(f"{name}: the raw files changed while they were read; try again")
-        save(found, folder)
-    return found
+        save(data, folder)
+    return data
 
 
 def _content(dataset: Dataset, raw: Path, home: Path) -> list[tuple[str, str]]:
@@ -68,9 +68,9 @@ def _content(dataset: Dataset, raw: Path, home: Path) -> list[tuple[str, str]]:
 
 
 def raw_files(dataset: Dataset, raw: Path) -> list[Path]:
-    """Return the raw files that are there, in the dataset's order; a name may be a pattern."""
-    wanted = (raw / file.name for file in dataset.files)  # a user's own may be an absolute path
-    return [path for each in wanted for path in sorted(each.parent.glob(each.name))[:1]]
+    """Return the raw files that exist, in the dataset's order; a name may be a pattern."""
+    patterns = (raw / file.name for file in dataset.files)  # a user's own may be an absolute path
+    return [path for file in patterns for path in sorted(file.parent.glob(file.name))[:1]]
 
 
 def find(
@@ -85,16 +85,16 @@ def find(
         datasets: folder of the workspace.
         name: of the dataset.
         fingerprint: of the data.
-        accepts: told the order of equal timestamps in the file that they were made of.
+        accepts: whether they will do, by the order of equal timestamps in the file that they were
+            made of.
     """
-    for meta in sorted(datasets.glob("*/prepared/*/meta.json")):
-        about = _read_meta(meta.parent)
-        if not about or (about.get("fingerprint"), about.get("name")) != (fingerprint, name):
+    for path in sorted(datasets.glob("*/prepared/*/meta.json")):
+        meta = _read_meta(path.parent) or {}
+        same = (meta.get("fingerprint"), meta.get("name")) == (fingerprint, name)
+        if not same or not accepts(str(meta.get("file_order"))):
             continue
-        if accepts(str(about.get("file_order"))):
-            found = load(meta.parent)
-            if found is not None:
-                return found
+        if (data := load(path.parent)) is not None:
+            return data
     return None
 
 

@@ -84,7 +84,7 @@ def check(subject: Subject) -> tuple[dict[str, int], list[str]]:
 
 def _check_items(subject: Subject) -> tuple[dict[str, int], list[str]]:
     catalog, listed = subject.catalog, subject.listed
-    if not listed:  # a log alone: nobody has promised texts
+    if not listed:  # a log alone: there should be no texts
         return {}, []
     text, title = _filled(catalog.texts), _filled(catalog.titles)
     unmet = listed - subject.met
@@ -162,11 +162,8 @@ def _odd(ids: Texts) -> Int64:
     if not len(ids):
         return np.zeros(0, dtype=np.int64)
     blob = np.concatenate((ids.blob, [0]))
-    first, last, before = (
-        blob[ids.offsets[:-1]],
-        blob[ids.offsets[1:] - 1],
-        blob[ids.offsets[1:] - 2],
-    )
+    first = blob[ids.offsets[:-1]]
+    last, before = (blob[ids.offsets[1:] - back] for back in (1, 2))
     blank = np.ones(256, dtype=np.bool_)
     blank[33:127] = False
     dotted = (last == ord("0")) & (before == ord("."))
@@ -181,6 +178,6 @@ def _normal(text: str) -> str:
 
 def _near(ids: Set[str], others: Set[str]) -> dict[str, str]:
     """Return those of `ids` that one of the others is like, case aside, and that one."""
-    known = {_normal(other).lower(): other for other in others} if ids else {}
+    by_key = {_normal(other).lower(): other for other in others} if ids else {}
     keys = ((one, _normal(one).lower()) for one in ids)
-    return {one: known[key] for one, key in keys if key in known}
+    return {one: by_key[key] for one, key in keys if key in by_key}

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from benchkit.contracts.dataset import RawFile
 from benchkit.contracts.errors import DataError
+from benchkit.toolkit.digests import sha256_of
 from benchkit.toolkit.files import storage_error, write_atomically
 
 Report = Callable[[int, int | None], None]
@@ -27,30 +26,14 @@ class _RefusedError(Exception):
     """A source that does not give the file; the message says why."""
 
 
-@dataclass(frozen=True)
-class _Answer:
-    """What a server sends.
-
-    Attributes:
-        response: to read the content from.
-        start: place of its first byte in the file.
-        total: size of the whole file, if the server says.
-        validator: tells whether the file is still the same: an ETag, or the time of its change.
-    """
-
-    response: http.client.HTTPResponse
-    start: int
-    total: int | None
-    validator: str | None
-
-
 def download(file: RawFile, folder: Path, report: Report) -> Path:
     """Bring one raw file into a folder, from where an earlier try stopped.
 
     Args:
-        file: what to download; size and digest are checked where they are known.
+        file: what to download; size and digest are checked where the dataset states them.
         folder: where to; made if it is missing.
-        report: called with the bytes that are there and those there will be, if known.
+        report: called with the bytes that have arrived and the size of the whole, None where the
+            server does not say it.
 
     Returns:
         The file's path. A file that is there already, and right, is left as it is.
@@ -89,18 +72,16 @@ def _from(url: str, file: RawFile, target: Path, report: Report) -> Path:
         before = _size(part)
         try:
             total = _transfer(url, target, part, report)
+            if total is None or _size(part) == total:
+                break
+            reason = f"the connection breaks off after {_size(part):,} of {total:,} bytes"
         except (OSError, http.client.HTTPException) as error:
-            failures = 1 if _size(part) > before else failures + 1
-            if failures >= ATTEMPTS or not _worth_retrying(error):
-                raise _RefusedError(_reason(error)) from error
-            continue
-        if total is None or _size(part) == total:
-            break
+            reason = _reason(error)
+            if not _worth_retrying(error):
+                raise _RefusedError(reason) from error
         failures = 1 if _size(part) > before else failures + 1
         if failures >= ATTEMPTS:
-            raise _RefusedError(
-                f"the connection breaks off after {_size(part):,} of {total:,} bytes"
-            )
+            raise _RefusedError(reason)
     complaint = _complaint(file, part)
     if complaint is not None:
         part.unlink()
@@ -109,26 +90,46 @@ def _from(url: str, file: RawFile, target: Path, report: Report) -> Path:
 
 
 def _transfer(url: str, target: Path, part: Path, report: Report) -> int | None:
-    """Append what one connection brings; return the size of the whole file, if it is known."""
-    with _ask(url, target, part) as answer_to:
-        answer = answer_to
+    """Append what one connection brings; return the size of the whole file, None if not stated."""
+    with _open(url, target, part) as response:
+        start = _start(response) if response.status == 206 else 0
+        length = response.headers.get("Content-Length")
+        total = start + int(length) if length and length.isdigit() else None
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            state = {"url": url, "validator": answer.validator}
+            state = {"url": url, "validator": _validator(response)}
             write_atomically(_state_path(target), json.dumps(state))
-            file = part.open("r+b" if answer.start else "wb")
+            file = part.open("r+b" if start else "wb")
         except OSError as error:
             raise storage_error(part, error) from error
         with file:
-            file.seek(answer.start)
+            file.seek(start)
             file.truncate()
-            done = answer.start
-            report(done, answer.total)
-            while piece := _read(answer.response):
+            report(start, total)
+            while piece := _read(response):
                 _write(file, piece, part)
-                done += len(piece)
-                report(done, answer.total)
-    return answer.total
+                report(file.tell(), total)
+    return total
+
+
+def _open(url: str, target: Path, part: Path) -> http.client.HTTPResponse:
+    """Ask for the bytes that are missing, or for all where those at hand may be of another file."""
+    state = _read_state(_state_path(target))
+    resumes = _size(part) and state.get("url") == url and state.get("validator")
+    headers = {"User-Agent": "benchkit", "Accept-Encoding": "identity"}
+    span = (
+        {"Range": f"bytes={_size(part)}-", "If-Range": str(state["validator"])} if resumes else {}
+    )
+    request = urllib.request.Request(url, headers={**headers, **span})  # noqa: S310 - a plugin's own
+    try:
+        response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=TIMEOUT)  # noqa: S310
+    except urllib.error.HTTPError as error:
+        if error.code != 416 or not resumes:
+            raise
+        error.close()  # nothing behind what is there
+        _state_path(target).unlink()
+        return _open(url, target, part)
+    return response
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
@@ -138,49 +139,11 @@ def _read(response: http.client.HTTPResponse) -> bytes:
         return error.partial
 
 
-def _write(file: Any, piece: bytes, part: Path) -> None:
+def _write(file: IO[bytes], piece: bytes, part: Path) -> None:
     try:
         file.write(piece)
     except OSError as error:
         raise storage_error(part, error) from error
-
-
-class _ask:  # noqa: N801 - reads as a verb where it is used
-    """Ask for the bytes that are missing, as a context that closes the connection."""
-
-    def __init__(self, url: str, target: Path, part: Path) -> None:
-        self.url = url
-        self.have = _size(part)
-        self.state = _read_state(_state_path(target))
-        # Bytes of another source, or of a version nobody can tell from this one, are of no use.
-        if self.state.get("url") != url or not self.state.get("validator"):
-            self.have = 0
-
-    def __enter__(self) -> _Answer:
-        headers = {"User-Agent": "benchkit", "Accept-Encoding": "identity"}
-        if self.have:
-            headers["Range"] = f"bytes={self.have}-"
-            headers["If-Range"] = str(self.state["validator"])
-        request = urllib.request.Request(self.url, headers=headers)  # noqa: S310 - a plugin's own
-        try:
-            response = urllib.request.urlopen(request, timeout=TIMEOUT)  # noqa: S310
-        except urllib.error.HTTPError as error:
-            if error.code == 416 and self.have:  # nothing behind what is there
-                self.have = 0
-                error.close()
-                return self.__enter__()
-            raise
-        self.response = response
-        start = _start(response) if response.status == 206 else 0
-        length = response.headers.get("Content-Length")
-        total = start + int(length) if length and length.isdigit() else None
-        validator = response.headers.get("ETag") or response.headers.get("Last-Modified")
-        if validator and validator.startswith("W/"):  # says that it may differ in bytes
-            validator = response.headers.get("Last-Modified")
-        return _Answer(response, start, total, validator)
-
-    def __exit__(self, *_: object) -> None:
-        self.response.close()
 
 
 def _start(response: http.client.HTTPResponse) -> int:
@@ -188,6 +151,14 @@ def _start(response: http.client.HTTPResponse) -> int:
     if not span.isdigit():
         raise http.client.HTTPException("the server answers a range without saying which")
     return int(span)
+
+
+def _validator(response: http.client.HTTPResponse) -> str | None:
+    """Return what tells whether the file is still the same: an ETag, or the time of its change."""
+    tag = response.headers.get("ETag")
+    if tag and not tag.startswith("W/"):  # a weak one says that it may differ in bytes
+        return tag
+    return response.headers.get("Last-Modified")
 
 
 def _complaint(file: RawFile, path: Path) -> str | None:
@@ -198,12 +169,8 @@ def _complaint(file: RawFile, path: Path) -> str | None:
     with path.open("rb") as content:
         if file.name.endswith(".gz") and content.read(2) != b"\x1f\x8b":
             return "what it gives is no gzip file"
-        content.seek(0)
-        digest = hashlib.sha256()
-        while file.sha256 and (piece := content.read(1 << 22)):
-            digest.update(piece)
-    if file.sha256 and digest.hexdigest() != file.sha256:
-        return f"its SHA-256 is {digest.hexdigest()}, where {file.sha256} was expected"
+    if file.sha256 and (digest := sha256_of(path)) != file.sha256:
+        return f"its SHA-256 is {digest}, where {file.sha256} was expected"
     return None
 
 
@@ -241,8 +208,3 @@ def _read_state(path: Path) -> dict[str, Any]:
         if isinstance(state, dict):
             return state
     return {}
-
-
-def missing_sources(files: Sequence[RawFile]) -> list[str]:
-    """Return the names of the files that cannot be downloaded from anywhere."""
-    return [file.name for file in files if not file.urls]

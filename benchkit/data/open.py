@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchkit.components.registry import GROUP, Registered, registry
 from benchkit.contracts.dataset import Dataset, PreparedDataset
@@ -17,9 +17,6 @@ from benchkit.contracts.errors import ConfigError, DataError, PluginError
 from benchkit.contracts.protocol import Protocol
 from benchkit.data import cache as prepared_cache
 from benchkit.toolkit.files import folder_atomically
-
-if TYPE_CHECKING:
-    from benchkit.toolkit.session_log import SessionLog
 
 SAMPLE_SESSIONS = 4000
 SAMPLE_SEED = 0
@@ -46,7 +43,7 @@ def open_dataset(
     if name.endswith(".toml"):
         return _open_own(Path(name), workspace, raw, values)
     original = name.removesuffix("-sample")
-    sampled = original in (known := registry().components["dataset"]) and name not in known
+    sampled = original in (installed := registry().components["dataset"]) and name not in installed
     if sampled and raw is not None:
         raise ConfigError(f"{name} is generated; --raw is for {original}")
     name = original if sampled else name
@@ -94,8 +91,10 @@ def take_values(values: dict[str, dict[str, Any]], dataset: str) -> dict[str, An
     Raises:
         DataError: as `names_of`.
     """
-    taken = [values.pop(name, {}) for name in names_of(dataset)]
-    return {parameter: value for given in taken for parameter, value in given.items()}
+    taken: dict[str, Any] = {}
+    for name in names_of(dataset):
+        taken |= values.pop(name, {})
+    return taken
 
 
 def load_prepared(
@@ -113,18 +112,18 @@ def load_prepared(
         DataError: they are not in the cache, or damaged there.
     """
     rules, wanted = Protocol.of(protocol), protocol["fingerprint"]
-    found = prepared_cache.find(
+    data = prepared_cache.find(
         workspace / "datasets",
         name,
         fingerprint,
         lambda order: rules.ties != "file" or rules.fingerprint(order) == wanted,
     )
-    if found is None:
+    if data is None:
         raise DataError(
             f"{name}: the prepared data {fingerprint[:12]} are not under {workspace / 'datasets'}; "
             f"run `benchkit run` with the same dataset and options again, which prepares them"
         )
-    return found
+    return data
 
 
 def statistics(prepared: PreparedDataset) -> dict[str, float]:
@@ -191,7 +190,11 @@ def _open_own(
 
     if raw is not None:
         raise ConfigError(f"--raw does not go with {path}: the file itself says where its data are")
-    dataset = _own(read_toml(path, values), path)
+    dataset = read_toml(path, values)
+    if dataset.name.removesuffix("-sample") in registry().components["dataset"]:
+        raise ConfigError(  # in a table it would stand beside others' data
+            f"{path}: the name {dataset.name!r} belongs to an installed dataset; choose another"
+        )
     home = workspace / "datasets" / dataset.name
     return prepared_cache.prepared(
         dataset,
@@ -201,13 +204,3 @@ def _open_own(
         synthetic=False,
         source=f"{GROUP} toml {dataset.tables}",
     )
-
-
-def _own(dataset: SessionLog, path: Path) -> SessionLog:
-    """Refuse a name that would let a user's data stand in a table with others."""
-    known = registry().components["dataset"]
-    if dataset.name.removesuffix("-sample") in known:
-        raise ConfigError(
-            f"{path}: the name {dataset.name!r} belongs to an installed dataset; choose another"
-        )
-    return dataset

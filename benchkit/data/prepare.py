@@ -47,8 +47,8 @@ def prepare(dataset: Dataset, raw: Path, *, name: str, synthetic: bool) -> Prepa
         tables = dataset.read(raw)
     config = cast(DatasetConfig, dataset.config)
     dropped = dict(tables.dropped)
-    found, session_ids, item_ids = _coded(tables, dropped, name)
-    kept = _filtered(found, config, dropped)
+    coded, session_ids, item_ids = _coded(tables, dropped, name)
+    kept = _filtered(coded, config, dropped)
     if not len(kept):
         raise DataError(
             f"{name}: no interactions are left of {len(tables.interactions)} after preparing "
@@ -139,13 +139,13 @@ def _coded(
         raise out_of_range(times.to_numpy(), lambda row: f"{name}, interaction {row + 1}")
     sessions, session_ids = _codes(raw.get_column("session"))
     items, item_ids = _codes(raw.get_column("item"))
-    found = Interactions(sessions, items, times.to_numpy())
+    rows = Interactions(sessions, items, times.to_numpy())
     if tables.only_listed:
         listed = item_ids.is_in(tables.items.get_column("item").to_list()).to_numpy()
         keep: Bool = listed[items]
         dropped["interactions with unlisted items"] = len(keep) - int(np.count_nonzero(keep))
-        found = found if keep.all() else found.where(keep)
-    return found, session_ids, item_ids
+        rows = rows if keep.all() else rows.where(keep)
+    return rows, session_ids, item_ids
 
 
 def _codes(column: pl.Series) -> tuple[Int32, pl.Series]:
@@ -162,14 +162,14 @@ def _codes(column: pl.Series) -> tuple[Int32, pl.Series]:
     return lookup[column.to_physical().to_numpy()], texts.gather(order)
 
 
-def _filtered(found: Interactions, config: DatasetConfig, dropped: dict[str, int]) -> Interactions:
-    found = in_order(found)
+def _filtered(rows: Interactions, config: DatasetConfig, dropped: dict[str, int]) -> Interactions:
+    rows = in_order(rows)
     if config.repeats == "earliest":
-        kept = drop_repeats(found)
-        dropped["repeated interactions"] = len(found) - len(kept)
-        found = kept
-    kept = p_core(found, config.p_core)
-    dropped[f"interactions outside the {config.p_core}-core"] = len(found) - len(kept)
+        kept = drop_repeats(rows)
+        dropped["repeated interactions"] = len(rows) - len(kept)
+        rows = kept
+    kept = p_core(rows, config.p_core)
+    dropped[f"interactions outside the {config.p_core}-core"] = len(rows) - len(kept)
     long = long_sessions(kept, config.min_session)
     dropped[f"interactions in sessions under {config.min_session}"] = len(kept) - len(long)
     return long

@@ -213,9 +213,9 @@ def withhold(later: Sessions, trained: Bool, protocol: Protocol) -> _Cut:
     left with fewer than two items vanish. ``strict``: the truth is the real last item, prompts
     keep all theirs, as they would in production.
     """
-    known = np.zeros(max(len(trained), int(later.items.max(initial=-1)) + 1), dtype=bool)
-    known[: len(trained)] = trained
-    seen = known[later.items]
+    occurs = np.zeros(max(len(trained), int(later.items.max(initial=-1)) + 1), dtype=bool)
+    occurs[: len(trained)] = trained
+    seen = occurs[later.items]
     usable = later if protocol.strict else later.where(seen)
     full = np.flatnonzero(usable.lengths >= 2)
     kept = usable.take(full)
@@ -236,7 +236,7 @@ def _card(sessions: Sessions, train: Sessions, cut: _Cut, items: int) -> SplitCa
     cut_time = int(train.last_times[-1])
     truth = cut.kept.truth
     shown = prompts.items == np.repeat(truth, prompts.lengths)
-    trained, asked = np.bincount(train.items, minlength=items), np.bincount(truth)
+    trained, truths = np.bincount(train.items, minlength=items), np.bincount(truth)
     return SplitCard(
         sessions=len(sessions),
         items=items,
@@ -251,8 +251,8 @@ def _card(sessions: Sessions, train: Sessions, cut: _Cut, items: int) -> SplitCa
         moved_truths=cut.moved_truths,
         untrained_truths=int((trained[truth] == 0).sum()),
         rare_truths=float((trained[truth] <= RARE).mean()) if len(truth) else 0.0,
-        commonest_truth=int(asked.max(initial=0)),
-        commonest_truth_trained=int(trained[asked.argmax()]) if len(asked) else 0,
+        commonest_truth=int(truths.max(initial=0)),
+        commonest_truth_trained=int(trained[truths.argmax()]) if len(truths) else 0,
         tied_interactions=float(tied(sessions).mean()),
         tied_sessions=float(tied_sessions.mean()),
         tied_truths=float(ties[sessions.offsets[1:] - 1].mean()),

@@ -11,33 +11,18 @@ _MANY = 0.1  # share of the prompts whose odd truths are warned of
 
 @dataclass(frozen=True)
 class SplitCard:
-    """What the split did, for a person to judge it by.
+    """What the split did; `rows` says what each figure counts.
 
     Attributes:
-        sessions: sessions in the prepared data.
-        items: items in the prepared data.
-        interactions: interactions in the prepared data.
-        train_sessions: sessions to learn from.
-        train_items: items among them.
-        train_interactions: interactions among them.
-        prompts: test prompts.
         cut_time: last timestamp of the last training session, seconds since 1970.
         dropped_test_sessions: test sessions with too few items left to withhold one.
         dropped_test_interactions: interactions of test sessions with items never trained on.
         moved_truths: prompts whose truth is not the session's real last item.
         untrained_truths: prompts whose truth was never trained on: what reads texts may list it,
             what knows trained items alone cannot.
-        rare_truths: share of prompts whose truth occurs at most `RARE` times in training.
-        commonest_truth: prompts that share one truth, the most there are.
         commonest_truth_trained: how often that item occurs in training: where it is rarely,
             whether a model happens to rank it first decides much of its accuracy.
-        tied_interactions: share of interactions that share session and time with another.
-        tied_sessions: share of sessions with equal timestamps.
-        tied_truths: share of sessions whose last two interactions have equal timestamps.
         seen_truths: prompts that hold their truth already: who excludes seen items misses them.
-        repeated_truths: prompts whose truth repeats their last item.
-        prompt_interactions_before_cut: prompt interactions older than the cut time.
-        prompt_interactions: interactions in all prompts.
     """
 
     sessions: int
@@ -96,16 +81,16 @@ class SplitCard:
 
     def warnings(self) -> list[str]:
         """Return what of the split decides results, a sentence each."""
-        found = []
+        warnings = []
         if self.seen_truths >= _MANY * self.prompts:
-            found.append(
+            warnings.append(
                 f"{self.seen_truths:,} of {self.prompts:,} prompts hold their truth already, "
                 f"{self.repeated_truths:,} of them as their last item: recommenders that exclude "
                 f"seen items (exclude_seen) cannot hit it"
             )
         if self.untrained_truths > self.prompts / 2:
-            found.append(
+            warnings.append(
                 f"{self.untrained_truths:,} of {self.prompts:,} truths were never trained on: "
                 f"recommenders that know trained items alone cannot hit them"
             )
-        return found
+        return warnings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import compress
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from benchkit.embeddings.check import check_rows, check_vectors
 from benchkit.toolkit.embedding_store import EmbeddingStore
 from benchkit.toolkit.spending import Account
 
-# Told how many texts of how many are embedded.
+# Called with how many texts of how many are embedded.
 Progress = Callable[[int, int], None]
 # Values of components, by name and parameter.
 Settings = Mapping[str, Mapping[str, object]]
@@ -81,17 +82,41 @@ def missing(
         workspace: folder that holds the store.
 
     Raises:
-        UnavailableError: nobody knows the price.
+        UnavailableError: the price is not published.
+        ConfigError: a value does not fit, or embedders ask one another in a cycle.
     """
-    return _missing((name,), settings, texts, workspace)
+    _refuse_cycle(name, settings)
+    model = embedder(name, settings.get(name, {}))
+    if not model.needs_corpus:
+        present = store_of(workspace, model).holds(texts)
+        lacking = list(compress(texts, ~present))
+        return lacking, model.estimate(lacking)
+    parts = [missing(other, settings, texts, workspace) for other in _asked_by(model)]
+    total = Estimate(
+        sum(estimate.texts for _, estimate in parts),
+        sum(estimate.tokens for _, estimate in parts),
+        sum(estimate.dollars for _, estimate in parts),
+    )
+    return [text for lacking, _ in parts for text in lacking], total
+
+
+def _asked_by(asking: Embedder) -> list[str]:
+    return [name for kind, name in asking.requires() if kind == "embedder"]
+
+
+def _refuse_cycle(name: str, settings: Settings, chain: tuple[str, ...] = ()) -> None:
+    if name in chain:
+        raise ConfigError(f"{' asks '.join([*chain, name])}: a cycle")
+    for other in _asked_by(embedder(name, settings.get(name, {}))):
+        _refuse_cycle(other, settings, (*chain, name))
 
 
 @dataclass(frozen=True)
 class Held:
-    """What the store knows of some texts' vectors.
+    """What the store says of some texts' vectors.
 
     Attributes:
-        cut: texts that are known to be longer than the embedder reads.
+        cut: how many texts are longer than the embedder reads, as far as it could tell.
         cost: what the vectors have cost, as `Account.used` has it; all 0 where they are free.
     """
 
@@ -100,53 +125,14 @@ class Held:
 
 
 def held(name: str, settings: Settings, texts: Sequence[str], workspace: Path) -> Held:
-    """Return what the store of an embedder knows of the vectors that it holds.
-
-    Args:
-        name: as in `missing`, like all that follow.
-        settings: likewise.
-        texts: likewise.
-        workspace: likewise.
-    """
-    asked, spending = embedder(name, settings.get(name, {})), Account()
-    if asked.needs_corpus:
+    """Return what the store says of the vectors that it holds; arguments as of `missing`."""
+    model, spending = embedder(name, settings.get(name, {})), Account()
+    if model.needs_corpus:
         return Held(0, spending.used())
-    store = store_of(workspace, asked)
-    if asked.paid:
-        known = [text for text, here in zip(texts, store.known(texts), strict=True) if here]
-        spending.use(store.path.stem, store.costs(known))
+    store = store_of(workspace, model)
+    if model.paid:
+        spending.use(store.path.stem, store.costs(list(compress(texts, store.holds(texts)))))
     return Held(store.cut(texts), spending.used())
-
-
-def _missing(
-    asking: tuple[str, ...], settings: Settings, texts: Sequence[str], workspace: Path
-) -> tuple[list[str], Estimate]:
-    asked = embedder(asking[-1], settings.get(asking[-1], {}))
-    if not asked.needs_corpus:
-        known = store_of(workspace, asked).known(texts)
-        lacking = [text for text, here in zip(texts, known, strict=True) if not here]
-        return lacking, asked.estimate(lacking)
-    lacking, total = [], Estimate(0)
-    for other in (name for kind, name in asked.requires() if kind == "embedder"):
-        more, estimate = _missing(_further(asking, other), settings, texts, workspace)
-        lacking += more
-        total = Estimate(
-            total.texts + estimate.texts,
-            total.tokens + estimate.tokens,
-            total.dollars + estimate.dollars,
-        )
-    return lacking, total
-
-
-def _further(asking: tuple[str, ...], other: str) -> tuple[str, ...]:
-    """Return the chain of who asks whom with one more at its end.
-
-    Raises:
-        ConfigError: it would be a circle.
-    """
-    if other in asking:
-        raise ConfigError(f"{' asks '.join([*asking, other])}: a cycle")
-    return (*asking, other)
 
 
 def embed_catalog(
@@ -166,28 +152,30 @@ def embed_catalog(
         settings: values of embedders, by name.
         workspace: folder that holds the store.
         spending: counts and caps what paid calls take.
-        progress: told how many texts are embedded.
+        progress: called with how many texts of how many are embedded.
         learnt: which items an embedder that learns from all texts together learns from,
             ``bool[items]``; None for all.
 
     Raises:
-        UnavailableError: texts are missing from the store and the embedder cannot run here.
+        UnavailableError: texts are missing from the store and the embedder cannot run here; or
+            there is no text to embed or to learn from.
         PluginError: the embedder returned vectors that are wrong; none of them is kept.
         BenchkitError: the cap would be exceeded.
     """
     texts = to_embed(catalog)
     if not texts:
         raise UnavailableError("no item of this dataset has a text to embed")
-    embedding = _Embedding(settings, workspace, spending, progress)
+    _refuse_cycle(name, settings)
+    embedding, corpus = _Embedding(settings, workspace, spending, progress), texts
     if learnt is not None and embedder(name, settings.get(name, {})).needs_corpus:
-        texts, vectors = embedding.learnt_from(to_embed(catalog, learnt), texts, (name,))
-    else:
-        vectors = embedding.of(texts, (name,))
-    place = {text: row for row, text in enumerate(texts)}
-    items = np.zeros((len(catalog), vectors.shape[1]), dtype=np.float32)
-    titled = [code for code, text in enumerate(catalog.texts) if text]
-    items[titled] = vectors[[place[catalog.texts[code]] for code in titled]]
-    return items
+        corpus = to_embed(catalog, learnt)
+        if not corpus:
+            raise UnavailableError(f"{name} has nothing to learn from: no trained text")
+    vectors, learnt_texts = embedding.of(corpus, name), set(corpus)
+    if others := [text for text in texts if text not in learnt_texts]:
+        further = replace(embedding, corpus=corpus).of(others, name)
+        vectors = np.concatenate((vectors, further))
+    return _by_text(catalog.texts, [*corpus, *others], vectors)
 
 
 def embed_texts(
@@ -204,27 +192,22 @@ def embed_texts(
 
     An empty text has a zero vector (of no dimensions where all are empty); a repeated one is asked
     for once. An embedder that learns from all texts together learns from the catalog's alone.
-
-    Args:
-        texts: any texts.
-        catalog: the items.
-        name: as in `embed_catalog`, like all that follow.
-        settings: likewise.
-        workspace: likewise.
-        spending: likewise.
-        progress: likewise.
-        learnt: likewise.
+    Arguments and errors are those of `embed_catalog`.
 
     Raises:
-        UnavailableError: as in `embed_catalog`; or the embedder embeds nothing but catalogs.
-        PluginError: as in `embed_catalog`.
-        BenchkitError: the cap would be exceeded.
+        UnavailableError: the embedder embeds nothing but catalogs.
     """
-    places = {text: row for row, text in enumerate(dict.fromkeys(filter(None, texts)))}
-    if not places:
+    distinct = list(dict.fromkeys(filter(None, texts)))
+    if not distinct:
         return np.zeros((len(texts), 0), dtype=np.float32)
+    _refuse_cycle(name, settings)
     embedding = _Embedding(settings, workspace, spending, progress, to_embed(catalog, learnt))
-    vectors = embedding.of(list(places), (name,))
+    return _by_text(texts, distinct, embedding.of(distinct, name))
+
+
+def _by_text(texts: Sequence[str], distinct: Sequence[str], vectors: Float32) -> Float32:
+    """Return the vector of each text; zero for one that is not among the distinct ones."""
+    places = {text: row for row, text in enumerate(distinct)}
     rows = np.array([places.get(text, -1) for text in texts], dtype=np.int64)
     return np.where(rows[:, None] >= 0, vectors[rows], np.float32(0))
 
@@ -243,64 +226,42 @@ class _Embedding:
     progress: Progress | None
     corpus: Sequence[str] | None = None
 
-    def of(self, texts: Sequence[str], asking: tuple[str, ...]) -> Float32:
-        """Return the vectors of some texts by the last of a chain of who asks whom."""
-        name = asking[-1]
-        asked = embedder(name, self.settings.get(name, {}))
-        if asked.needs_corpus:
-            _require(asked)
-
-            def ask(other: str) -> Float32:
-                return self.of(texts, _further(asking, other))
-
+    def of(self, texts: Sequence[str], name: str) -> Float32:
+        """Return an embedder's vectors of some texts, ``float32[texts, dim]``."""
+        model = embedder(name, self.settings.get(name, {}))
+        if model.needs_corpus:
+            _require(model)
+            ask = partial(self.of, texts)
             vectors = (
-                asked.embed_corpus(texts, ask)
+                model.embed_corpus(texts, ask)
                 if self.corpus is None
-                else asked.embed_new(texts, self.corpus, ask)
+                else model.embed_new(texts, self.corpus, ask)
             )
             check_vectors(name, vectors, len(texts), None, alike=self.corpus is not None)
             return vectors
-        store = store_of(self.workspace, asked)
-        if not store.known(texts).all():
+        store = store_of(self.workspace, model)
+        if not store.holds(texts).all():
             with store.filling():
                 # another process may have filled it meanwhile
-                known = store.known(texts)
-                self._fill(asked, store, [t for t, k in zip(texts, known, strict=True) if not k])
-        if asked.paid:
+                self._fill(model, store, list(compress(texts, ~store.holds(texts))))
+        if model.paid:
             self.spending.use(store.path.stem, store.costs(texts))
         return store.get(texts)[0]
 
-    def learnt_from(
-        self, corpus: Sequence[str], texts: Sequence[str], asking: tuple[str, ...]
-    ) -> tuple[list[str], Float32]:
-        """Return some texts in an order of its own, and their vectors, learnt from a part of them.
-
-        Raises:
-            UnavailableError: that part is empty, or the embedder embeds nothing else.
-        """
-        if not corpus:
-            raise UnavailableError(f"{asking[-1]} has nothing to learn from: no trained text")
-        vectors, known = self.of(corpus, asking), set(corpus)
-        others = [text for text in texts if text not in known]
-        if others:
-            further = replace(self, corpus=corpus).of(others, asking)
-            vectors = np.concatenate((vectors, further))
-        return [*corpus, *others], vectors
-
-    def _fill(self, asked: Embedder, store: EmbeddingStore, lacking: Sequence[str]) -> None:
+    def _fill(self, model: Embedder, store: EmbeddingStore, lacking: Sequence[str]) -> None:
         if not lacking:
             return
-        _require(asked)
+        _require(model)
         arrived, dim = np.zeros(len(lacking), dtype=bool), store.dim
-        batches = asked.batches(lacking, self.spending.allow)
+        batches = model.batches(lacking, self.spending.allow)
         try:
             for batch in batches:
                 self.spending.note(batch, stored=True)  # paid for, whatever it is worth
-                check_rows(asked.name, batch, arrived)
+                check_rows(model.name, batch, arrived)
                 texts = [lacking[row] for row in batch.rows]
-                check_vectors(asked.name, batch.vectors, len(texts), dim, texts=texts)
+                check_vectors(model.name, batch.vectors, len(texts), dim, texts=texts)
                 dim = batch.vectors.shape[1]
-                store.put(texts, batch.vectors, batch if asked.paid else None, batch.cut)
+                store.put(texts, batch.vectors, batch if model.paid else None, batch.cut)
                 arrived[batch.rows] = True
                 if self.progress is not None:
                     self.progress(int(arrived.sum()), len(lacking))
@@ -309,23 +270,23 @@ class _Embedding:
                 batches.close()  # now, not when the traceback is gone: calls may be under way
         if not arrived.all():
             raise PluginError(
-                f"{asked.name} returned {int(arrived.sum())} vectors for {len(lacking)} texts"
+                f"{model.name} returned {int(arrived.sum())} vectors for {len(lacking)} texts"
             )
 
 
-def store_of(workspace: Path, asked: Embedder) -> EmbeddingStore:
+def store_of(workspace: Path, model: Embedder) -> EmbeddingStore:
     """Return what keeps an embedder's vectors.
 
     A stranger's embedder that was edited embeds its texts again, or its old vectors would pass
     for those of the new code; what was paid for is kept until its identity says otherwise.
     """
-    identity: Mapping[str, object] = asked.identity()
-    entry = registry().get("embedder", asked.name)
-    if not entry.built_in and not asked.paid:
+    identity: Mapping[str, object] = model.identity()
+    entry = registry().get("embedder", model.name)
+    if not entry.built_in and not model.paid:
         identity = {"identity": identity, "source": entry.source_digest()}
-    return EmbeddingStore(workspace, asked.name, identity)
+    return EmbeddingStore(workspace, model.name, identity)
 
 
-def _require(asked: Embedder) -> None:
-    if (reason := asked.why_unavailable()) is not None:
-        raise UnavailableError(f"{asked.name} cannot run here: {reason}")
+def _require(model: Embedder) -> None:
+    if (reason := model.why_unavailable()) is not None:
+        raise UnavailableError(f"{model.name} cannot run here: {reason}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -47,12 +48,12 @@ def reduce_items(
         PluginError: nothing of that name is installed.
         ConfigError: a value does not fit.
     """
-    found, reducer = registry().get("reducer", name), _reducer(name, values)
+    reducer, entry = _reducer(name, values), registry().get("reducer", name)
     titled = vectors.any(axis=1)
     learnt = fit_on & titled
     about = {
         "reducer": name,
-        "source": found.source_digest(),
+        "source": entry.source_digest(),
         "config": reducer.config.as_dict(),
         "dim": dim,
         "seed": seed,
@@ -64,11 +65,12 @@ def reduce_items(
     kept = _read(path, len(vectors))
     if kept is not None:
         return kept
-    reducer.fit(vectors[learnt], class_codes(classes)[learnt], dim, seed)
-    reduced = _transformed(reducer, vectors[titled], dim)
+    reduced = _reduced(reducer, vectors, learnt, classes, seed, vectors[titled], dim)
     items = np.zeros((len(vectors), reduced.shape[1]), dtype=np.float32)
     items[titled] = reduced
-    write_atomically(path, _npy(items))
+    content = BytesIO()
+    np.save(content, items, allow_pickle=False)
+    write_atomically(path, content.getvalue())
     return items
 
 
@@ -87,30 +89,31 @@ def reduce_texts(
     The reducer learns from the items once more, with the same seed; a zero vector stays zero.
 
     Args:
-        further: vectors of texts outside the catalog, ``float32[texts, input dim]``.
-        vectors: the items', as in `reduce_items`, like all that follow.
-        name: likewise.
-        dim: likewise.
-        values: likewise.
-        classes: likewise.
-        fit_on: likewise.
-        seed: likewise.
+        further: vectors of texts outside the catalog, ``float32[texts, input dim]``; the other
+            arguments are those of `reduce_items`.
 
     Returns:
         ``float32[texts, at most dim]``.
     """
-    reducer = _reducer(name, values)
     learnt = fit_on & vectors.any(axis=1)
-    reducer.fit(vectors[learnt], class_codes(classes)[learnt], dim, seed)
-    reduced = _transformed(reducer, further, dim)
+    reduced = _reduced(_reducer(name, values), vectors, learnt, classes, seed, further, dim)
     reduced[~further.any(axis=1)] = 0
     return reduced
 
 
-def _transformed(reducer: Reducer, vectors: Float32, dim: int) -> Float32:
-    """Return reduced vectors once they are known to be such."""
-    reduced = reducer.transform(vectors)
-    check_vectors(reducer.name, reduced, len(vectors), None, alike=True)
+def _reduced(
+    reducer: Reducer,
+    vectors: Float32,
+    learnt: Bool,
+    classes: Sequence[str],
+    seed: int,
+    wanted: Float32,
+    dim: int,
+) -> Float32:
+    """Learn from some of the vectors and return the wanted ones reduced, checked."""
+    reducer.fit(vectors[learnt], class_codes(classes)[learnt], dim, seed)
+    reduced = reducer.transform(wanted)
+    check_vectors(reducer.name, reduced, len(wanted), None, alike=True)
     if reduced.shape[1] > dim:
         raise PluginError(f"{reducer.name} returned {reduced.shape[1]} dimensions, not {dim}")
     return reduced
@@ -136,11 +139,3 @@ def _read(path: Path, items: int) -> Float32 | None:
         return None
     whole = kept.dtype == np.float32 and kept.ndim == 2 and len(kept) == items
     return kept if whole and np.isfinite(kept).all() else None
-
-
-def _npy(array: Float32) -> bytes:
-    from io import BytesIO
-
-    buffer = BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()

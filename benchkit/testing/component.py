@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from benchkit.components.registry import NAME
 from benchkit.contracts.component import Component
 from benchkit.contracts.config import Choice, Field, Value
 from benchkit.contracts.errors import ConfigError
@@ -38,7 +38,7 @@ class ComponentConformance:
         """The name suits a command line and a file name."""
         name = getattr(self.component, "name", None)
         require(
-            isinstance(name, str) and re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name),
+            isinstance(name, str) and NAME.fullmatch(name),
             f"name must be kebab-case, such as 'my-model', not {name!r}",
         )
 

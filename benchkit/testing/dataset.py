@@ -99,10 +99,10 @@ class DatasetConformance(ComponentConformance):
         """A generated sample has about as many sessions as were asked for."""
         self._must_generate()
         with self._folder() as raw:
-            found = self.build().read(raw).interactions["session"].n_unique()
+            count = self.build().read(raw).interactions["session"].n_unique()
         require(
-            0.5 * SESSIONS <= found <= 1.5 * SESSIONS,
-            f"of {SESSIONS} sessions asked for, {found} can be read",
+            0.5 * SESSIONS <= count <= 1.5 * SESSIONS,
+            f"of {SESSIONS} sessions asked for, {count} can be read",
         )
 
     def test_sample_is_deterministic(self) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from benchkit.contracts.arrays import Float32
 from benchkit.contracts.config import Value
 from benchkit.testing import samples
-from benchkit.testing.checks import accepts, require, require_array, require_close
+from benchkit.testing.checks import accepts, require, require_array, require_close, skip
 from benchkit.testing.component import ComponentConformance, build
 from benchkit.testing.processes import Results, elsewhere
 
@@ -61,9 +61,7 @@ class EmbedderConformance(ComponentConformance):
         """A text alone gets the vector that it gets among others."""
         embedder = self.build()
         if embedder.needs_corpus:
-            import pytest
-
-            pytest.skip("its vectors depend on all texts together, as it declares")
+            skip("its vectors depend on all texts together, as it declares")
         together = embedder.embed(samples.TEXTS)
         alone = np.concatenate([embedder.embed([text]) for text in samples.TEXTS])
         require_close("texts alone and together", together, alone)

@@ -11,8 +11,8 @@ from benchkit.testing.checks import Array, require
 
 def require_lists(lists: Recommendations, prompts: int, k: int) -> None:
     """Fail unless lists are as `Recommendations` says."""
-    found = isinstance(lists, Recommendations)
-    require(found, f"it must return Recommendations, not {type(lists).__name__}")
+    right = isinstance(lists, Recommendations)
+    require(right, f"it must return Recommendations, not {type(lists).__name__}")
     problem = lists.problem(prompts, k, samples.ITEMS)
     require(not problem, f"it returned {problem}")
     require(np.isneginf(lists.scores[lists.items < 0]).all(), "padding must score -inf")
@@ -26,8 +26,7 @@ def require_same_lists(what: str, one: Recommendations, other: Recommendations) 
     """
     require(one.items.shape == other.items.shape, f"{what}: the lists have different shapes")
     for prompt in range(len(one.items)):
-        left = _scores(one, prompt)
-        right = _scores(other, prompt)
+        left, right = _scores(one, prompt), _scores(other, prompt)
         require(set(left) == set(right), f"{what}: prompt {prompt} gets other items")
         for item, score in left.items():
             require(
@@ -57,7 +56,5 @@ def ascending(lists: Recommendations, worth: Array) -> tuple[int, int]:
 
 def _scores(lists: Recommendations, prompt: int) -> dict[int, float]:
     """Return the items of one list with their scores, best first."""
-    kept = lists.items[prompt] >= 0
-    return dict(
-        zip(lists.items[prompt][kept].tolist(), lists.scores[prompt][kept].tolist(), strict=True)
-    )
+    items, scores = lists.items[prompt].tolist(), lists.scores[prompt].tolist()
+    return {item: score for item, score in zip(items, scores, strict=True) if item >= 0}

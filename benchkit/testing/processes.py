@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -94,10 +95,7 @@ def _module(name: str, file: str | None) -> Any:
 
 
 def _named(module: Any, path: str) -> Any:
-    found = module
-    for part in path.split("."):
-        found = getattr(found, part)
-    return found
+    return reduce(getattr, path.split("."), module)
 
 
 def loaded_modules(component: type[Component], config: Mapping[str, Value]) -> Results:

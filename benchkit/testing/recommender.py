@@ -16,13 +16,7 @@ from benchkit.contracts.config import Value
 from benchkit.contracts.recommender import Recommendations
 from benchkit.contracts.sessions import Sessions
 from benchkit.testing import samples
-from benchkit.testing.checks import (
-    accepts,
-    guarded,
-    require,
-    require_close,
-    skip,
-)
+from benchkit.testing.checks import accepts, guarded, require, require_close, skip
 from benchkit.testing.component import ComponentConformance, build, fields_of
 from benchkit.testing.lists import ascending, require_lists, require_same_lists
 from benchkit.testing.processes import Results, elsewhere
@@ -40,7 +34,6 @@ class RecommenderConformance(ComponentConformance):
         learns: True, or the reason why it cannot learn a sequence, ``"non-personalised"``.
     """
 
-    config: ClassVar[Mapping[str, Value]] = {}
     learns: ClassVar[bool | str] = True
 
     def test_learns_a_cycle(self) -> None:
@@ -100,9 +93,8 @@ class RecommenderConformance(ComponentConformance):
         together = model.recommend(prompts, DEPTH)
         for row in range(len(prompts)):
             alone = model.recommend(prompts.between(row, row + 1), DEPTH)
-            expected = Recommendations(
-                together.items[row : row + 1], together.scores[row : row + 1]
-            )
+            rows = slice(row, row + 1)
+            expected = Recommendations(together.items[rows], together.scores[rows])
             require_same_lists(f"prompt {row} alone and among others", expected, alone)
 
     def test_asking_twice_gives_the_same(self) -> None:
@@ -174,8 +166,8 @@ class RecommenderConformance(ComponentConformance):
             require(not seen, f'exclude_seen="prompt", yet prompt {row} gets its own items {seen}')
 
     def _lists(self, prompts: Sessions, k: int) -> Recommendations:
-        found: Recommendations = fitted(self.build()).recommend(prompts, k)
-        return found
+        lists: Recommendations = fitted(self.build()).recommend(prompts, k)
+        return lists
 
 
 def fitted(model: Any) -> Any:

@@ -51,10 +51,10 @@ def bench(train: Sessions, items: int = ITEMS, seed: int = 7) -> Workbench:
 def sessions(seed: int, count: int = 80) -> Sessions:
     """Return sessions of 1 to 12 trained items, ordered by their last timestamp."""
     rng = np.random.default_rng(seed)
-    known = np.setdiff1d(np.arange(ITEMS), UNTRAINED)
-    rows = [rng.choice(known, size=rng.integers(1, 13)) for _ in range(count)]
+    trained = np.setdiff1d(np.arange(ITEMS), UNTRAINED)
+    rows = [rng.choice(trained, size=rng.integers(1, 13)) for _ in range(count)]
     # Every trained item occurs, whatever was drawn.
-    rows[0] = known
+    rows[0] = trained
     return in_order(rows)
 
 
@@ -104,8 +104,8 @@ def ranked_lists(count: int = 40, depth: int = 12, seed: int = 5) -> RankedLists
     lengths = rng.integers(0, depth + 1, size=count)
     items[np.arange(depth) >= lengths[:, None]] = -1
     truth = rng.integers(0, ITEMS, size=count).astype(np.int32)
-    found = (np.arange(count) % 3 == 0) & (lengths > 0)
-    truth[found] = items[found, 0]
+    right = (np.arange(count) % 3 == 0) & (lengths > 0)
+    truth[right] = items[right, 0]
     return lists_of(items, truth)
 
 

@@ -11,8 +11,6 @@ from benchkit.contracts.sessions import Sessions
 from benchkit.toolkit.texts import Texts, show_text
 
 _FACTOR = 0x100000001B3  # FNV's prime: odd, so that multiplying by it loses nothing
-
-
 _CHUNK = 1 << 20  # texts that are hashed at once
 
 
@@ -73,11 +71,7 @@ def _keys(texts: Texts, start: int, stop: int) -> UInt64:
 # Prompts that are laid out and that are compared at once: the pieces stay in the processor's
 # cache, which is worth a factor of up to two.
 _TILE = 512
-
-
 _BLOCK = 16384
-
-
 # Beyond this depth sorting each list is faster than comparing every pair of places.
 _PAIRS = 64
 

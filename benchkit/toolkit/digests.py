@@ -33,15 +33,15 @@ def file_digest(path: Path, home: Path) -> str:
     try:
         status = path.stat()
         if status.st_size < _BIG or os.name != "posix":  # elsewhere ctime is that of creation
-            return _sha256(path)
+            return sha256_of(path)
         place = str(path.resolve())
         state = [place, status.st_size, status.st_ino, status.st_ctime_ns]
         memory = _remembered(home / _MEMORY)
-        known = memory.get(place)
-        if isinstance(known, list) and known[:-1] == state:
-            return str(known[-1])
+        entry = memory.get(place)
+        if isinstance(entry, list) and entry[:-1] == state:
+            return str(entry[-1])
         settled = status.st_ctime + _SETTLED < time.time()
-        digest = _sha256(path)
+        digest = sha256_of(path)
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
     if settled:
@@ -51,7 +51,8 @@ def file_digest(path: Path, home: Path) -> str:
     return digest
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex digits."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(_PIECE):

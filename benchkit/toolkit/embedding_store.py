@@ -38,7 +38,7 @@ create table if not exists vectors (
     text blob primary key not null, crc integer not null, vector blob not null
 );
 """
-# What asking for a text took, null where nobody said; files of earlier versions lack it.
+# What asking for a text took, null where it is not noted; files of earlier versions lack it.
 _ASKED = """
 create table if not exists asked (
     text blob primary key not null, tokens real, dollars real, cut integer
@@ -48,18 +48,18 @@ create table if not exists asked (
 
 def identities(workspace: Path, name: str) -> list[dict[str, Any]]:
     """Return the identities whose vectors of an embedder are kept; what cannot be read is none."""
-    found = []
+    kept = []
     for path in sorted((workspace / FOLDER).glob(f"{name}-*.sqlite")):
         address = f"file:{quote(str(path))}?mode=ro"
         with suppress(sqlite3.Error, ValueError, TypeError):
             with closing(sqlite3.connect(address, uri=True)) as store:
                 (text,) = store.execute("select value from about where key = 'identity'").fetchone()
-            found.append(dict(json.loads(text)))
-    return found
+            kept.append(dict(json.loads(text)))
+    return kept
 
 
 class EmbeddingStore:
-    """Vectors of one model, by text.
+    """Vectors of one model, by text; a file that cannot be used or is damaged is a StorageError.
 
     Args:
         workspace: folder that holds ``embeddings``.
@@ -72,18 +72,15 @@ class EmbeddingStore:
         self._identity = json.dumps(identity, sort_keys=True)
 
     def get(self, texts: Sequence[str]) -> tuple[Float32, Bool]:
-        """Return the vectors that are known.
+        """Return the vectors that are kept.
 
         Returns:
-            ``float32[texts, dim]``, zero where nothing is known (dim 0 where nothing is known at
-            all), and which are known, ``bool[texts]``.
-
-        Raises:
-            StorageError: the file cannot be read, or is damaged.
+            ``float32[texts, dim]``, zero where none is kept (dim 0 where none is kept at all), and
+            of which texts, ``bool[texts]``.
         """
-        known = np.zeros(len(texts), dtype=bool)
+        present = np.zeros(len(texts), dtype=bool)
         if not self.path.exists():
-            return np.zeros((len(texts), 0), dtype=np.float32), known
+            return np.zeros((len(texts), 0), dtype=np.float32), present
         with self._open() as store:
             vectors = np.zeros((len(texts), self._dim(store)), dtype=np.float32)
             zero = _crc_of_zeros(vectors.shape[1])
@@ -93,29 +90,21 @@ class EmbeddingStore:
                 if crc == zero:
                     continue
                 vectors[rows] = np.frombuffer(vector, dtype="<f4")
-                known[rows] = True
-        return vectors, known
+                present[rows] = True
+        return vectors, present
 
-    def known(self, texts: Sequence[str]) -> Bool:
-        """Return which texts' vectors are known, ``bool[texts]``, without reading them.
-
-        Raises:
-            StorageError: the file cannot be read, or is damaged.
-        """
-        known = np.zeros(len(texts), dtype=bool)
+    def holds(self, texts: Sequence[str]) -> Bool:
+        """Return which texts' vectors are kept, ``bool[texts]``, without reading them."""
+        present = np.zeros(len(texts), dtype=bool)
         if self.path.exists():
             with self._open() as store:
                 zero = _crc_of_zeros(self._dim(store))
                 for rows, crc in _find(store, texts, "crc"):
-                    known[rows] = crc != zero
-        return known
+                    present[rows] = crc != zero
+        return present
 
     def costs(self, texts: Sequence[str]) -> dict[str, Cost | None]:
-        """Return what each text's vector has cost, a share of its request's; None: not noted.
-
-        Raises:
-            StorageError: the file cannot be read, or is damaged.
-        """
+        """Return what each text's vector has cost, a share of its request's; None: not noted."""
         costs: dict[str, Cost | None] = dict.fromkeys(texts)
         for rows, tokens, dollars in self._asked(texts, "tokens, dollars"):
             if tokens is not None:
@@ -123,11 +112,7 @@ class EmbeddingStore:
         return costs
 
     def cut(self, texts: Sequence[str]) -> int:
-        """Return how many texts are known to have been cut by the embedder's window.
-
-        Raises:
-            StorageError: the file cannot be read, or is damaged.
-        """
+        """Return how many texts the embedder's window has cut, as far as it could tell."""
         return sum(len(rows) for rows, cut in self._asked(texts, "cut") if cut)
 
     @property
@@ -150,7 +135,7 @@ class EmbeddingStore:
         Args:
             texts: non-empty.
             vectors: theirs, ``float32[texts, dim]``.
-            cost: what they cost together; None where nobody knows.
+            cost: what they cost together; None where it is not noted.
             cut: which texts the embedder has cut, ``bool[texts]``; None where it cannot tell.
 
         Raises:
@@ -192,11 +177,7 @@ class EmbeddingStore:
 
     @contextmanager
     def filling(self) -> Iterator[None]:
-        """Hold the store while asking for what it lacks, so that two processes never ask both.
-
-        Raises:
-            StorageError: the folder cannot be written.
-        """
+        """Hold the store while asking for what it lacks, so that two processes never ask both."""
         with locked(self.path.with_suffix(".lock")):
             yield
 
@@ -238,7 +219,7 @@ class EmbeddingStore:
 def _find(
     store: sqlite3.Connection, texts: Sequence[str], columns: str, table: str = "vectors"
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield (rows of the text, the columns asked for) for each text that is known."""
+    """Yield (rows of the text, the columns asked for) for each text that is kept."""
     places: dict[bytes, list[int]] = {}
     for row, text in enumerate(texts):
         places.setdefault(_key(text), []).append(row)

@@ -39,11 +39,20 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         StorageError: the file cannot be written; nothing is left behind, the old content stays.
     """
     data = content.encode("utf-8") if isinstance(content, str) else content
-    with _replacing(path) as temporary:
+    temporary = _beside(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise storage_error(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):  # gone already, or never made
+            temporary.unlink()
 
 
 @contextmanager
@@ -117,21 +126,6 @@ def storage_error(path: Path, error: OSError, doing: str = "write") -> StorageEr
     return StorageError(f"cannot {doing} {path}: {reason}")
 
 
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    temporary = _beside(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise storage_error(path, error) from error
-    finally:
-        with contextlib.suppress(OSError):  # gone already, or never made
-            temporary.unlink()
-
-
 def _replace_folder(new: Path, path: Path) -> None:
     """Rename `new` to `path`; a folder that stands there is moved out of the way first."""
     if path.exists() and path.samefile("."):
@@ -173,7 +167,10 @@ def _beside(path: Path) -> Path:
     with contextlib.suppress(OSError):  # tidying up must not stop anybody
         for left in path.parent.iterdir():
             if left.name.startswith(ours) and _abandoned(left.name.removeprefix(ours)):
-                _remove(left)
+                if left.is_dir():
+                    shutil.rmtree(left, ignore_errors=True)
+                else:
+                    left.unlink(missing_ok=True)
     return path.with_name(f"{ours}{os.getpid()}-{secrets.token_hex(4)}.tmp")
 
 
@@ -199,11 +196,3 @@ def _machine() -> str:
     except OSError:
         numbering = ""
     return hashlib.sha256(f"{platform.node()} {numbering}".encode()).hexdigest()[:8]
-
-
-def _remove(path: Path) -> None:
-    """Remove a file or a folder, whichever it is."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What a component's code says: whoever changes that has another component.
+"""What a component's code says: changed, it is another component.
 
 Comments, docstrings and blank lines say nothing to a machine.
 """
@@ -33,9 +33,9 @@ def code_digest(component: type, *, whole: bool) -> str:
     """
     try:
         source = Path(inspect.getfile(component))
-        digest = hashlib.sha256(_file(source).said)
+        digest = hashlib.sha256(_file(source).tokens)
         for path in sorted(_files(component, source, whole=whole) - {source}):
-            digest.update(b"\0" + _file(path).said)
+            digest.update(b"\0" + _file(path).tokens)
     except (OSError, TypeError):  # frozen, or defined at a prompt
         return ""
     return digest.hexdigest()[:16]
@@ -48,16 +48,16 @@ def _files(component: type, source: Path, *, whole: bool) -> set[Path]:
     if package and whole:
         return set(top.parent.rglob("*.py"))
     folder = top.parent.parent if package else top.parent
-    found, waiting = {source}, [source]
+    files, waiting = {source}, [source]
     while waiting:
         for imported in _file(waiting.pop()).imports:
             within = imported.partition(".")[0] == name if package else "." not in imported
             stem = folder.joinpath(*imported.split("."))
             places = [stem.with_suffix(".py"), *([stem / "__init__.py"] if package else [])]
-            new = {path for path in places if within and path.is_file()} - found
-            found |= new
+            new = {path for path in places if within and path.is_file()} - files
+            files |= new
             waiting += new
-    return found
+    return files
 
 
 def _path_of(module: str) -> Path | None:
@@ -69,17 +69,17 @@ class _File:
     """A module's file.
 
     Attributes:
-        said: its tokens.
+        tokens: what it says to a machine.
         imports: names of all that may be modules and that it imports, wherever in it.
     """
 
     def __init__(self, content: bytes) -> None:
-        self.said, self.imports = content, frozenset[str]()
+        self.tokens, self.imports = content, frozenset[str]()
         try:
             tree = ast.parse(content)
         except (SyntaxError, ValueError):  # edited since it was imported
             return
-        self.said = "".join(_tokens(content, set(_docstrings(tree)))).encode()
+        self.tokens = "".join(_tokens(content, set(_docstrings(tree)))).encode()
         self.imports = frozenset(_imports(tree))
 
 

@@ -16,23 +16,12 @@ from types import ModuleType
 from benchkit import DISTRIBUTION
 from benchkit.contracts.errors import ConfigError
 
-_THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "POLARS_MAX_THREADS",
-)
-
-
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 _GPUS = "CUDA_VISIBLE_DEVICES"
-
-
 # How threads of one operation wait for one another. As they do by default, spinning, a fit beside
 # another job takes many times as long; asleep at once, a small network alone does. So many spins
 # are a compromise (`benchmarks/neighbour.py`). It is GNU OpenMP's, which torch uses on Linux.
 _SPINS = {"GOMP_SPINCOUNT": "1000"}
-
-
 _WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 
 
@@ -70,7 +59,7 @@ def thread_variables(slots: int) -> dict[str, str]:
         ConfigError: the user has set a number of threads that is none.
     """
     # torch takes the largest of what these variables say, so one that the user set speaks for all.
-    count = str(_threads_wanted() or threads(cores(), slots))
+    count = str(_threads_wanted() or max(1, cores() // slots))
     shared = {name: count for name in _THREADS if not os.environ.get(name)}
     return {**shared, **waiting_variables()}
 
@@ -91,11 +80,6 @@ def _threads_wanted() -> int | None:
     return int(number) if value else None
 
 
-def threads(cores: int, slots: int) -> int:
-    """Return how many threads each of several processes gets, so that none waits for a core."""
-    return max(1, cores // slots)
-
-
 def gpus_of(slot: int, slots: int, gpus: Sequence[str]) -> list[str]:
     """Return the GPUs of a process: all are given out, and shared only where there are too few.
 
@@ -108,7 +92,7 @@ def gpus_of(slot: int, slots: int, gpus: Sequence[str]) -> list[str]:
 
 
 def free_slot(taken: Sequence[int]) -> int:
-    """Return the first slot that nobody has."""
+    """Return the first slot that is not taken."""
     return next(slot for slot in range(len(taken) + 1) if slot not in taken)
 
 
@@ -121,8 +105,8 @@ def cores() -> int:
 
 def visible_gpus() -> list[str]:
     """Return the names of NVIDIA's GPUs that this process may use, without importing torch."""
-    if (given := os.environ.get(_GPUS)) is not None:
-        return [name for name in given.split(",") if name.strip()]
+    if (names := os.environ.get(_GPUS)) is not None:
+        return [name for name in names.split(",") if name.strip()]
     # CUDA counts from 0 those whose device files are there, whatever their numbers.
     return [str(place) for place, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
 
@@ -136,7 +120,7 @@ def environment() -> dict[str, object]:
     return {
         "commit": _commit(),
         "python": platform.python_version(),
-        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+        "packages": {name: number for name in _PACKAGES if (number := _version(name))},
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": cores(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from math import isqrt
 from typing import TypeVar
 
@@ -33,20 +32,6 @@ def tie_keys(prompts: Sessions, seed: int) -> UInt64:
         ``uint64[prompts]``, for `top_k` and `top_k_of`.
     """
     return sequence_keys(prompts, seed)
-
-
-def tie_order(train: Sessions, items: int) -> UInt64:  # noqa: ARG001
-    """Return what `top_k` takes in place of `tie_keys`: equals in one order for all prompts.
-
-    For recommenders written when this was the order by training frequency. Use `tie_keys`.
-    """
-    warnings.warn(
-        "tie_order no longer orders equals by training frequency, which is a recommender of its "
-        "own, but by a hash of the item; use tie_keys(prompts, bench.seed)",
-        FutureWarning,
-        stacklevel=2,
-    )
-    return np.zeros(1, dtype=np.uint64)
 
 
 def excluded(prompts: Sessions, read: Sessions, exclude_seen: ExcludeSeen) -> Sessions:
@@ -146,7 +131,7 @@ def top_k_of(
         rows, codes, scores = rows[allowed], codes[allowed], scores[allowed]
     kept = _contenders(rows, scores, k, prompts)
     rows, codes, scores = rows[kept], codes[kept], scores[kept]
-    order = np.lexsort((_places(ties[rows], codes), -scores, rows))
+    order = np.lexsort((mix(ties[rows] ^ codes.astype(np.uint64)), -scores, rows))
     rows, codes, scores = rows[order], codes[order], scores[order]
     places = np.arange(len(rows)) - np.searchsorted(rows, np.arange(prompts))[rows]
     listed = places < k
@@ -187,13 +172,7 @@ def demand_numbers(scores: Float32) -> None:
         raise PluginError("a score is not a number (NaN)")
 
 
-def _places(keys: UInt64, codes: Int32) -> UInt64:
-    """Return each candidate's place among its prompt's equals, the smallest first."""
-    return mix(keys ^ codes.astype(np.uint64))
-
-
 def _allowed(rows: Int64, codes: Int32, exclude: Sessions) -> Bool:
-    """Return which candidates are not excluded."""
     items = 1 + max(int(codes.max(initial=-1)), int(exclude.items.max(initial=-1)))
     seen = np.zeros((len(exclude), items), dtype=bool)
     seen[exclude.owners, exclude.items] = True

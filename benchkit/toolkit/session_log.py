@@ -39,7 +39,7 @@ from __future__ import annotations
 
 import glob
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,6 +90,16 @@ class ItemColumns:
     separator: str | None = None
 
 
+@dataclass(frozen=True)
+class _Tables:
+    """Paths and columns of a log and its item table."""
+
+    log: str
+    log_columns: InteractionColumns
+    items: str | None
+    item_columns: ItemColumns
+
+
 class SessionLog(Dataset):
     """A user's own dataset, described by a TOML file."""
 
@@ -110,16 +120,6 @@ class SessionLog(Dataset):
         return read_log(raw / tables.log, tables.log_columns, items, tables.item_columns)
 
 
-@dataclass(frozen=True)
-class _Tables:
-    """Paths and columns of a log and its item table."""
-
-    log: str
-    log_columns: InteractionColumns
-    items: str | None
-    item_columns: ItemColumns
-
-
 def read_toml(path: Path, values: Mapping[str, object]) -> SessionLog:
     """Return the dataset that a TOML file describes; `values` win over its parameters.
 
@@ -128,11 +128,10 @@ def read_toml(path: Path, values: Mapping[str, object]) -> SessionLog:
         ConfigError: a parameter is unknown or ill-typed.
     """
     content = _load(path)
-    known = {"dataset": None, "interactions": None, "items": None}
-    _refuse_unknown(content, known, f"{path}: table")
+    _refuse_unknown(content, ("dataset", "interactions", "items"), f"{path}: table")
     name = _name(content, path)
-    given = {key: value for key, value in content["dataset"].items() if key != "name"}
-    config = DatasetConfig.create({**given, **values}, str(path) if given else name)
+    stated = {key: value for key, value in content["dataset"].items() if key != "name"}
+    config = DatasetConfig.create({**stated, **values}, str(path) if stated else name)
     log, log_columns = _columns(_table(content, "interactions", path), path, "interactions")
     items, item_columns = None, dict[str, str]()
     if "items" in content:
@@ -195,32 +194,25 @@ def _items(frame: pl.DataFrame, columns: ItemColumns, path: Path) -> tuple[pl.Da
     import polars as pl
 
     def optional(name: str | None, default: str) -> pl.Series | None:
-        there = default in (header.partition(":")[0] for header in frame.columns)
-        name = name or (default if there else None)
-        return None if name is None else column(frame, name, path)
+        if name is None and default not in (header.partition(":")[0] for header in frame.columns):
+            return None
+        return column(frame, name or default, path)
 
-    def texts(name: str | None, default: str) -> pl.Series | None:
-        found = optional(name, default)
-        return None if found is None else _as_text(found, path).fill_null("")
-
-    nothing = pl.Series([""]).new_from_index(0, len(frame))
-    text, title = texts(columns.text, "text"), texts(columns.title, "title")
-    text, title = (title if text is None else text), (text if title is None else title)
-    group = texts(columns.class_, "class")
+    table = _ids(frame, columns.item, path).alias("item").to_frame()
+    names = {"title": columns.title, "text": columns.text, "class": columns.class_}
+    texts = {
+        name: _as_text(values, path).fill_null("").alias(name)
+        for name, chosen in names.items()
+        if (values := optional(chosen, name)) is not None
+    }
+    for name, stand_in in (("title", "text"), ("text", "title"), ("class", "")):
+        values = texts.get(name, texts.get(stand_in))
+        table = table.with_columns((pl.lit("") if values is None else values).alias(name))
     labels, warnings = optional(columns.attributes, "attributes"), list[str]()
-    if labels is None:
-        attributes = pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, len(frame))
-    else:
+    attributes: Any = pl.lit([], dtype=pl.List(pl.String))
+    if labels is not None:
         attributes, warnings = read_attributes(labels, _place(path, labels))
-    table = pl.DataFrame(
-        {
-            "item": _ids(frame, columns.item, path),
-            "title": nothing if title is None else title,
-            "text": nothing if text is None else text,
-            "class": nothing if group is None else group,
-            "attributes": attributes,
-        }
-    )
+    table = table.with_columns(attributes.alias("attributes"))
     return table, [f"{path.name}, {warning}" for warning in warnings]
 
 
@@ -292,8 +284,8 @@ def _name(content: Mapping[str, Any], path: Path) -> str:
 def _columns(table: Mapping[str, Any], path: Path, name: str) -> tuple[str, dict[str, str]]:
     """Return a table's file and the arguments of its columns."""
     kind = InteractionColumns if name == "interactions" else ItemColumns
-    known = {"file": None, **{field.name.rstrip("_"): None for field in fields(kind)}}
-    _refuse_unknown(table, known, f"{path}: [{name}] key")
+    keys = ["file", *(field.name.rstrip("_") for field in fields(kind))]
+    _refuse_unknown(table, keys, f"{path}: [{name}] key")
     for key, value in table.items():
         if not isinstance(value, str) or not value:
             raise DataError(f"{path}: [{name}] {key} must be text, not {value!r}")
@@ -307,7 +299,7 @@ def _columns(table: Mapping[str, Any], path: Path, name: str) -> tuple[str, dict
     return table["file"], columns
 
 
-def _refuse_unknown(given: Mapping[str, Any], known: Mapping[str, None], what: str) -> None:
-    for name in given:
-        if name not in known:
-            raise ConfigError(unknown_name(what, name, known))
+def _refuse_unknown(table: Mapping[str, Any], allowed: Collection[str], what: str) -> None:
+    for name in table:
+        if name not in allowed:
+            raise ConfigError(unknown_name(what, name, allowed))

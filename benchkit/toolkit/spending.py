@@ -40,7 +40,7 @@ class SharedBudget:
     @classmethod
     @contextmanager
     def empty(cls) -> Iterator[SharedBudget]:
-        """Give a shared_budget for the time of a run."""
+        """Give a shared budget for the time of a run."""
         with tempfile.TemporaryDirectory(prefix="benchkit-") as folder:
             yield cls(Path(folder) / "dollars")
 
@@ -57,7 +57,7 @@ class Account:
     """What paid calls have used up, and the cap; calls may come from several threads.
 
     A call's dollars are reserved before it is sent, from an estimate, and replaced by what it did
-    cost when it arrives. A call that never arrives may have been paid for: its promise stands.
+    cost when it arrives. A call that never arrives may have been paid for: it stays reserved.
 
     What a result has cost is another sum: of the kept vectors and answers that it rests on,
     whichever process paid for them.
@@ -89,11 +89,7 @@ class Account:
         return self.dollars + self._reserved
 
     def allow(self, dollars: float) -> None:
-        """Promise a call's dollars.
-
-        Raises:
-            BenchkitError: the cap would be exceeded; what has arrived is kept.
-        """
+        """Reserve a call's dollars, as `Spending` says."""
         if not dollars:  # allowed even where earlier estimates were too low
             return
         with self._lock:
@@ -107,12 +103,7 @@ class Account:
             self.watch(committed)
 
     def note(self, answer: Paid, *, stored: bool = False) -> None:
-        """Count what an answer took, in place of what was reserved for it.
-
-        Args:
-            answer: what has arrived.
-            stored: whether it is kept with its cost, and `use` is called by whoever reads it.
-        """
+        """Count what an answer took, as `Spending` says."""
         with self._lock:
             if not stored:
                 self.unstored = Cost(
@@ -126,12 +117,7 @@ class Account:
                 self.shared_budget.add(self.committed - before)
 
     def use(self, store: str, costs: Mapping[str, Priced | None]) -> None:
-        """Count what kept things have cost that the result rests on, each once.
-
-        Args:
-            store: where they are kept.
-            costs: by key within the store; None where nobody noted it.
-        """
+        """Count what kept answers have cost, as `Spending` says."""
         with self._lock:
             self._used |= {(store, key): cost for key, cost in costs.items()}
 

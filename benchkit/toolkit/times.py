@@ -14,17 +14,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 LATEST = 4_102_444_800  # 2100-01-01
-
-
 UNITS = {"s": 1, "ms": 1000, "us": 1_000_000, "ns": 1_000_000_000}
-
-
 _MICROSECONDS = UNITS["us"]
-
-
 _LIKELY = 631_152_000  # 1990-01-01: what a unit must yield to be suggested
-
-
 # Spellings of dates by their first row: a pattern, and how chrono writes it.
 _SPELLINGS = (
     (r"^\d{4}-\d\d-\d\d$", "%Y-%m-%d"),

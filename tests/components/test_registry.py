@@ -150,10 +150,15 @@ def test_what_a_plugin_prints_is_not_on_standard_output(
 
 def test_ctrl_c_among_plugins_is_no_fault_of_theirs(folder: Path) -> None:
     install(folder, "slow", "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n" + BODY)
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        found(folder)
-    assert signal.getsignal(signal.SIGINT) is before
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # the command line has its own
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            found(folder)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_stranger_cannot_replace_a_component_of_benchkits_own(folder: Path) -> None:

@@ -333,7 +333,7 @@ def test_the_digest_of_a_big_file_is_remembered_while_nobody_can_have_changed_it
     assert not (tmp_path / "digests.json").exists()  # it might change within a tick of the clock
     monkeypatch.setattr("time.time", lambda: path.stat().st_ctime + 60)
     assert digests.file_digest(path, tmp_path) == first
-    monkeypatch.setattr(digests, "_sha256", lambda _path: "read")
+    monkeypatch.setattr(digests, "sha256_of", lambda _path: "read")
     assert digests.file_digest(path, tmp_path) == first
     stamp = path.stat().st_mtime_ns
     path.write_bytes(b"two")

@@ -37,4 +37,4 @@ def kept(
     folder: Path, name: str, texts: Sequence[str], values: Mapping[str, Value] | None = None
 ) -> int:
     """Return how many of some texts the store holds."""
-    return int(store(folder, name, values or {}).known(texts).sum())
+    return int(store(folder, name, values or {}).holds(texts).sum())

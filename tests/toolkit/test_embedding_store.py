@@ -39,7 +39,7 @@ def test_what_is_put_is_there(store: EmbeddingStore, tmp_path: Path) -> None:
     np.testing.assert_array_equal(found[:-2], vectors[::-1])
     np.testing.assert_array_equal(found[-1], vectors[5])
     assert not found[-2].any()
-    assert known.tolist() == again.known(asked).tolist() == [True] * 1200 + [False, True]
+    assert known.tolist() == again.holds(asked).tolist() == [True] * 1200 + [False, True]
     assert again.dim == 6
 
 
@@ -54,7 +54,7 @@ def test_nothing_is_there_at_first_and_looking_makes_no_file(store: EmbeddingSto
 def test_another_identity_is_another_file(store: EmbeddingStore, tmp_path: Path) -> None:
     store.put(TEXTS, rows(len(TEXTS)))
     other = EmbeddingStore(tmp_path, "made", {"model": "made", "dimensions": 3})
-    assert not other.known(TEXTS).any()
+    assert not other.holds(TEXTS).any()
 
 
 def test_what_is_there_stays(store: EmbeddingStore) -> None:
@@ -83,7 +83,7 @@ def test_a_file_that_says_nothing_of_cost_serves_on(store: EmbeddingStore) -> No
     with sqlite3.connect(store.path) as base:
         base.execute("drop table asked")
     base.close()
-    assert store.known(TEXTS[:2]).all()
+    assert store.holds(TEXTS[:2]).all()
     assert (store.costs(TEXTS[:2]), store.cut(TEXTS[:2])) == (dict.fromkeys(TEXTS[:2]), 0)
     store.put(TEXTS[2:3], rows(1), Cost(2, 0.2))
     assert store.costs(TEXTS[1:3]) == {TEXTS[1]: None, TEXTS[2]: Cost(2, 0.2)}
@@ -95,7 +95,7 @@ def test_no_vector_without_a_direction_is_kept(store: EmbeddingStore, value: flo
     vectors[1] = value
     with pytest.raises(StorageError, match=f"does not take .* for the text '{TEXTS[1]}'"):
         store.put(TEXTS[:3], vectors)
-    assert not store.known(TEXTS[:3]).any()
+    assert not store.holds(TEXTS[:3]).any()
 
 
 def test_a_zero_vector_of_an_earlier_version_counts_as_missing(store: EmbeddingStore) -> None:
@@ -106,7 +106,7 @@ def test_a_zero_vector_of_an_earlier_version_counts_as_missing(store: EmbeddingS
             "update vectors set crc = ?, vector = ? where rowid = 2", (zlib.crc32(zero), zero)
         )
     base.close()
-    assert store.known(TEXTS[:3]).tolist() == [True, False, True]
+    assert store.holds(TEXTS[:3]).tolist() == [True, False, True]
     assert store.get(TEXTS[:3])[1].tolist() == [True, False, True]
     store.put(TEXTS[:3], rows(3))
     np.testing.assert_array_equal(store.get(TEXTS[:3])[0], rows(3))
@@ -116,7 +116,7 @@ def test_another_dimension_is_refused_whole(store: EmbeddingStore) -> None:
     store.put(TEXTS[:2], rows(2))
     with pytest.raises(StorageError, match="holds vectors of 6 dimensions, not 7"):
         store.put(TEXTS[2:4], rows(2, 7))
-    assert store.known(TEXTS[:4]).tolist() == [True, True, False, False]
+    assert store.holds(TEXTS[:4]).tolist() == [True, True, False, False]
 
 
 def test_hostile_texts_are_keys_like_others(store: EmbeddingStore) -> None:
@@ -148,7 +148,7 @@ def test_a_file_that_was_only_begun_is_no_damage(store: EmbeddingStore) -> None:
     store.path.parent.mkdir(parents=True)
     store.path.touch()
     store.put(TEXTS[:2], rows(2))
-    assert store.known(TEXTS[:2]).all()
+    assert store.holds(TEXTS[:2]).all()
 
 
 def test_a_file_in_the_way_is_one_sentence(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_protected_folder_is_one_sentence_and_still_read(
     store.path.chmod(0o400)
     store.path.parent.chmod(0o500)
     try:
-        assert store.known(TEXTS[:2]).all()
+        assert store.holds(TEXTS[:2]).all()
         with pytest.raises(StorageError, match="cannot"):
             store.put(TEXTS[2:4], rows(2))
     finally:
@@ -190,4 +190,4 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(
     with pytest.raises(StorageError, match="database or disk is full"):
         store.put(TEXTS[2:], rows(len(TEXTS) - 2, 6))
     monkeypatch.undo()
-    assert store.known(TEXTS).sum() == 2
+    assert store.holds(TEXTS).sum() == 2

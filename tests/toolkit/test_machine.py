@@ -15,7 +15,7 @@ from benchkit.toolkit.machine import (
     free_slot,
     gpus_of,
     share,
-    threads,
+    thread_variables,
     visible_gpus,
 )
 
@@ -108,8 +108,10 @@ def test_cores_are_those_that_this_process_may_use(bare: pytest.MonkeyPatch) -> 
     assert cores() == environment.__wrapped__()["cores"] == 1
 
 
-def test_no_more_threads_than_cores() -> None:
-    assert [threads(8, slots) for slots in (1, 2, 3, 8, 20)] == [8, 4, 2, 1, 1]
+def test_no_more_threads_than_cores(bare: pytest.MonkeyPatch) -> None:
+    bare.setattr(shares, "cores", lambda: 8)
+    counts = [thread_variables(slots)["OMP_NUM_THREADS"] for slots in (1, 2, 3, 8, 20)]
+    assert counts == ["8", "4", "2", "1", "1"]
 
 
 def test_a_new_process_takes_the_place_of_the_one_that_died() -> None:

@@ -17,7 +17,6 @@ from benchkit.toolkit.ranking import (
     excluded,
     kth_largest,
     tie_keys,
-    tie_order,
     top_k,
     top_k_of,
 )
@@ -49,13 +48,6 @@ def test_equals_are_ordered_by_prompt_item_and_seed_alone() -> None:
     first = top_k(np.zeros((1000, 5), dtype=np.float32), 1, keys, NOTHING.take(np.zeros(1000, int)))
     # Each of five equals wins a fifth: 200 of 1000 prompts, give or take five standard errors.
     assert (np.abs(np.bincount(first.items[:, 0], minlength=5) - 200) < 64).all()
-
-
-def test_an_order_by_frequency_is_no_longer_given() -> None:
-    with pytest.warns(FutureWarning, match="use tie_keys"):
-        ties = tie_order(Sessions.from_lists([[2, 2, 1]]), 4)
-    found = top_k(np.zeros((3, 4), dtype=np.float32), 4, ties, NOTHING.take(np.zeros(3, int)))
-    assert found.items.tolist() == [places(0, [0, 1, 2, 3])] * 3
 
 
 @pytest.mark.parametrize("k", [1, 3, 9])

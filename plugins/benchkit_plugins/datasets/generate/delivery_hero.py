@@ -21,19 +21,11 @@ if TYPE_CHECKING:
 
 NICHES = niches("delivery-hero")
 SIZES = ("1 l", "500 g", "6 x 0.5 l", "250 g", "family size", "1 kg", "single", "twin pack")
+LENGTHS = ((0, 1), (0.08, 1.9), (0.3, 3), (0.5, 4.3), (0.75, 7.3), (0.9, 11.5), (0.99, 28), (1, 80))
 SHAPE = Shape(
     niches=len(NICHES),
     items_at_4000=1400,
-    lengths=(
-        (0, 1),
-        (0.08, 1.9),
-        (0.3, 3),
-        (0.5, 4.3),
-        (0.75, 7.3),
-        (0.9, 11.5),
-        (0.99, 28),
-        (1, 80),
-    ),
+    lengths=LENGTHS,
     gaps=((0, 1), (0.25, 4), (0.5, 9), (0.75, 20), (1, 90)),
     same_day=0.75,
     begin=18_900,  # 2021-09-30

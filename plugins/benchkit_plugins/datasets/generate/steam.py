@@ -7,41 +7,27 @@ from pathlib import Path
 
 import numpy as np
 
-from benchkit_plugins.datasets.generate.packing import write_gzip
-from benchkit_plugins.datasets.generate.words import niches, series_names, shuffled_ids, some
+from benchkit.contracts.arrays import Int64
+from benchkit_plugins.datasets.generate.words import (
+    niches,
+    series_names,
+    shuffled_ids,
+    some,
+    write_gzip,
+)
 from benchkit_plugins.datasets.generate.world import Drawn, Shape, World, draw, make_world
 
 NICHES = niches("steam")
 PARTS = (
-    "",
-    " II",
-    " III",
-    ": Prologue",
-    ": Long Winter",
-    " - Deluxe Edition",
-    ": The Lost Chapter",
-    " IV",
-    ": Homecoming",
-    " Remastered",
-    ": After Dark",
-    " V",
-    ": Tales",
-    " VR",
+    "", " II", " III", ": Prologue", ": Long Winter", " - Deluxe Edition", ": The Lost Chapter",
+    " IV", ": Homecoming", " Remastered", ": After Dark", " V", ": Tales", " VR",
 )  # fmt: skip
 # Quantiles of the sample of real users that the projects' tests read.
+LENGTHS = ((0, 5.5), (0.25, 7), (0.5, 9), (0.75, 14), (0.9, 24), (0.95, 36), (0.99, 90), (1, 400))
 SHAPE = Shape(
     niches=len(NICHES),
     items_at_4000=1150,
-    lengths=(
-        (0, 5.5),
-        (0.25, 7),
-        (0.5, 9),
-        (0.75, 14),
-        (0.9, 24),
-        (0.95, 36),
-        (0.99, 90),
-        (1, 400),
-    ),
+    lengths=LENGTHS,
     gaps=((0, 1), (0.1, 3), (0.25, 11), (0.5, 41), (0.75, 133), (0.9, 301), (1, 1100)),
     same_day=0.19,
     begin=14_898,  # 2010-10-16
@@ -74,7 +60,7 @@ def _games(world: World, ids: list[int]) -> Iterator[str]:
         yield f"{game!r}\n"
 
 
-def _reviews(drawn: Drawn, ids: np.ndarray[tuple[int], np.dtype[np.int64]], seed: int) -> str:
+def _reviews(drawn: Drawn, ids: Int64, seed: int) -> str:
     """Return lines of reviews; one in a hundred stands there twice, as in the original."""
     import polars as pl
 

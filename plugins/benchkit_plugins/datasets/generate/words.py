@@ -1,9 +1,10 @@
-"""Names of series and ids of items, made from small vocabularies of our own invention."""
+"""Names of series and ids of items, from vocabularies of our own invention; packed files."""
 
 from __future__ import annotations
 
+import gzip
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,3 +83,13 @@ def shuffled_ids(world: World) -> Int64:
     """Return a number for each item that tells nothing about it, ``int64[items]``."""
     rng = np.random.default_rng([world.seed, 1 << 41])
     return np.argsort(rng.random(len(world)), kind="stable")
+
+
+def write_gzip(path: Path, pieces: Iterable[str]) -> None:
+    """Write pieces of text; neither the time nor the file's name enters."""
+    with (
+        path.open("wb") as file,
+        gzip.GzipFile("", "wb", compresslevel=4, fileobj=file, mtime=0) as packed,
+    ):
+        for piece in pieces:
+            packed.write(piece.encode("utf-8"))
