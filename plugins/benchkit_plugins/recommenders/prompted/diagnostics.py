@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,87 +11,27 @@ from benchkit_plugins.recommenders.prompted.matching import Matches
 from benchkit_plugins.recommenders.prompted.titles import Title
 
 
-@dataclass(frozen=True)
-class Diagnostic:
-    """One number about all answers.
-
-    Attributes:
-        name: its key.
-        meaning: what it says.
-        bounds: smallest and largest value; None for no bound.
-        higher_is_better: which end is better; None: neither.
-        source: where it is described.
-    """
-
-    name: str
-    meaning: str
-    bounds: tuple[float, float | None]
-    higher_is_better: bool | None
-    source: str
-
-
-_SHARE = (0.0, 1.0)
-DIAGNOSTICS = (
-    Diagnostic("answered_prompts", "prompts that got an answer", (0, None), None, "ours"),
-    Diagnostic(
-        "distinct_texts",
-        "distinct titles in all answers together, as generated, before they are mapped to items; a "
-        "title is the same in any case",
-        (0, None),
-        None,
-        "paper Table 7",
-    ),
-    Diagnostic(
-        "distinct_recommendations",
-        "distinct items in all lists together, after mapping",
-        (0, None),
-        True,
-        "ours",
-    ),
-    Diagnostic(
-        "hallucinations",
-        "share of answered titles that are not in the catalog or, of Class and Rank, not among the "
-        "categories or candidates; a title counts once a prompt",
-        _SHARE,
-        False,
-        "paper Table 7",
-    ),
-    Diagnostic(
-        "hallucination_similarity",
-        "mean cosine of such a title and the item that takes its place; absent without any",
-        (-1.0, 1.0),
-        True,
-        "paper Table 7",
-    ),
-    Diagnostic(
-        "off_list",
-        "share of answered titles that are hallucinations though the catalog has them: they were "
-        "not to choose from; absent where the whole catalog is",
-        _SHARE,
-        False,
-        "ours",
-    ),
-    Diagnostic(
-        "repeats",
-        "share of answered titles that stand in the prompt: copied, they are no hallucinations; a "
-        "title counts once a prompt",
-        _SHARE,
-        None,
-        "ours",
-    ),
-    Diagnostic(
-        "parse_failures", "share of completions that give no title at all", _SHARE, False, "ours"
-    ),
-    Diagnostic(
-        "short_lists", "share of answered prompts whose list is not full", _SHARE, False, "ours"
-    ),
-)
-
-
 def diagnose(
     answers: Sequence[Sequence[Sequence[Title]] | None], matches: Matches, prompts: Sessions
 ) -> dict[str, float]:
-    """Return the values of `DIAGNOSTICS`; {} where nothing was answered.
+    """Return the diagnostics by name; {} where nothing was answered.
+
+    A title is the same in any case, and counts once a prompt.
+
+    - ``answered_prompts``: prompts that got an answer.
+    - ``distinct_texts``: distinct titles in all answers together, as generated, before they are
+      mapped to items (paper Table 7).
+    - ``distinct_recommendations``: distinct items in all lists together, after mapping.
+    - ``hallucinations``: share of answered titles that are not in the catalog or, of Class and
+      Rank, not among the categories or candidates (paper Table 7).
+    - ``hallucination_similarity``: mean cosine of such a title and the item that takes its place;
+      absent without any (paper Table 7).
+    - ``off_list``: share of answered titles that are hallucinations though the catalog has them;
+      absent where the whole catalog was to choose from.
+    - ``repeats``: share of answered titles that stand in the prompt: copied, they are no
+      hallucinations.
+    - ``parse_failures``: share of completions that give no title at all.
+    - ``short_lists``: share of answered prompts whose list is not full.
 
     Args:
         answers: titles of each completion of each prompt; None for a prompt that was not asked.

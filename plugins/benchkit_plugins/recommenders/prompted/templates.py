@@ -113,4 +113,4 @@ def _check_placeholders(
 
 def _filled(text: str, values: Mapping[str, str]) -> str:
     """Fill in all placeholders in one pass: what is filled in is never looked at again."""
-    return _PLACEHOLDER.sub(lambda found: values[found[1]], text)
+    return _PLACEHOLDER.sub(lambda match: values[match[1]], text)

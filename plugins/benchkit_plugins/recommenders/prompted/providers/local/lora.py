@@ -36,8 +36,8 @@ from benchkit_plugins.recommenders.prompted.providers.local.prefix import Prefix
 from benchkit_plugins.recommenders.prompted.providers.local.tokenizing import (
     TokenizedExample,
     batches,
-    known_length,
     padded,
+    prefix_length,
     unit,
     weight_of,
 )
@@ -91,10 +91,10 @@ class State:
 def adapted(model: Any, recipe: Recipe, seed: int) -> Any:
     """Put fresh adapters, which change nothing yet, into a model."""
     from peft import LoraConfig, get_peft_model
-    from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as KNOWN
+    from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as USUAL
 
     kind = model.config.model_type
-    usual = recipe.targets == "usual" and kind in KNOWN
+    usual = recipe.targets == "usual" and kind in USUAL
     lora = LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
@@ -226,9 +226,9 @@ class Trainer:
 
     def _prefix(self, examples: Sequence[TokenizedExample]) -> Prefix | None:
         """Read what all examples begin with; None where that saves nothing."""
-        known = known_length(examples) if len(examples) > 1 and self._continues else 0
-        known -= known % unit(known) if self._few else 0
-        return Prefix(self.model, examples[0].tokens[:known]) if known else None
+        start = prefix_length(examples) if len(examples) > 1 and self._continues else 0
+        start -= start % unit(start) if self._few else 0
+        return Prefix(self.model, examples[0].tokens[:start]) if start else None
 
     def _split(self, batch: Sequence[TokenizedExample]) -> Iterator[list[TokenizedExample]]:
         """Yield examples of similar length, as many at a time as memory permits."""
@@ -243,7 +243,7 @@ class Trainer:
     def _recompute(self, wanted: bool) -> None:
         """Let the backward pass compute layers again, or keep what it needs of them.
 
-        A example that is longer than what is read at a time cannot be split: computed again, it
+        An example that is longer than what is read at a time cannot be split: computed again, it
         takes an eighth more time and less than half the memory.
         """
         if wanted == self._recomputes or not self.model.supports_gradient_checkpointing:
@@ -259,12 +259,12 @@ class Trainer:
         self, part: Sequence[TokenizedExample], prefix: Prefix | None, prompt_weight: float = 0.0
     ) -> Tensor:
         """Return the weighted sum of the losses; `prefix` has read the first tokens."""
-        known = prefix.length if prefix else 0
-        page = padded(part, self.device, known, prompt_weight, self._few)
+        start = prefix.length if prefix else 0
+        page = padded(part, self.device, start, prompt_weight, self._few)
         longest, predicted = page.tokens.shape[1], page.targets.shape[1]
         # what is predicted stands at the end: of the rest no logits are computed. As places, not
         # as a number: a slice would be multiplied example by example, which is slow.
-        asked = torch.arange(longest - predicted - 1, longest - 1, device=self.device)
+        predicting = torch.arange(longest - predicted - 1, longest - 1, device=self.device)
         self._recompute(prefix is None and longest > self._room)
         cached: dict[str, Any] = {"use_cache": prefix is not None}
         if prefix is not None:
@@ -273,7 +273,7 @@ class Trainer:
             input_ids=page.tokens,
             attention_mask=page.mask,
             position_ids=page.positions,
-            logits_to_keep=asked,
+            logits_to_keep=predicting,
             **cached,
         ).logits  # [B, P, V]
         losses = torch.nn.functional.cross_entropy(

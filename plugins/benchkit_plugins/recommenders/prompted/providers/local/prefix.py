@@ -6,14 +6,20 @@ shared. Where prompts list a catalog's categories, that is most of what there is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from benchkit_plugins.recommenders.prompted.providers.local.loading import cache_argument
-from benchkit_plugins.recommenders.prompted.providers.local.probe import logits_match, probe_texts
+
+# Where the tokens of a proof stand in the vocabulary. Control tokens stand at its ends.
+_SHARES = (
+    (0.5, 0.3, 0.7, 0.4, 0.6),
+    (0.2, 0.25, 0.22, 0.27, 0.31),
+    (0.8, 0.75, 0.7, 0.65, 0.6),
+)
 
 
 class Prefix:
@@ -63,6 +69,17 @@ class Prefix:
             torch.autograd.backward(original, gradients)
 
 
+def probe_texts(model: Any) -> Iterator[Tensor]:
+    """Yield a few short texts of tokens that a model has learnt, ``int64[5]`` each.
+
+    A model that is fine-tuned amplifies the rounding of some texts, in bfloat16, beyond all
+    comparison (SmolLM2: logits off by 18 of 30 on control tokens). So one of these texts is proof.
+    """
+    size = model.config.vocab_size
+    for shares in _SHARES:
+        yield torch.tensor([int(share * size) for share in shares], device=model.device)
+
+
 @torch.no_grad()
 def continues(model: Any) -> bool:
     """Return whether a model reads on behind a prefix as if it had read all at once.
@@ -87,4 +104,6 @@ def _continues(model: Any, text: Tensor) -> bool:
     cache = Prefix(model, text[0, :2].tolist()).cache(1)
     places = torch.arange(2, 4, device=model.device)[None]
     arguments = {"position_ids": places, "use_cache": True, cache_argument(model): cache}
-    return logits_match(model(input_ids=text[:, 2:], **arguments).logits, expected)
+    logits = model(input_ids=text[:, 2:], **arguments).logits
+    rounding = torch.finfo(logits.dtype).eps ** 0.5 * expected.abs().max()
+    return bool((logits - expected).abs().max() <= rounding)

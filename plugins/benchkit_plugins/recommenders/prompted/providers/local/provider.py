@@ -29,7 +29,7 @@ from benchkit_plugins.recommenders.prompted.providers.contract import (
 from benchkit_plugins.recommenders.prompted.providers.local.source import Source
 
 if TYPE_CHECKING:
-    from benchkit_plugins.recommenders.prompted.providers.local.sampling import Sampler
+    from benchkit_plugins.recommenders.prompted.providers.local.loading import Causal
 
 # Tokens a second, rough: of a model of so many parameters (SmolLM2) on two cores. One of n times
 # its size takes n times as long.
@@ -52,7 +52,7 @@ class Local(Provider):
     def __init__(self, config: PromptedConfig, workspace: Path) -> None:
         super().__init__(config, workspace)
         self._source = Source(config.model)
-        self._loaded: tuple[str | None, Sampler] | None = None
+        self._loaded: tuple[str | None, Causal] | None = None
 
     def why_unavailable(self) -> str | None:
         return self._source.why_unavailable()
@@ -137,13 +137,15 @@ class Local(Provider):
     ) -> Answers:
         """Yield completions, many prompts at a time; long prompts first.
 
-        Prompts in one batch do not know each other; only rounding differs with who is beside whom.
+        Only rounding differs with which prompts are in one batch.
         """
+        from benchkit_plugins.recommenders.prompted.providers.local.sampling import sample
+
         allow(0.0)
         if not prompts:
             return
-        sampler = self._sampler(model)
-        yield from sampler(sampler.causal.chat.prompts(prompts), sampling, report)
+        causal = self._load(model)
+        yield from sample(causal, causal.chat.prompts(prompts), sampling, report)
 
     def _train(self, fine_tune: FineTune, folder: Path, report: Report) -> None:
         from benchkit_plugins.recommenders.neural.checkpoint import Checkpoint
@@ -173,16 +175,15 @@ class Local(Provider):
         on_gpu = visible_gpus() if device == "auto" else device != "cpu"
         return 0.0 if on_gpu else self._source.parameters() / _PARAMETERS
 
-    def _sampler(self, model: str | None) -> Sampler:
-        from benchkit_plugins.recommenders.prompted.providers.local import loading, sampling
+    def _load(self, model: str | None) -> Causal:
+        from benchkit_plugins.recommenders.prompted.providers.local import loading
 
         if self._loaded is None or self._loaded[0] != model:
             self._loaded = None  # not two models at a time
             adapter = None if model is None else self._folder(model)
             if adapter is not None and not (adapter / "adapter_model.safetensors").is_file():
                 raise UnavailableError(f"there is no fine-tuned model in {adapter}; train it again")
-            loaded = loading.load(self._source, self.config.device, adapter)
-            self._loaded = model, sampling.Sampler(loaded)
+            self._loaded = model, loading.load(self._source, self.config.device, adapter)
         return self._loaded[1]
 
     def _folder(self, key: str) -> Path:

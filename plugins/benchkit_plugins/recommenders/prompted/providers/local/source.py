@@ -23,16 +23,16 @@ class Source:
     """A model as the user gave it; nothing heavy is imported here.
 
     Attributes:
-        given: a folder, a GGUF file, a folder with one, or a name at Hugging Face, as NAME or
+        spec: a folder, a GGUF file, a folder with one, or a name at Hugging Face, as NAME or
             NAME@REVISION; None for SmolLM2-135M-Instruct, which comes with a package.
     """
 
-    given: str | None
+    spec: str | None
 
     @cached_property
     def gguf(self) -> Path | None:
         """The GGUF file with the model, where it is one; it need not exist."""
-        return _packaged() if self.given is None else pretrained.gguf_of(self.given)
+        return _packaged() if self.spec is None else pretrained.gguf_of(self.spec)
 
     def why_unavailable(self) -> str | None:
         """Return why the model cannot be used, as far as that shows without loading it."""
@@ -41,7 +41,7 @@ class Source:
             missing = missing or pretrained.not_installed("gguf", "accelerate")
         if missing:
             return missing
-        if self.given is None:
+        if self.spec is None:
             return None if self.gguf else _NO_DEFAULT
         if self.gguf:
             return None if self.gguf.is_file() else f"there is no file {self.gguf}"
@@ -49,7 +49,7 @@ class Source:
 
     def identity(self) -> dict[str, Value]:
         """Return the identity of the model, without network."""
-        if self.given is None:
+        if self.spec is None:
             package = version(_PACKAGE) if self.gguf else None
             return {"model": DEFAULT, "package": _PACKAGE, "version": package}
         if self.gguf and self.gguf.is_file():
@@ -66,7 +66,7 @@ class Source:
         Its name says so, or the size of its weights: GGUF's are taken for 8 bits each, others for
         16.
         """
-        size = _SIZE.search(Path(self.given).name if self.given else DEFAULT)
+        size = _SIZE.search(Path(self.spec).name if self.spec else DEFAULT)
         if size:
             return float(size[1]) * (1e9 if size[2] in "bB" else 1e6)
         if self.gguf:
@@ -85,12 +85,12 @@ class Source:
 
     @property
     def _name(self) -> str:
-        given = self.given or ""
-        return given if Path(given).expanduser().is_dir() else given.partition("@")[0]
+        spec = self.spec or ""
+        return spec if Path(spec).expanduser().is_dir() else spec.partition("@")[0]
 
     @property
     def _revision(self) -> str:
-        return (self.given or "").partition("@")[2] or "main"
+        return (self.spec or "").partition("@")[2] or "main"
 
 
 _NO_DEFAULT = (

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from benchkit import UnavailableError
+from benchkit.contracts.arrays import Int64
 from benchkit.contracts.prompted import Example
 from benchkit_plugins.hardware import aligned
 from benchkit_plugins.recommenders.prompted.providers.local.chat import Chat
-from benchkit_plugins.recommenders.prompted.providers.local.tree import Ints, common_length
 
 _SORTED = 16  # batches that are drawn at a time and then sorted by length
 
@@ -33,11 +33,11 @@ class TokenizedExample:
 
 @dataclass(frozen=True)
 class PaddedBatch:
-    """Lessons that are read together, padded in front, so that they end together.
+    """Examples that are read together, padded in front, so that they end together.
 
     Attributes:
         tokens: those to be read, ``int64[examples, longest]``.
-        mask: which of those read before and of these are no padding, ``int64[examples, known +
+        mask: which of those read before and of these are no padding, ``int64[examples, start +
             longest]``; None where all are.
         positions: how far each is from its example's beginning, ``int64[examples, longest]``.
         targets: tokens to be predicted, the last ones, ``int64[examples, predicted]``; 0 where none
@@ -86,11 +86,11 @@ def tokenize(
 
 def batches(
     examples: Sequence[TokenizedExample], size: int, rng: np.random.Generator
-) -> list[Ints]:
+) -> list[Int64]:
     """Return the rows of an epoch's batches: drawn again, and of like length within a batch."""
     lengths = np.array([len(example.tokens) for example in examples])
     order = rng.permutation(len(examples))
-    groups: list[Ints] = []
+    groups: list[Int64] = []
     for start in range(0, len(order), size * _SORTED):
         drawn = order[start : start + size * _SORTED]
         alike = drawn[np.argsort(lengths[drawn], kind="stable")]
@@ -98,10 +98,17 @@ def batches(
     return [groups[place] for place in rng.permutation(len(groups))]
 
 
-def known_length(examples: Sequence[TokenizedExample]) -> int:
+def common_length(texts: Sequence[list[int]]) -> int:
+    """Return how many tokens all texts begin with; there is one text at least."""
+    low, high = min(texts), max(texts)  # what these two share, all between them share
+    pairs = enumerate(zip(low, high, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), len(low))
+
+
+def prefix_length(examples: Sequence[TokenizedExample]) -> int:
     """Return how many tokens all examples begin with, up to where one has to be answered."""
-    asked = (len(example.tokens) - example.answer - 1 for example in examples)
-    return min(common_length([example.tokens for example in examples]), *asked)
+    before = (len(example.tokens) - example.answer - 1 for example in examples)
+    return min(common_length([example.tokens for example in examples]), *before)
 
 
 def unit(length: int) -> int:
@@ -112,17 +119,17 @@ def unit(length: int) -> int:
     return 1 << max(0, length.bit_length() - 4)
 
 
-def weight_of(examples: Sequence[TokenizedExample], known: int, prompt_weight: float) -> float:
+def weight_of(examples: Sequence[TokenizedExample], start: int, prompt_weight: float) -> float:
     """Return the total weight of the predicted tokens; arguments as in `padded`."""
     answers = sum(example.answer for example in examples)
-    predicted = sum(len(example.tokens) - known - 1 for example in examples)
+    predicted = sum(len(example.tokens) - start - 1 for example in examples)
     return answers + prompt_weight * (predicted - answers)
 
 
 def padded(
     examples: Sequence[TokenizedExample],
     device: torch.device,
-    known: int = 0,
+    start: int = 0,
     prompt_weight: float = 0.0,
     few: bool = False,
 ) -> PaddedBatch:
@@ -131,7 +138,7 @@ def padded(
     Args:
         examples: at least one.
         device: where to.
-        known: tokens at the beginning of each that have been read already.
+        start: tokens at the beginning of each that have been read already.
         prompt_weight: of the prompts' tokens, those of answers weigh 1; 0: they are not predicted.
             The first that is read never is.
         few: round up how many tokens are read and predicted at a time, see `unit`.
@@ -140,7 +147,7 @@ def padded(
     def rounded(length: int) -> int:
         return aligned(length, unit(length)) if few else length
 
-    longest = rounded(max(len(example.tokens) for example in examples) - known)
+    longest = rounded(max(len(example.tokens) for example in examples) - start)
     widest = longest - 1  # the first is read, not predicted
     if not prompt_weight:
         widest = min(widest, rounded(max(example.answer for example in examples)))
@@ -149,15 +156,15 @@ def padded(
     targets = torch.zeros(len(examples), widest, dtype=torch.int64)  # [B, P]
     weights = torch.zeros(len(examples), widest)  # [B, P]
     for row, example in enumerate(examples):
-        new = example.tokens[known:]
+        new = example.tokens[start:]
         tokens[row, longest - len(new) :] = torch.tensor(new)
         mask[row, longest - len(new) :] = 1
         predicted = len(new) - 1 if prompt_weight else example.answer
         targets[row, widest - predicted :] = torch.tensor(new[len(new) - predicted :])
         weights[row, widest - predicted :] = prompt_weight
         weights[row, widest - example.answer :] = 1
-    positions = known + (mask.cumsum(1) - 1).clamp(min=0)  # [B, T]
-    seen = torch.cat([mask.new_ones(len(examples), known), mask], dim=1)  # [B, known + T]
+    positions = start + (mask.cumsum(1) - 1).clamp(min=0)  # [B, T]
+    seen = torch.cat([mask.new_ones(len(examples), start), mask], dim=1)  # [B, start + T]
     return PaddedBatch(
         tokens.to(device),
         # without padding attention needs no mask, and is quicker
