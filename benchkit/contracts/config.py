@@ -155,7 +155,7 @@ class Config:
     @classmethod
     def fields(cls) -> list[Field]:
         """Return the parameters in the order of their declaration."""
-        hints = _type_hints(cls)
+        hints = _type_hints(cls)  # type: ignore[arg-type]  # mypy takes a class for an instance
         return [
             Field(f.name, hints[f.name], cast(Value, f.default), f.metadata.get("param", Param("")))
             for f in dataclasses.fields(cls)
