@@ -2,15 +2,16 @@
 
 numpy rewrites literals as JSON (`literals.translate`), polars parses it, and byte counts prove
 that every wanted value is what it seems. The result is what ``json.loads`` or ``ast.literal_eval``
-gives; a line that the fast path cannot prove goes there (`dialects.evaluate`).
+gives; a line that the fast path cannot prove goes there (`records`).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,18 +25,17 @@ from benchkit_plugins.datasets.records.dialects import (
     TEXTS,
     Dialect,
     Fields,
+    Json,
+    as_json,
     checked,
     dialect_of,
     evaluate,
+    records,
 )
-from benchkit_plugins.datasets.records.literals import (
-    BACKSLASH,
-    MARK,
-    NEWLINE,
-    Ints,
-    Translated,
-    translate,
-)
+from benchkit_plugins.datasets.records.lists import SEPARATOR
+from benchkit_plugins.datasets.records.literals import MARK
+from benchkit_plugins.datasets.records.proofs import parse
+from benchkit_plugins.datasets.records.strings import Ints
 
 if TYPE_CHECKING:
     import polars as pl
@@ -43,16 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["INTEGER", "NESTED", "TEXT", "TEXTS", "Rows", "read_columns"]
 
 _MARKED = f"[\\x00\\x{MARK:02x}]"  # NUL: polars' reading of half a surrogate pair
-# What polars makes of a list's members that are no texts; a text may be like that and real.
-_NO_TEXT = r"^(-?(\d[\d.eE+-]*|inf)$|true$|false$|[\[{])"
-# How the values of each kind begin behind a key and its colon; the prefix u has become a blank.
-_BEGINNINGS = {
-    TEXT: (b' "', b'  "'),
-    INTEGER: (b" ",),
-    TEXTS: (b" [",),
-    NESTED: (b" [[", b" []"),
-}
-_EXACT = 1 << 53  # beyond it a float leaves whole numbers out
+_LISTS = (TEXTS, NESTED)
 _WORKERS = 2  # blocks worked on at once; more would only hold more memory
 
 
@@ -84,154 +75,60 @@ def read_columns(
     Raises:
         DataError: the file or a line of it is damaged, or a field is missing or ill-typed.
     """
-    waiting: deque[tuple[Block, Future[_Parsed | None]]] = deque()
-
-    def next_rows() -> Rows:
-        block, parsed = waiting.popleft()
-        # Here and not in a thread: keeping warnings off is not safe in threads.
-        return _completed(parsed.result(), block, fields, optional, dialect)
-
+    dialect: Dialect | None = None
+    waiting: deque[Future[Callable[[], Rows]]] = deque()
     with ThreadPoolExecutor(_WORKERS) as pool:  # much of the work is outside Python's lock
         for block in blocks(path, size):
-            if block.first == 1:
-                dialect = dialect_of(block)
-            waiting.append((block, pool.submit(_parse, block, fields, optional, dialect)))
+            dialect = dialect or dialect_of(block)
+            waiting.append(pool.submit(_rows, block, fields, optional, dialect))
             if len(waiting) > _WORKERS:
-                yield next_rows()
+                yield waiting.popleft().result()()
         while waiting:
-            yield next_rows()
+            yield waiting.popleft().result()()
 
 
-@dataclass(frozen=True)
-class _Parsed:
-    """A block as polars reads it, and the rows that must be read from their lines instead."""
-
-    frame: pl.DataFrame
-    doubtful: Sequence[int]
-
-
-def _parse(
+def _rows(
     block: Block, fields: Fields, optional: Collection[str], dialect: Dialect
-) -> _Parsed | None:
-    """Parse a block with polars; None unless each value is proven to be what its line says."""
-    import polars as pl
+) -> Callable[[], Rows]:
+    """Take the fast path; return what takes the slow one, where that is needed.
 
-    content = np.frombuffer(block.text, dtype=np.uint8)
-    ends = np.flatnonzero(content == NEWLINE)
-    first, last = content[np.concatenate(([0], ends[:-1] + 1))], content[ends - 1]
-    if (first != ord("{")).any() or ((last != ord("}")) & (last != ord("\r"))).any():
-        return None  # what is no object, or a blank line, which would shift rows
-    if dialect == "python":
-        json = translate(block.text)
-    else:
-        escapes = np.flatnonzero(content == BACKSLASH)
-        json = Translated(content, ends, [], np.unique(np.searchsorted(ends, escapes)))
-    text = json.out.tobytes()
-    try:
-        _ = text.isascii() or text.decode()
-        frame = pl.read_ndjson(text, schema=_schema(fields, parsing=True))
-    except (UnicodeDecodeError, pl.exceptions.PolarsError, RuntimeError):
-        return None
-    if len(frame) != len(ends) or not all(
-        _proven(text, name, kind, len(frame) - frame.get_column(name).null_count())
-        for name, kind in fields.items()
-    ):
-        return None
-    doubtful = {*json.unproven}
-    for name, kind in fields.items():
-        column = _flat(frame.get_column(name)) if kind == NESTED else frame.get_column(name)
-        if column.null_count() and name not in optional:
-            doubtful.update(column.is_null().arg_true().to_list())
-        if kind == INTEGER:
-            column, rows = _whole(column)
-        elif kind == TEXT:
-            rows = json.marked
-            if len(rows):
-                rows = rows[column[rows].str.contains(_MARKED).arg_true().to_numpy()]
-        else:
-            rows = _with_other_members(column)
-        doubtful.update(rows.tolist())
-        frame.replace_column(frame.get_column_index(name), column)
-    return _Parsed(frame, sorted(doubtful))
-
-
-def _flat(column: pl.Series) -> pl.Series:
-    """Join the lists of each row's list; what is empty among them may leave a null."""
-    import polars as pl
-
-    return column.list.eval(pl.element().explode())
-
-
-def _whole(column: pl.Series) -> tuple[pl.Series, Ints]:
-    """Return floats as whole numbers, and the rows where the line may say something else.
-
-    Those are fractions, what a float rounds, and 0 and 1, which old polars makes of booleans.
+    The latter is for the main thread: it keeps warnings off, which is not safe in others.
     """
-    import polars as pl
-
-    whole = column.cast(pl.Int64, strict=False)
-    numbers, floats = whole.fill_null(-1).to_numpy(), column.fill_null(-1).to_numpy()
-    odd = (numbers != floats) | (numbers == 0) | (numbers == 1) | (floats > _EXACT)
-    return whole, np.flatnonzero(odd | (floats < -_EXACT))
-
-
-def _with_other_members(lists: pl.Series) -> Ints:
-    """Return the rows with a member that may be no text, or must be read from its line."""
-    import polars as pl
-
-    members = lists.to_frame("member").with_row_index("row")
-    members = members.filter(pl.col("member").list.len() > 0).explode("member")
-    odd = pl.col("member").is_null() | pl.col("member").str.contains(f"{_MARKED}|{_NO_TEXT}")
-    return members.filter(odd).get_column("row").to_numpy()
-
-
-def _proven(text: bytes, name: str, kind: str, values: int) -> bool:
-    """Return whether a key occurs as often as it has a value, of the right kind each time.
-
-    Then it does so at most once a line and on the outermost level. polars keeps the first of
-    repeated keys, and makes text of numbers and numbers of booleans.
-    """
-    quoted = f'"{name}"'.encode()
-    key = quoted + b":"
-    right = -text.count(key + b' "') if kind == INTEGER else 0
-    for beginning in _BEGINNINGS[kind]:
-        right += text.count(key + beginning)
-        if right == values:
-            break
-    return right == values == text.count(quoted)
+    slowly = partial(_slowly, block, fields, optional, dialect)
+    if dialect == "json" and any(kind in _LISTS for kind in fields.values()):
+        return slowly
+    json_ = as_json(block, dialect, fields)
+    # Blank lines shift rows, and stop old versions of polars.
+    blank = (np.diff(json_.ends, prepend=-1) <= 2).any()
+    frame = None if blank else parse(json_.text, fields, len(json_.ends))
+    if frame is None:
+        return slowly
+    rows = sorted({*json_.unproven, *_suspects(frame, json_, fields, optional)})
+    frame = _with_lists(frame, json_, fields)
+    if rows:
+        return partial(_completed, frame, rows, block, json_.ends, fields, optional, dialect)
+    columns = Rows(frame, range(block.first, block.first + len(json_.ends)))
+    return lambda: columns
 
 
 def _completed(
-    parsed: _Parsed | None,
+    frame: pl.DataFrame,
+    rows: Sequence[int],
     block: Block,
+    ends: Ints,
     fields: Fields,
     optional: Collection[str],
     dialect: Dialect,
 ) -> Rows:
-    """Read the doubtful rows, or all where nothing is parsed, from their lines, the certain way."""
-    numbers = range(block.first, block.first + block.text.count(b"\n"))
-    if parsed is not None and not parsed.doubtful:
-        return Rows(parsed.frame, numbers)
-    lines = block.text.split(b"\n")
-    rows: Sequence[int] = (
-        [row for row, line in enumerate(lines) if line.strip()]
-        if parsed is None
-        else parsed.doubtful
-    )
-    values = [
-        checked(
-            evaluate(lines[row], dialect, block.path, numbers[row]),
-            fields,
-            optional,
-            block.path,
-            numbers[row],
-        )
-        for row in rows
-    ]
-    patch = _frame(values, fields)
-    if parsed is None:
-        return Rows(patch, [numbers[row] for row in rows])
-    return Rows(_patched(parsed.frame, rows, patch), numbers)
+    """Replace some rows of a frame by what their lines say, read the certain way."""
+    numbers = range(block.first, block.first + len(ends))
+    begins = np.concatenate(([0], ends[:-1] + 1))
+    values = []
+    for row in rows:
+        line = block.text[begins[row] : ends[row]]
+        record = evaluate(line, dialect, block.path, numbers[row])
+        values.append(checked(record, fields, optional, block.path, numbers[row]))
+    return Rows(_patched(frame, rows, _frame(values, fields)), numbers)
 
 
 def _patched(frame: pl.DataFrame, rows: Sequence[int], patch: pl.DataFrame) -> pl.DataFrame:
@@ -244,6 +141,49 @@ def _patched(frame: pl.DataFrame, rows: Sequence[int], patch: pl.DataFrame) -> p
     return pl.concat([*parts, frame.slice(copied)])
 
 
+def _suspects(
+    frame: pl.DataFrame, json_: Json, fields: Fields, optional: Collection[str]
+) -> Iterator[int]:
+    """Yield the rows with a value that must be read from the original line."""
+    import polars as pl
+
+    for name, kind in fields.items():
+        column = frame.get_column(name)
+        if column.null_count() and name not in optional:
+            yield from column.is_null().arg_true().to_list()
+        if kind == INTEGER:  # old versions of polars make 0 and 1 of booleans
+            numbers = (column.fill_null(-1) if column.null_count() else column).to_numpy()
+            yield from np.flatnonzero((numbers == 0) | (numbers == 1)).tolist()
+    if len(json_.marked):  # marks in lists are separators
+        marks = {TEXT: _MARKED, TEXTS: r"\x00", NESTED: r"\x00"}
+        suspicious = [pl.col(n).str.contains(marks[k]) for n, k in fields.items() if k in marks]
+        some = frame[json_.marked].select(pl.any_horizontal(suspicious).alias("marked"))
+        yield from json_.marked[some.get_column("marked").arg_true().to_numpy()].tolist()
+
+
+def _with_lists(frame: pl.DataFrame, json_: Json, fields: Fields) -> pl.DataFrame:
+    """Split the texts that lists were made into."""
+    import polars as pl
+
+    columns = [pl.col(name) for name, kind in fields.items() if kind in _LISTS]
+    if not columns:
+        return frame
+    for width in sorted(json_.separators, reverse=True)[:-1]:  # the last is that of `SEPARATOR`
+        wide = chr(MARK) * width
+        columns = [column.str.replace_all(wide, SEPARATOR, literal=True) for column in columns]
+    return frame.with_columns(column.str.split(SEPARATOR) for column in columns)
+
+
+def _slowly(block: Block, fields: Fields, optional: Collection[str], dialect: Dialect) -> Rows:
+    evaluated = [
+        (number, checked(record, fields, optional, block.path, number))
+        for number, record in records(block, tuple(fields), dialect)
+    ]
+    return Rows(
+        _frame([values for _, values in evaluated], fields), [number for number, _ in evaluated]
+    )
+
+
 def _frame(rows: Sequence[Mapping[str, Any]], fields: Fields) -> pl.DataFrame:
     import polars as pl
 
@@ -251,16 +191,13 @@ def _frame(rows: Sequence[Mapping[str, Any]], fields: Fields) -> pl.DataFrame:
     return pl.DataFrame(columns, schema=_schema(fields))
 
 
-def _schema(fields: Fields, *, parsing: bool = False) -> dict[str, pl.DataType]:
-    """Return the columns' types; `parsing` says those that lines are parsed with."""
+def _schema(fields: Fields) -> dict[str, pl.DataType]:
     import polars as pl
 
-    texts = pl.List(pl.String())
     types: dict[str, pl.DataType] = {
         TEXT: pl.String(),
-        # old versions of polars cut fractions off
-        INTEGER: pl.Float64() if parsing else pl.Int64(),
-        TEXTS: texts,
-        NESTED: pl.List(texts) if parsing else texts,
+        INTEGER: pl.Int64(),
+        TEXTS: pl.List(pl.String()),
+        NESTED: pl.List(pl.String()),
     }
     return {name: types[kind] for name, kind in fields.items()}
