@@ -150,7 +150,7 @@ def test_intervals_stand_where_spreads_do() -> None:
 def test_without_ranks_a_table_says_that_nothing_was_tested(tmp_path: Path) -> None:
     table, _ = board(best=100, far=40)
     sheet = laid_out(table, examined(table, {}))
-    assert any("Not tested for significance" in sentence for sentence in sheet.caption)
+    assert any("No test of significance" in sentence for sentence in sheet.caption)
     assert [cell.mark for cell in sheet.lines[0].cells] == ["best", "best"]
     assert read_or_say(tmp_path / "none.parquet") == ({}, "")
     (tmp_path / "cut.parquet").write_bytes(b"PAR1")

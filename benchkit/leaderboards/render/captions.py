@@ -18,7 +18,7 @@ GENERATED = (
 )
 
 
-NO_RANKS = "Not tested for significance, since ranks are not there for two rows."
+NO_RANKS = "No test of significance: fewer than two rows have ranks."
 OUTDATED = (
     "Evaluated by revision {} of the protocol; this benchkit evaluates by revision {}: "
     "their figures are not comparable."
