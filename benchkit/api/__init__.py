@@ -25,6 +25,7 @@ from typing import Any
 
 from benchkit.api.experiment import Experiment
 from benchkit.api.results import Leaderboard, leaderboard, table_of
+from benchkit.api.sharing import check, export, merge
 from benchkit.components.configure import configure
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.protocol import Protocol, ProtocolName, Ties
@@ -42,7 +43,10 @@ __all__ = [
     "Experiment",
     "Leaderboard",
     "Results",
+    "check",
+    "export",
     "leaderboard",
+    "merge",
     "open_dataset",
     "recommender",
     "run",
