@@ -19,7 +19,9 @@ from benchkit.leaderboards.record import Record
 from benchkit.leaderboards.rows import Row, run_key
 
 # Metrics are sums of the same numbers in another order: what differs by more is another figure.
-_EQUAL = 1e-9
+EQUAL = 1e-9
+# All pairs are tested: 50 rows have 1,225, which take some seconds; 1,000 rows would take hours.
+MOST_ROWS = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +76,13 @@ class Significance:
             return "best"
         return "tied" if label in test.group else "worse"
 
+    def why_untested(self, key: str, label: str) -> str:
+        """Return why a row was not tested in a metric that was, "" where it was."""
+        test = self.tests.get(key)
+        if test is None or label in test.p:
+            return ""
+        return self.untested.get(label, f"only the best {MOST_ROWS} rows are tested")
+
     def as_dict(self, label: str) -> dict[str, Any]:
         """Return what is said of a row, by metric, as plain data."""
         return {
@@ -121,6 +130,8 @@ def significance(
 ) -> Significance:
     """Return what can be told apart in a table.
 
+    Of a metric, the best `MOST_ROWS` rows are tested.
+
     Args:
         rows: the table's.
         kept: ranks by the key of their record.
@@ -130,18 +141,18 @@ def significance(
     sessions = _common_sessions(rows, kept)
     gains = rank_metrics(keys)
     samples: dict[str, dict[str, Sample]] = {key: {} for key in gains}
+    unique, testable = np.unique(sessions), []
     for row in rows:
-        problem = next(filter(None, (_problem(run, kept, sessions) for run in row.runs)), "")
-        if problem:
+        if problem := next(filter(None, (_problem(run, kept, sessions) for run in row.runs)), ""):
             untested[row.label] = problem
-            continue
-        unique = np.unique(sessions)
-        for key in [key for key in gains if key in row.metrics]:
+        else:
+            testable.append(row)
+    for key, worth in gains.items():
+        for row in _foremost(key, testable):
             runs = {
-                run_key(run): values_of(kept[run.identity.key], gains[key], unique)
-                for run in row.runs
+                run_key(run): values_of(kept[run.identity.key], worth, unique) for run in row.runs
             }
-            if any(abs(runs[run_key(run)].mean() - run.metrics[key]) > _EQUAL for run in row.runs):
+            if any(abs(runs[run_key(run)].mean() - run.metrics[key]) > EQUAL for run in row.runs):
                 untested[row.label] = f"its {key} is not that of its ranks"
             else:
                 samples[key][row.label] = Sample.of(runs)
@@ -153,6 +164,22 @@ def significance(
     }
     single = any(len(s.by_run) == 1 for test in tests.values() for s in test.samples.values())
     return Significance(tests, untested, single)
+
+
+def _sign(key: str) -> int:
+    """Return -1 where a metric's smaller figures are better, else 1."""
+    metric = registry().metrics()[key.rpartition("@")[0]]
+    return -1 if metric.higher_is_better is False else 1
+
+
+def _foremost(key: str, rows: Sequence[Row]) -> Sequence[Row]:
+    """Return the best rows of those that have a metric, in the order they stand in."""
+    having = [row for row in rows if key in row.metrics]
+    if len(having) <= MOST_ROWS:
+        return having
+    best = sorted(having, key=lambda row: -_sign(key) * row.metrics[key])[:MOST_ROWS]
+    labels = {row.label for row in best}
+    return [row for row in having if row.label in labels]
 
 
 def _common_sessions(rows: Sequence[Row], kept: Mapping[str, Ranks]) -> Int32:
@@ -180,8 +207,6 @@ def _problem(run: Record, kept: Mapping[str, Ranks], sessions: Int32) -> str:
 
 def _against_best(key: str, samples: Mapping[str, Sample], p: Float64) -> MetricTest:
     labels = list(samples)
-    metric = registry().metrics()[key.rpartition("@")[0]]
-    sign = -1 if metric.higher_is_better is False else 1
-    best = int(np.argmax([sign * sample.by_session.mean() for sample in samples.values()]))
+    best = int(np.argmax([_sign(key) * sample.by_session.mean() for sample in samples.values()]))
     values = dict(zip(labels, p[best].tolist(), strict=True))
     return MetricTest(labels[best], values, samples)

@@ -15,10 +15,8 @@ from benchkit.contracts.errors import PluginError
 from benchkit.contracts.protocol import REVISION, Protocol
 from benchkit.leaderboards.ranks import Ranks
 from benchkit.leaderboards.record import Record
-from benchkit.leaderboards.significance import rank_metrics, values_of
+from benchkit.leaderboards.significance import EQUAL, rank_metrics, values_of
 
-# Metrics are sums of the same numbers in another order: what differs by more is another figure.
-_EQUAL = 1e-9
 _DIGESTS = {"rules", "fingerprint", "revision"}
 
 
@@ -76,7 +74,7 @@ def _problem_of_ranks(record: Record, ranks: Ranks) -> str:
 
 def differs(one: float, other: float) -> bool:
     """Return whether two figures differ by more than rounding explains."""
-    return abs(one - other) > _EQUAL * max(1.0, abs(one))
+    return abs(one - other) > EQUAL * max(1.0, abs(one))
 
 
 @cache

@@ -331,3 +331,19 @@ def test_exit_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path / "home" / "leaderboards", [ONE])
     with pytest.raises(BenchkitError, match="did you mean"):
         exit_code("check", tmp_path / "home")
+
+
+def test_of_very_many_rows_the_best_are_tested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchkit.leaderboards.significance import significance
+    from benchkit.leaderboards.tables import tables
+
+    monkeypatch.setattr("benchkit.leaderboards.significance.MOST_ROWS", 2)
+    pairs = [ranked(f"r{place}", [place, place + 1]) for place in (4, 1, 9, 2)]
+    (table,) = tables(run for run, _ in pairs)
+    kept = {run.identity.key: found for run, found in pairs}
+    tested = significance(table.rows, kept, ["mrr@20"])
+    assert {*tested.tests["mrr@20"].p} == {"r1", "r2"}
+    assert tested.why_untested("mrr@20", "r9") == "only the best 2 rows are tested"
+    assert tested.why_untested("mrr@20", "r1") == tested.why_untested("hr@20", "r9") == ""
