@@ -153,7 +153,7 @@ def _write(pool: _Pool, out: Path, dataset: str) -> None:
     own = [*collected.records, *file.duplicates]
     _add_records(pool, path, files.ranks_file(out, dataset), own)
     entries = pool.entries.setdefault(dataset, {})
-    if lost := sum(_is_lost(record, entries) for record in (*file.records.values(), *own)):
+    if lost := sum(_is_lost(line, entries) for line in (*file.records.values(), *file.duplicates)):
         file.left_out.append(f"{path}: {lost} of its lines are replaced or left out")
     records = (entry.record for entry in entries.values())
     collected.records = sorted(records, key=lambda record: record.created)

@@ -140,8 +140,8 @@ def _parameters(record: Record) -> dict[str, str]:
         **{f"config.{name}": value for name, value in about.config.items()},
     }
     for part, below in about.builds_on.items():
-        config = below.get("config", {}) if isinstance(below, Mapping) else {"digest": below}
-        values |= {f"{part}.{name}": value for name, value in config.items()}
+        config = below.get("config") if isinstance(below, Mapping) else {"digest": below}
+        values |= {f"{part}.{name}": value for name, value in dict(config or {}).items()}
     return {name: str(value) for name, value in values.items()}
 
 

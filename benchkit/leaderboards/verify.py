@@ -43,10 +43,11 @@ def _problem_of_protocol(record: Record) -> str:
 
 
 def _problem_of_counts(record: Record) -> str:
-    depth, asked = record.identity.depth, record.split.get("prompts", record.prompts)
+    depth, prompts = record.identity.depth, record.split.get("prompts", record.prompts)
     most = record.identity.protocol.get("max_prompts")
-    expected = asked if most is None else min(asked, most)
-    if record.prompts != expected:
+    if not isinstance(prompts, int):
+        return "the prompts of its split are not a number"
+    if record.prompts != (expected := prompts if most is None else min(prompts, most)):
         return f"it has {record.prompts} prompts, its split {expected}"
     for key in record.metrics:
         cutoff = key.rpartition("@")[2]

@@ -174,6 +174,7 @@ PRINT = replace(ONE[0].identity, protocol={**ONE[0].identity.protocol, "fingerpr
     [
         (changed(ONE, metrics={"mrr@20": 0.6}), "its mrr@20 is 0.6, that of its ranks 0.5"),
         (changed(ONE, metrics={"hr@50": 0.6}), "hr@50 is deeper than its lists"),
+        (changed(ONE, split={"prompts": "many"}), "the prompts of its split are not a number"),
         (changed(ONE, prompts=3), "it has 3 prompts, its split 2"),
         (other_ranks([1, 0, 0]), "it has 2 prompts, its ranks 3 of 3"),
         (other_ranks([1, 21]), "its ranks go from 1 to 21, its lists to 20"),
