@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from benchkit.api import Experiment as Experiment
     from benchkit.api import Leaderboard as Leaderboard
     from benchkit.api import Results as Results
+    from benchkit.api import check as check
+    from benchkit.api import export as export
     from benchkit.api import leaderboard as leaderboard
+    from benchkit.api import merge as merge
     from benchkit.api import open_dataset as open_dataset
     from benchkit.api import recommender as recommender
     from benchkit.api import relative_gains as relative_gains
@@ -66,7 +69,10 @@ _HOMES = {
         "Experiment",
         "Leaderboard",
         "Results",
+        "check",
+        "export",
         "leaderboard",
+        "merge",
         "open_dataset",
         "recommender",
         "relative_gains",

@@ -26,6 +26,7 @@ from typing import Any
 
 from benchkit.api.experiment import Experiment
 from benchkit.api.results import Leaderboard, leaderboard, relative_gains, table_of
+from benchkit.api.sharing import check, export, merge
 from benchkit.components.configure import Presets
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.protocol import Protocol, ProtocolName, Ties
@@ -43,7 +44,10 @@ __all__ = [
     "Experiment",
     "Leaderboard",
     "Results",
+    "check",
+    "export",
     "leaderboard",
+    "merge",
     "open_dataset",
     "recommender",
     "relative_gains",

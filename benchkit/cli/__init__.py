@@ -23,6 +23,7 @@ _COMMANDS = {
     "study": ("study", "study", "Show what a search for a configuration has tried."),
     "evaluate": ("evaluate", "evaluate", "Compute metrics again, from the kept lists."),
     "analyse": ("analyse", "analyse", "Show when recommenders hit, from the kept lists."),
+    "export": ("export", "export", "Send a dataset's records to MLflow."),
     "data": ("data", "data", "Fetch, describe and generate datasets."),
     "embed": ("embed", "embed", "Embed a dataset's texts, and say beforehand what it costs."),
     "neighbours": ("neighbours", "neighbours", "Print the items nearest to a title."),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchkit.cli.merging import check, merge
 from benchkit.cli.options import out_option
 from benchkit.cli.results import (
     of_each,
@@ -23,10 +24,28 @@ from benchkit.toolkit.texts import visible
 if TYPE_CHECKING:
     from benchkit.api.results import Leaderboard
 
+# A dataset of such a name is shown by `benchkit leaderboard -- NAME`.
+SUBCOMMANDS = {"merge": merge, "check": check}
 FORMATS = ("rich", "markdown", "csv", "latex", "json")
 
 
-@click.command()
+class _WithSubcommands(click.Command):
+    """A command whose first argument may be a command."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        if args and args[0] in SUBCOMMANDS:
+            name, *rest = args
+            return SUBCOMMANDS[name].make_context(f"{info_name} {name}", rest, parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command(cls=_WithSubcommands)
 @click.argument("dataset", required=False)
 @click.option(
     "--sort",
@@ -68,6 +87,9 @@ def leaderboard(
     benchkit leaderboard
     benchkit leaderboard beauty --paper
     benchkit leaderboard beauty --columns +seconds,memory --sort seconds
+    benchkit leaderboard merge FILE|DIR ...     join what other machines have run
+    benchkit leaderboard check FILE|DIR ...     verify it
+    benchkit leaderboard -- merge               show a dataset called merge
     """
     from benchkit.api.results import leaderboard as table_of
 

@@ -58,14 +58,16 @@ class Protocol:
         """Return a digest of everything but the ties: equal for rows that may share a table."""
         return _digest({**self.as_dict(), "ties": None}, revision)
 
-    def fingerprint(self, file_order: str) -> str:
+    def fingerprint(self, file_order: str, revision: int = REVISION) -> str:
         """Return a digest of everything that shapes the comparison.
 
         Args:
             file_order: digest of the order among ties in the file; it enters only where that
                 order is used.
+            revision: of the protocol's meaning.
         """
-        return _digest({**self.as_dict(), "order": file_order if self.ties == "file" else ""})
+        order = file_order if self.ties == "file" else ""
+        return _digest({**self.as_dict(), "order": order}, revision)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data, less what asks for nothing: digests are as they were before it."""

@@ -1,23 +1,26 @@
 """The files of a leaderboard, written again from all records whenever a result arrives.
 
-``<dataset>.jsonl`` holds the records that count, ``<dataset>.ranks.parquet`` the ranks of their
-truths, ``<dataset>.md`` the tables. A record lies in its folder where it was made; elsewhere the
-file's line is all there is of it.
+``<dataset>.jsonl`` holds the records, those that newer code has superseded in the tables, too;
+``<dataset>.ranks.parquet`` the ranks of their truths, ``<dataset>.md`` the tables. A record lies in
+its folder where it was made; elsewhere the file's line is all there is of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from benchkit.contracts.errors import BenchkitError, StorageError
 from benchkit.leaderboards import lines, ranks, store
+from benchkit.leaderboards.ranks import Ranks
 from benchkit.leaderboards.record import RECORDS, Failure, Record
 from benchkit.leaderboards.render import sorted_tables
 from benchkit.leaderboards.render.markdown import document
-from benchkit.leaderboards.tables import Table, counting, tables
+from benchkit.leaderboards.tables import Table, tables
 from benchkit.toolkit.files import locked, put_aside, write_atomically
 
 _Run = TypeVar("_Run", Record, Failure)
@@ -74,8 +77,11 @@ def collect(out: Path, dataset: str, *, here: bool = False) -> Collected:
     collected = Collected() if here else Collected(file=_file(out, dataset))
     runs = list(_runs(out, dataset, collected.unreadable))
     records = {run.identity.key: run for run in runs if isinstance(run, Record)}
-    every = (collected.file.records | records).values()
-    collected.records = sorted(every, key=lambda record: record.created)
+    for key, line in collected.file.records.items():
+        here_too = records.setdefault(key, line)
+        if here_too.latest < line.latest:
+            records[key] = line
+    collected.records = sorted(records.values(), key=lambda record: record.created)
     failures = (run for run in runs if isinstance(run, Failure))
     collected.failures = sorted(failures, key=lambda failure: failure.created)
     return collected
@@ -164,6 +170,15 @@ def touch(out: Path, kept: Sequence[Record], requested: Collection[str], now: st
             store.rewrite(record.identity.folder(out), replace(record, asked=now))
 
 
+def lock(out: Path, dataset: str) -> AbstractContextManager[None]:
+    """Keep other processes from writing the files of a leaderboard.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    return locked(out / f".{dataset}.lock")
+
+
 def write_leaderboard(out: Path, dataset: str) -> list[str]:
     """Write the files of a leaderboard from all its records, here and of other machines.
 
@@ -177,17 +192,31 @@ def write_leaderboard(out: Path, dataset: str) -> list[str]:
     Raises:
         StorageError: the files cannot be written; the old ones stay.
     """
+    with lock(out, dataset):
+        return write_files(out, dataset, collect(out, dataset))
+
+
+def write_files(
+    out: Path, dataset: str, collected: Collected, more: Mapping[str, Ranks] = MappingProxyType({})
+) -> list[str]:
+    """Write the files of a leaderboard, whose lock is held, and return as `write_leaderboard` does.
+
+    Args:
+        out: folder of the leaderboards.
+        dataset: its name.
+        collected: what they are to hold.
+        more: ranks by the key of their record, besides those that the file has.
+    """
     path = out / f"{dataset}.jsonl"
-    with locked(out / f".{dataset}.lock"):
-        collected = collect(out, dataset)
-        made = tables(collected.records, collected.failures)
-        if not made:
-            return collected.warnings
-        _keep_what_is_left_out(path, collected.file)
-        records = counting(collected.records)
-        write_atomically(path, lines.text_of(records, collected.file.newer))
-        kept, problem = ranks.update(ranks_file(out, dataset), out, records)
-        write_atomically(out / f"{dataset}.md", document(dataset, sorted_tables(made), kept))
+    made = tables(collected.records, collected.failures)
+    if not made and not collected.file.newer:
+        return collected.warnings
+    _keep_what_is_left_out(path, collected.file)
+    write_atomically(path, lines.text_of(collected.records, collected.file.newer))
+    kept, problem = ranks.update(
+        ranks_file(out, dataset), out, collected.records, collected.file.newer, more
+    )
+    write_atomically(out / f"{dataset}.md", document(dataset, sorted_tables(made), kept))
     return [*collected.warnings, *filter(None, [problem])]
 
 

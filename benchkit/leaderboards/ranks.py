@@ -8,6 +8,7 @@ the same prompts repeat their sessions, which compression sees.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -26,6 +27,9 @@ from benchkit.toolkit.files import put_aside, write_atomically
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+_LISTS = re.compile(r'"lists": ?"([0-9a-f]+)"')
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +60,9 @@ def read(path: Path) -> dict[str, Ranks]:
     try:
         frame = pl.read_parquet(path, glob=False)  # names and folders may hold [ and *
         columns = (frame.get_column(name) for name in ("record", "lists", "sessions", "ranks"))
+        shared = dict[bytes, Int32]()  # most records have the same sessions
         return {
-            str(key): Ranks(_codes(sessions), _codes(ranks), str(lists))
+            str(key): Ranks(_shared(_codes(sessions), shared), _codes(ranks), str(lists))
             for key, lists, sessions, ranks in zip(*columns, strict=True)
         }
     except FileNotFoundError:
@@ -78,13 +83,25 @@ def _codes(column: pl.Series) -> Int32:
     return column.to_numpy().astype(np.int32)
 
 
-def update(path: Path, out: Path, records: Iterable[Record]) -> tuple[dict[str, Ranks], str]:
+def _shared(codes: Int32, shared: dict[bytes, Int32]) -> Int32:
+    return shared.setdefault(codes.tobytes(), codes)
+
+
+def update(
+    path: Path,
+    out: Path,
+    records: Iterable[Record],
+    newer: Iterable[str],
+    more: Mapping[str, Ranks],
+) -> tuple[dict[str, Ranks], str]:
     """Write the ranks of some records: those of lists here, and those that the file has.
 
     Args:
         path: the file.
         out: folder of the leaderboards.
         records: all that the leaderboard holds.
+        newer: lines of later versions, whose ranks stay.
+        more: ranks by the key of their record that count before those of the file.
 
     Returns:
         The ranks by the key of their record; one sentence where the file could not be read and was
@@ -98,15 +115,30 @@ def update(path: Path, out: Path, records: Iterable[Record]) -> tuple[dict[str, 
         before = read(path)
     except StorageError as error:
         problem = f"{error}; what it held is in {put_aside(path)}"
-    after = {record.identity.key: _of(record, out, before) for record in records}
+    combined = {**before, **more}
+    after = {record.identity.key: of_record(record, out, combined) for record in records}
+    after |= of_lines(newer, combined)
     ranks = {key: ranks for key, ranks in sorted(after.items()) if ranks is not None}
     if ranks.keys() != before.keys() or any(ranks[key] is not before[key] for key in ranks):
         write_atomically(path, _parquet(ranks))
     return ranks, problem
 
 
-def _of(record: Record, out: Path, before: Mapping[str, Ranks]) -> Ranks | None:
-    kept = before.get(record.identity.key)
+def of_lines(lines: Iterable[str], ranks: Mapping[str, Ranks]) -> dict[str, Ranks]:
+    """Return the ranks of lists that lines name; keys are for the version that wrote them."""
+    digests = {digest for line in lines for digest in _LISTS.findall(line)}
+    return {key: kept for key, kept in ranks.items() if kept.lists in digests}
+
+
+def of_record(record: Record, out: Path, ranks: Mapping[str, Ranks]) -> Ranks | None:
+    """Return the ranks of a record: those that a file has, or of its lists; None without either.
+
+    Args:
+        record: the record.
+        out: folder of the leaderboards, for the lists.
+        ranks: what the file has, by the key of their record.
+    """
+    kept = ranks.get(record.identity.key)
     if kept is not None and kept.lists == record.lists:
         return kept
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -282,16 +283,21 @@ def labels(rows: Mapping[Key, Mapping[str, Any]]) -> dict[Key, str]:
     Args:
         rows: overrides of each row, by key.
     """
-    named = {key: _label(key, overrides, rows) for key, overrides in rows.items()}
-    twice = [label for label in named.values() if list(named.values()).count(label) > 1]
-    return {k: f"{v} from {k[1]}" if v in twice else v for k, v in named.items()}
+    presets: dict[Key, set[str]] = {}
+    for name, distribution, preset, values in rows:
+        presets.setdefault((name, distribution, "", values), set()).add(preset)
+    named = {
+        key: _label(key, overrides, len(presets[key[0], key[1], "", key[3]]) > 1)
+        for key, overrides in rows.items()
+    }
+    counts = Counter(named.values())
+    return {k: f"{v} from {k[1]}" if counts[v] > 1 else v for k, v in named.items()}
 
 
-def _label(key: Key, overrides: Mapping[str, Any], keys: Iterable[Key]) -> str:
-    name, distribution, preset, values = key
+def _label(key: Key, overrides: Mapping[str, Any], several_presets: bool) -> str:
+    name, _, preset, _ = key
     shown = ", ".join(f"{k}={show_value(v)}" for k, v in sorted(overrides.items()))
     label = f"{name} ({shown})" if shown else name
-    presets = {other[2] for other in keys if other == (name, distribution, other[2], values)}
     if preset == TUNED:
         return f"{label} [{TUNED}]"
-    return f"{label} [{preset}]" if preset != USUAL_PRESET and len(presets) > 1 else label
+    return f"{label} [{preset}]" if preset != USUAL_PRESET and several_presets else label

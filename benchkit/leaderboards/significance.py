@@ -19,7 +19,9 @@ from benchkit.leaderboards.record import Record
 from benchkit.leaderboards.rows import Row, run_key
 
 # Metrics are sums of the same numbers in another order: what differs by more is another figure.
-_EQUAL = 1e-9
+EQUAL = 1e-9
+# All pairs are tested: 50 rows have 1,225, which take some seconds; 1,000 rows would take hours.
+MOST_ROWS = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +75,13 @@ class Significance:
         if label == test.best:
             return "best"
         return "tied" if label in test.group else "worse"
+
+    def why_untested(self, key: str, label: str) -> str:
+        """Return why a row was not tested in a metric that was, "" where it was."""
+        test = self.tests.get(key)
+        if test is None or label in test.p:
+            return ""
+        return self.untested.get(label, f"only the best {MOST_ROWS} rows are tested")
 
     def as_dict(self, label: str) -> dict[str, Any]:
         """Return what is said of a row, by metric, as plain data."""
@@ -139,21 +148,22 @@ def samples_of(rows: Sequence[Row], kept: Mapping[str, Ranks], keys: Sequence[st
         kept: ranks by the key of their record.
         keys: the metrics, with cutoff; those that need more than ranks are left out.
     """
-    untested: dict[str, str] = {}
     sessions, gains = _common_sessions(rows, kept), rank_metrics(keys)
-    unique = np.unique(sessions)
-    samples: dict[str, dict[str, Sample]] = {key: {} for key in gains}
+    unique, untested, testable = np.unique(sessions), dict[str, str](), list[Row]()
     for row in rows:
-        problem = next(filter(None, (_problem(run, kept, sessions) for run in row.runs)), "")
-        for key in [] if problem else [key for key in gains if key in row.metrics]:
-            sample = sample_of(row, kept, gains[key], unique)
+        if problem := next(filter(None, (_problem(run, kept, sessions) for run in row.runs)), ""):
+            untested[row.label] = problem
+        else:
+            testable.append(row)
+    samples: dict[str, dict[str, Sample]] = {key: {} for key in gains}
+    for key, worth in gains.items():
+        for row in _foremost(key, testable):
+            sample = sample_of(row, kept, worth, unique)
             figures = [run.metrics[key] for run in row.runs]
-            if np.allclose(sample.by_run, figures, rtol=0, atol=_EQUAL):
+            if np.allclose(sample.by_run, figures, rtol=0, atol=EQUAL):
                 samples[key][row.label] = sample
             else:
-                problem = problem or f"its {key} is not that of its ranks"
-        if problem:
-            untested[row.label] = problem
+                untested.setdefault(row.label, f"its {key} is not that of its ranks")
     return Samples(samples, unique, untested)
 
 
@@ -186,6 +196,8 @@ def significance(
 ) -> Significance:
     """Return what can be told apart in a table.
 
+    Of a metric, the best `MOST_ROWS` rows are tested.
+
     Args:
         rows: the table's.
         kept: ranks by the key of their record.
@@ -200,6 +212,20 @@ def significance(
     }
     single = any(len(s.by_run) == 1 for test in tests.values() for s in test.samples.values())
     return Significance(tests, samples.untested, single)
+
+
+def _sign(key: str) -> int:
+    """Return -1 where a metric's smaller figures are better, else 1."""
+    metric = registry().metrics()[key.rpartition("@")[0]]
+    return -1 if metric.higher_is_better is False else 1
+
+
+def _foremost(key: str, rows: Sequence[Row]) -> list[Row]:
+    """Return the best rows of those that have a metric, as many as are tested, in their order."""
+    having = [row for row in rows if key in row.metrics]
+    best = sorted(having, key=lambda row: -_sign(key) * row.metrics[key])[:MOST_ROWS]
+    labels = {row.label for row in best}
+    return [row for row in having if row.label in labels]
 
 
 def _common_sessions(rows: Sequence[Row], kept: Mapping[str, Ranks]) -> Int32:
@@ -231,8 +257,6 @@ def _problem(run: Record, kept: Mapping[str, Ranks], sessions: Int32) -> str:
 
 def _against_best(key: str, samples: Mapping[str, Sample], p: Float64) -> MetricTest:
     labels = list(samples)
-    metric = registry().metrics()[key.rpartition("@")[0]]
-    sign = -1 if metric.higher_is_better is False else 1
-    best = int(np.argmax([sign * sample.by_session.mean() for sample in samples.values()]))
+    best = int(np.argmax([_sign(key) * sample.by_session.mean() for sample in samples.values()]))
     values = dict(zip(labels, p[best].tolist(), strict=True))
     return MetricTest(labels[best], values, samples)

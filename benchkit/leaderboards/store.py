@@ -38,7 +38,7 @@ from benchkit.toolkit.files import (
 )
 
 _WEIGHTS = "weights"
-_LISTS = "lists.parquet"
+LISTS = "lists.parquet"
 
 
 class DamagedRecordError(StorageError):
@@ -102,7 +102,7 @@ def write(
     content = _parquet(lists)
     record = replace(record, lists=_digest(content))
     with folder_atomically(folder) as scratch:
-        (scratch / _LISTS).write_bytes(content)
+        (scratch / LISTS).write_bytes(content)
         (scratch / "values.parquet").write_bytes(_parquet(values))
         (scratch / "record.json").write_text(record.to_json(), encoding="utf-8")
     forget_failure(out, record.identity)
@@ -221,7 +221,7 @@ def check_lists(folder: Path, record: Record) -> None:
     Raises:
         DamagedRecordError: the lists are missing, cut, or of another record.
     """
-    path = folder / _LISTS
+    path = folder / LISTS
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -247,7 +247,7 @@ def read_lists(folder: Path, record: Record) -> tuple[Recommendations, Int32, In
     import polars as pl
 
     check_lists(folder, record)
-    path = folder / _LISTS
+    path = folder / LISTS
     try:
         frame = pl.read_parquet(path, glob=False)  # names and folders may hold [ and *
         items, scores = frame["items"].to_numpy(), frame["scores"].to_numpy()

@@ -106,12 +106,6 @@ def tables(records: Iterable[Record], failures: Iterable[Failure] = ()) -> list[
     return sorted(made, key=_rank, reverse=True)
 
 
-def counting(records: Iterable[Record]) -> list[Record]:
-    """Return the records that tables are made of: what newer code has superseded is left out."""
-    groups = _groups(records, ())
-    return [run for group in groups for runs in current(group.records).values() for run in runs]
-
-
 @dataclass(frozen=True)
 class _Group:
     """Runs on the same data by the same rules."""

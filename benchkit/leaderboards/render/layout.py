@@ -96,7 +96,7 @@ def _cell(
         return Cell(NOTHING, note=sheet.note(why))
     if isinstance(value, str):
         return Cell(value)
-    untested = significance.untested.get(row.label) if test else None
+    untested = significance.why_untested(column.key, row.label)
     note = sheet.note(f"not tested: {untested}" if untested else "")
     return Cell(column.show(value), _spread(row, column, test, intervals), mark, note)
 
