@@ -31,6 +31,16 @@ def draw(portraits: Mapping[str, Portrait], folder: Path) -> list[Path]:
         UnavailableError: the extra ``report`` is not installed.
         StorageError: the folder cannot be written.
     """
+    drawn = charts(portraits)
+    return save({f"{'-'.join(portraits)}-{what}": chart for what, chart in drawn.items()}, folder)
+
+
+def charts(portraits: Mapping[str, Portrait]) -> dict[str, Any]:
+    """Return the charts of portraits side by side, by what they show.
+
+    Raises:
+        UnavailableError: the extra ``report`` is not installed.
+    """
     shown = {visible(name): portrait for name, portrait in portraits.items()}
     charts = {
         "popularity": _popularity({name: each.popularity for name, each in shown.items()}),
@@ -43,7 +53,7 @@ def draw(portraits: Mapping[str, Portrait], folder: Path) -> list[Path]:
         values = _pairs(shown, what)
         if values:
             charts[what] = _distribution(values, label)
-    return save({f"{'-'.join(portraits)}-{what}": chart for what, chart in charts.items()}, folder)
+    return charts
 
 
 def _pairs(portraits: Mapping[str, Portrait], what: str) -> dict[str, tuple[Float64, Float64]]:
