@@ -16,8 +16,9 @@ from benchkit.tuning.review import chart as review_chart
 
 POINTS = "points"  # name of the data that the script gives
 X_TITLE, Y_TITLE = "X-TITLE", "Y-TITLE"  # which it replaces
-# Seen well on light and on dark ground; `page.css` has the same.
-_POINT, _FRONT, _CHOSEN = "#2f86c9", "#d9730d", "#d9730d"
+# Seen well on light and on dark ground.
+_POINT, _FRONT = "#2f86c9", "#d9730d"
+_FOR_EITHER = {"#0072b2": _POINT, "#c8c8c8": "#80808070", "#d55e00": _FRONT}  # those of files
 # A panel a row, with all others in it: more than these show nothing.
 _MOST_PANELS = 30
 
@@ -53,7 +54,7 @@ def front(scale: str) -> dict[str, Any]:
             tooltip=tooltip,
         ),
         base.transform_filter("datum.chosen").mark_point(
-            size=260, color=_CHOSEN, strokeWidth=2, opacity=1
+            size=260, color=_FRONT, strokeWidth=2, opacity=1
         ),
         base.transform_filter("datum.front || datum.chosen")
         .mark_text(
@@ -87,6 +88,16 @@ def search(review: Review) -> dict[str, Any]:
 
 
 def _plain(chart: Any) -> dict[str, Any]:
-    content: dict[str, Any] = chart.to_dict(validate=False)
-    # The page has colours of its own, and needs no address of a schema.
-    return {key: part for key, part in content.items() if key not in ("config", "$schema")}
+    """Return a chart in the page's colours, without the address of its schema."""
+    content = chart.to_dict(validate=False)
+    plain: dict[str, Any] = _recoloured({**content, "config": {}})
+    del plain["config"], plain["$schema"]
+    return plain
+
+
+def _recoloured(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {key: _recoloured(value) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_recoloured(value) for value in part]
+    return _FOR_EITHER.get(part, part) if isinstance(part, str) else part

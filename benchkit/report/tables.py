@@ -121,7 +121,7 @@ class Shown:
         return [
             column.key
             for column in (*costs, *others)
-            if len({v for row in self.rows if isinstance(v := column.value(row), float)}) > 1
+            if len({v for row in self.rows if isinstance(v := column.value(row), (int, float))}) > 1
         ]
 
 

@@ -312,10 +312,9 @@ function tooltip(_handler, event, _item, value) {
   hint.style.top = `${event.pageY + 14}px`;
 }
 
-async function draw(place, picture, points = null, columns = null) {
-  const specification = structuredClone(picture);
+async function draw(place, picture, points = null) {
+  const specification = structuredClone(picture); // which drawing changes
   if (points) specification.datasets = { points };
-  if (columns) specification.columns = columns;
   place.replaceChildren();
   const drawn = element("div");
   place.append(drawn);
@@ -430,7 +429,10 @@ async function drawBreakdown(place, breakdown) {
   }
   // The picture's own labels, folded into lines as its panels are.
   const labels = breakdown.picture.facet.sort;
-  await draw(place, breakdown.picture, crossed(labels, breakdown), columnsOf(place, 245, 5));
+  const columns = columnsOf(place, 165, 6);
+  const width = Math.min(210, (place.clientWidth - 60) / columns - 22);
+  const spec = { ...breakdown.picture.spec, width };
+  await draw(place, { ...breakdown.picture, columns, spec }, crossed(labels, breakdown));
 }
 
 // The whole page
@@ -453,7 +455,7 @@ function prepare(root, data) {
   for (const place of root.querySelectorAll("[data-search]")) {
     const picture = data.searches[Number(place.dataset.search)];
     place.closest("details").addEventListener("toggle", () =>
-      draw(place, picture, null, columnsOf(place, 250, 3)), { once: true });
+      draw(place, { ...picture, columns: columnsOf(place, 250, 3) }), { once: true });
   }
   drawings.set(root, async () => {
     for (const one of pictures) await one();
