@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from benchkit.api import recommender as recommender
     from benchkit.api import relative_gains as relative_gains
     from benchkit.api import run as run
+    from benchkit.api.site import write_site as write_site
     from benchkit.contracts.catalog import Catalog as Catalog
     from benchkit.contracts.config import Choice as Choice
     from benchkit.contracts.config import Config as Config
@@ -78,6 +79,7 @@ _HOMES = {
         "relative_gains",
         "run",
     ),
+    "api.site": ("write_site",),
     "contracts.catalog": ("Catalog",),
     "contracts.config": ("Choice", "Config", "Float", "Int", "param"),
     "contracts.dataset": ("Dataset", "DatasetConfig", "RawFile", "RawTables"),

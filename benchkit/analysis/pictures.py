@@ -27,13 +27,23 @@ def draw(analysis: Analysis, folder: Path) -> list[Path]:
     """
     name = analysis.table.dataset
     charts = {
-        f"{name}-hit-rate-by-{breakdown.question}": _chart(analysis, breakdown)
+        f"{name}-hit-rate-by-{breakdown.question}": chart(analysis, breakdown)
         for breakdown in analysis.breakdowns
     }
     return save(charts, folder)
 
 
-def _chart(analysis: Analysis, breakdown: Breakdown) -> Any:
+def chart(analysis: Analysis, breakdown: Breakdown, data: Any = None) -> Any:
+    """Return the chart of one question.
+
+    Args:
+        analysis: all questions.
+        breakdown: the one.
+        data: what stands for its points; None for the points themselves.
+
+    Raises:
+        UnavailableError: the extra ``report`` is not installed.
+    """
     alt = altair()
     labels = ["\n".join(wrap(visible(row.label), _LABEL)) for row in analysis.table.rows]
     sizes = zip(breakdown.groups, breakdown.prompts, strict=True)
@@ -53,7 +63,8 @@ def _chart(analysis: Analysis, breakdown: Breakdown) -> Any:
         own.mark_rule(color=_OWN, strokeWidth=1.5).encode(y="low:Q", y2="high:Q"),
         own.mark_point(color=_OWN, filled=True, size=36, opacity=1),
     ).properties(width=190, height=130)
-    data = alt.Data(values=list(_points(breakdown, labels, names)))
+    if data is None:
+        data = alt.Data(values=list(_points(breakdown, labels, names)))
     header = alt.Header(title=None, labelFontWeight="bold", labelFontSize=12, labelExpr=_LINES)
     return layers.facet(
         facet=alt.Facet("panel:N", sort=labels, header=header),

@@ -27,6 +27,16 @@ def draw(portraits: Mapping[str, Portrait], folder: Path) -> list[Path]:
         UnavailableError: the extra ``report`` is not installed.
         StorageError: the folder cannot be written.
     """
+    drawn = charts(portraits)
+    return save({f"{'-'.join(portraits)}-{what}": chart for what, chart in drawn.items()}, folder)
+
+
+def charts(portraits: Mapping[str, Portrait]) -> dict[str, Any]:
+    """Return the charts of portraits side by side, by what they show.
+
+    Raises:
+        UnavailableError: the extra ``report`` is not installed.
+    """
     shown = {visible(name): portrait for name, portrait in portraits.items()}
     charts = {
         "popularity": _popularity({name: data.popularity for name, data in shown.items()}),
@@ -43,7 +53,7 @@ def draw(portraits: Mapping[str, Portrait], folder: Path) -> list[Path]:
         }
         if values:
             charts[what] = _distribution(values, label)
-    return save({f"{'-'.join(portraits)}-{what}": chart for what, chart in charts.items()}, folder)
+    return charts
 
 
 def _popularity(popularity: Mapping[str, Int64]) -> Any:

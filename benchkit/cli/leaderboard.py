@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from benchkit.cli.results import (
     wanted_options,
     write,
 )
+from benchkit.contracts.errors import ConfigError
 from benchkit.leaderboards.render.columns import FACTS, base
 from benchkit.toolkit.texts import visible
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 # A dataset of such a name is shown by `benchkit leaderboard -- NAME`.
 SUBCOMMANDS = {"merge": merge, "check": check}
-FORMATS = ("rich", "markdown", "csv", "latex", "json")
+FORMATS = ("rich", "markdown", "csv", "latex", "json")  # printed
+HTML = "html"  # a site
 
 
 class _WithSubcommands(click.Command):
@@ -53,7 +55,21 @@ class _WithSubcommands(click.Command):
     help="Best first by this column, such as hr@10; otherwise by ndcg@20, or the first metric at "
     "the largest cutoff.",
 )
-@click.option("--format", "style", type=click.Choice(FORMATS), default="rich", show_default=True)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice((*FORMATS, HTML)),
+    default="rich",
+    show_default=True,
+    help="html writes a site with every table and column (extra report).",
+)
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Folder of the site that --format html writes.",
+)
 @click.option(
     "--columns",
     metavar="[+]COLUMN[,...]",
@@ -75,6 +91,7 @@ class _WithSubcommands(click.Command):
 def leaderboard(
     dataset: str | None,
     style: str,
+    folder: Path | None,
     out: Path,
     **options: Any,
 ) -> None:
@@ -87,10 +104,16 @@ def leaderboard(
     benchkit leaderboard
     benchkit leaderboard beauty --paper
     benchkit leaderboard beauty --columns +seconds,memory --sort seconds
+    benchkit leaderboard --format html --to site
     benchkit leaderboard merge FILE|DIR ...     join what other machines have run
     benchkit leaderboard check FILE|DIR ...     verify it
     benchkit leaderboard -- merge               show a dataset called merge
     """
+    if style == HTML:
+        _write_site(results_of(out, dataset, here=False), out, folder, options)
+        return
+    if folder is not None:
+        raise ConfigError("--to takes the folder of a site: it goes with --format html")
     from benchkit.api.results import leaderboard as table_of
 
     def show(name: str) -> Leaderboard:
@@ -100,6 +123,21 @@ def leaderboard(
         return shown
 
     print_leaderboards(of_each(results_of(out, dataset, here=False), show), style)
+
+
+def _write_site(
+    datasets: Sequence[str], out: Path, folder: Path | None, options: Mapping[str, Any]
+) -> None:
+    from benchkit.api.site import write_site
+
+    if folder is None:
+        raise ConfigError("--format html writes files: name their folder by --to DIR")
+    if refused := [f"--{name}" for name, value in options.items() if value]:
+        raise ConfigError(f"a site shows every table and column; leave out {', '.join(refused)}")
+    site = write_site(folder, datasets, out=out)
+    for warning in site.warnings:
+        click.echo(f"Warning: {visible(warning)}", err=True)
+    click.echo(f"Written: {site.index}, and {len(site.pages)} of datasets")
 
 
 def print_leaderboards(shown: Sequence[Leaderboard], style: str = "rich") -> None:

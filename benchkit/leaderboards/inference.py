@@ -250,6 +250,31 @@ def interval_of_difference(one: Sample, other: Sample, seed: int = 0) -> tuple[f
     return float(low), float(high)
 
 
+def intervals_of_differences(samples: Sequence[Sample], seed: int = 0) -> Float64:
+    """Return 95 % intervals of all pairs' differences, from resamples that the pairs share.
+
+    Args:
+        samples: of rows on the same sessions.
+        seed: of the resamples.
+
+    Returns:
+        Low and high ends of row less column, ``float64[rows, rows, 2]``; 0 on the diagonal.
+    """
+    rng = np.random.default_rng(seed)
+    means = _resampled(np.stack([sample.by_session for sample in samples], axis=1), rng)
+    ends = np.zeros((len(samples), len(samples), 2))
+    for a, one in enumerate(samples):
+        for b in range(a):
+            differences = means[:, a] - means[:, b]
+            error = run_error(one, samples[b])
+            if error.standard_error:
+                drawn = rng.standard_t(error.freedom, len(means))
+                differences = differences + error.standard_error * drawn
+            ends[a, b] = _quantiles(differences[:, None])[0]
+            ends[b, a] = -ends[a, b, ::-1]
+    return ends
+
+
 def _resampled(values: Float64, rng: np.random.Generator) -> Float64:
     """Return means over sessions drawn with replacement, ``float64[resamples, R]``.
 

@@ -32,11 +32,14 @@ class MetricTest:
         best: label of the row with the best mean among those tested.
         p: corrected p-value of each tested row's difference from the best, by label; 1 its own.
         samples: what was tested, by label.
+        pairs: corrected p-values of all pairs, in the order of the samples,
+            ``float64[rows, rows]``.
     """
 
     best: str
     p: Mapping[str, float]
     samples: Mapping[str, Sample]
+    pairs: Float64
 
     @property
     def group(self) -> list[str]:
@@ -259,4 +262,4 @@ def _against_best(key: str, samples: Mapping[str, Sample], p: Float64) -> Metric
     labels = list(samples)
     best = int(np.argmax([_sign(key) * sample.by_session.mean() for sample in samples.values()]))
     values = dict(zip(labels, p[best].tolist(), strict=True))
-    return MetricTest(labels[best], values, samples)
+    return MetricTest(labels[best], values, samples, p)

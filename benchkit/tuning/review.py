@@ -204,16 +204,24 @@ def draw(review: Review, folder: Path) -> list[Path]:
         UnavailableError: the extra ``report`` is not installed.
         StorageError: the folder cannot be written.
     """
+    return save({f"{review.dataset}-{review.recommender}-study": chart(review)}, folder)
+
+
+def chart(review: Review) -> Any:
+    """Return the chart of a study: a panel a parameter.
+
+    Raises:
+        UnavailableError: the extra ``report`` is not installed.
+    """
     alt = altair()
     panels = [_panel(alt, review, name) for name in review.about["space"]]
-    chart = alt.concat(*panels, columns=_COLUMNS).properties(
+    return alt.concat(*panels, columns=_COLUMNS).properties(
         title={
             "text": f"{review.recommender} on {review.dataset}: {len(review.finished)} trials",
             "subtitle": f"{review.about['objective']}, total of the folds. Orange: the best.",
             "anchor": "start",
         }
     )
-    return save({f"{review.dataset}-{review.recommender}-study": chart}, folder)
 
 
 def _panel(alt: Any, review: Review, name: str) -> Any:
