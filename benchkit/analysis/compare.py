@@ -154,12 +154,13 @@ def _difference(metric: str, one: Sample, other: Sample) -> Difference:
     by_session = one.by_session - other.by_session
     deviation = float(by_session.std(ddof=1)) if len(by_session) > 1 else 0.0
     (p,) = inference.permutation_tests([[one, other]])
+    low, high = inference.intervals_of_differences([one, other])[0, 1].tolist()
     won, lost = int((by_session > 0).sum()), int((by_session < 0).sum())
     return Difference(
         metric,
         float(one.by_session.mean()),
         float(other.by_session.mean()),
-        inference.interval_of_difference(one, other),
+        (low, high),
         float(p[0, 1]),
         float(by_session.mean()) / deviation if deviation else 0.0,
         won,

@@ -93,29 +93,32 @@ def run_errors(samples: Sequence[Sample]) -> list[RunError]:
 
     Few runs tell little of their own variance, so each pair has the table's: the median over
     pairs, which one wild row does not move. A pair whose own variance is larger has its own, and if
-    it is larger than chance explains (an F test at .01), its own few degrees of freedom, too.
+    it is larger than chance explains (an F test at .01), its own few degrees of freedom, too. What
+    a row with one run owes to it is not known, and left out.
     """
     own = [run_error(*pair) for pair in combinations(samples, 2)]
-    sizes = [1 / len(a.by_run) + 1 / len(b.by_run) for a, b in combinations(samples, 2)]
+    shares = [1 / len(sample.by_run) if len(sample.by_run) > 1 else 0.0 for sample in samples]
+    sizes = [a + b for a, b in combinations(shares, 2)]
     # the median of an estimate of few degrees of freedom is below its mean (Wilson and Hilferty)
     measured = [
         error.variance / size / (1 - 2 / (9 * error.freedom)) ** 3
         for error, size in zip(own, sizes, strict=True)
         if error.freedom
     ]
-    if not measured:
+    if len(measured) < 2:
         return own
     from scipy.special import fdtri
 
     runs = [len(sample.by_run) - 1 for sample in samples]
-    pooled, freedom = float(np.median(measured)), max(1, sum(runs) - max(runs))
+    pooled = float(np.median(measured))
+    freedom = max(sum(runs) - max(runs), *(error.freedom for error in own))
     errors = []
     for error, size in zip(own, sizes, strict=True):
         shared = pooled * size
-        if error.freedom and error.variance > shared * fdtri(error.freedom, freedom, 0.99):
+        if error.variance > shared * fdtri(max(error.freedom, 1), freedom, 0.99):
             errors.append(error)
         else:
-            errors.append(RunError(max(error.variance, shared), freedom))
+            errors.append(RunError(max(error.variance, shared), freedom if size else 0))
     return errors
 
 
@@ -239,17 +242,6 @@ def resampled_means(samples: Sequence[Sample], seed: int = 0) -> Float64:
     return means
 
 
-def interval_of_difference(one: Sample, other: Sample, seed: int = 0) -> tuple[float, float]:
-    """Return the 95 % interval of a difference in means, by bootstrap over sessions and runs."""
-    rng = np.random.default_rng(seed)
-    means = _resampled((one.by_session - other.by_session)[:, None], rng)
-    error = run_error(one, other)
-    if error.variance:
-        means[:, 0] += error.variance**0.5 * rng.standard_t(error.freedom, len(means))
-    low, high = ends(means)[0]
-    return float(low), float(high)
-
-
 def intervals_of_differences(samples: Sequence[Sample], seed: int = 0) -> Float64:
     """Return 95 % intervals of all pairs' differences, from resamples that the pairs share.
 
@@ -262,17 +254,15 @@ def intervals_of_differences(samples: Sequence[Sample], seed: int = 0) -> Float6
     """
     rng = np.random.default_rng(seed)
     means = _resampled(np.stack([sample.by_session for sample in samples], axis=1), rng)
-    ends = np.zeros((len(samples), len(samples), 2))
-    for a, one in enumerate(samples):
-        for b in range(a):
-            differences = means[:, a] - means[:, b]
-            error = run_error(one, samples[b])
-            if error.standard_error:
-                drawn = rng.standard_t(error.freedom, len(means))
-                differences = differences + error.standard_error * drawn
-            ends[a, b] = _quantiles(differences[:, None])[0]
-            ends[b, a] = -ends[a, b, ::-1]
-    return ends
+    intervals = np.zeros((len(samples), len(samples), 2))
+    pairs = combinations(range(len(samples)), 2)
+    for (a, b), error in zip(pairs, run_errors(samples), strict=True):
+        differences = means[:, a] - means[:, b]
+        if error.variance:
+            differences += error.variance**0.5 * rng.standard_t(error.freedom, len(means))
+        intervals[a, b] = ends(differences)
+        intervals[b, a] = -intervals[a, b, ::-1]
+    return intervals
 
 
 def _resampled(values: Float64, rng: np.random.Generator) -> Float64:

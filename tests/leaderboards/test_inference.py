@@ -16,8 +16,8 @@ from benchkit.leaderboards.inference import (
     Sample,
     holm,
     holm_pairs,
-    interval_of_difference,
     intervals,
+    intervals_of_differences,
     permutation_tests,
     run_error,
     run_errors,
@@ -149,6 +149,6 @@ def test_intervals_grow_with_what_runs_differ_by() -> None:
     ((low, high),) = intervals([several])
     # a standard error of .05 / sqrt 3, and next to nothing from sessions
     assert (high - low) / 2 == pytest.approx(1.96 * 0.05 / 3**0.5, rel=0.25)
-    low, high = interval_of_difference(several, sample(values.tolist()))
+    low, high = intervals_of_differences([several, sample(values.tolist())])[0, 1]
     t = stats.t.ppf(0.975, 2)
     assert (high - low) / 2 == pytest.approx(t * 0.05 / 3**0.5, rel=0.15)
