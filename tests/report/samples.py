@@ -73,15 +73,14 @@ def write_board(out: Path, runs: Iterable[tuple[Record, Ranks]]) -> None:
     write_atomically(ranks_file(out, DATASET), content)
 
 
-def board(out: Path) -> None:
-    """Write a leaderboard of four rows: two alike, one of two seeds, one worse."""
+def board(out: Path, seeds: int = 1) -> None:
+    """Write a leaderboard of four rows: two alike, one of some seeds, one worse."""
     write_board(
         out,
         [
             ranked(SCRIPT, 0.7, 300.0, search=True),
             ranked(IMAGE, 0.7, 20.0),
-            ranked(HIDDEN, 0.65, 5.0),
-            ranked(HIDDEN, 0.65, 5.0, seed=1),
+            *(ranked(HIDDEN, 0.65, 5.0, seed=seed) for seed in range(seeds)),
             ranked("worse", 0.1, 0.5),
         ],
     )

@@ -83,7 +83,8 @@ def test_everything_is_drawn(browser: Browser) -> None:
     drawn = browser.run("document.querySelectorAll('.picture svg').length")
     assert drawn == 4  # front, hit rates, popularity, lengths; the search on demand
     browser.run("document.querySelector('[data-search]').closest('details').open = true")
-    browser.wait("document.querySelector('[data-search] svg')")
+    browser.wait("document.querySelector('[data-search]:not([data-waiting]) svg')")
+    assert browser.run("document.querySelectorAll('[data-search] .mark-symbol path').length") == 2
     assert "worse" in texts(browser, "[data-front]")[0], "the fastest is on the front"
 
 

@@ -238,7 +238,7 @@ class Board {
       )
     );
     yield element("p", { class: "quiet" },
-      "Paired over sessions: p by permutation, corrected by Holm over all pairs of the table; beneath each difference its 95 % interval, which is not corrected, by bootstrap over sessions and runs. Won and lost count sessions. A dash: not tested, since the metric takes more than the truth's rank or ranks are not there.");
+      "Paired over sessions: p by permutation, corrected by Holm over all pairs of the table; beneath each difference its 95 % interval, which is not corrected, by bootstrap over sessions and runs. Won and lost count sessions. `benchkit compare` looks at two rows alone, which takes less correction. A dash: not tested, since the metric takes more than the truth's rank or ranks are not there.");
   }
 
   numbers(a, b, column) {
@@ -315,11 +315,14 @@ function tooltip(_handler, event, _item, value) {
 async function draw(place, picture, points = null) {
   const specification = structuredClone(picture); // which drawing changes
   if (points) specification.datasets = { points };
+  place.setAttribute("data-waiting", "");
   place.replaceChildren();
   const drawn = element("div");
   place.append(drawn);
   // `ast` has expressions interpreted: the page's policy permits no code made from text.
-  const embedding = { ast: true, actions: false, renderer: "svg", defaultStyle: false };
+  const embedding = {
+    mode: "vega-lite", ast: true, actions: false, renderer: "svg", defaultStyle: false,
+  };
   const logLevel = 1; // errors: an empty layer is worth no warning
   await window.vegaEmbed(drawn, specification, { ...embedding, logLevel, tooltip, config: THEME });
   place.removeAttribute("data-waiting");
