@@ -132,9 +132,10 @@ def alike(some: Sequence[str], others: Sequence[str]) -> bool:
 
 @pytest.mark.parametrize("prompts", [1, 16])
 def test_neighbours_have_no_say(prompts: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    from benchkit_plugins.recommenders.prompted.providers.local import decoding
+    from benchkit_plugins.recommenders.prompted.providers.local import decoding, prefix
 
     monkeypatch.setitem(decoding._PROMPTS, "cpu", prompts)
+    monkeypatch.setattr(prefix, "_SCORES", prefix._SCORES if prompts == 1 else 1)  # row by row
     sampling = Sampling(20, temperature=1.0, top_p=0.9, max_tokens=6, seed=5)
     together = drawn(tiny.model(), PROMPTS, sampling)
     for prompt, answer in zip(PROMPTS, together, strict=True):
@@ -163,12 +164,32 @@ def test_samples_that_agree_and_what_all_begin_with_are_read_once() -> None:
     prompts = [tiny.ask("a", last) for last in "bc"]
     made = tiny.model()
     sizes = counted(made)
+    own = made.config._attn_implementation
     sampling = Sampling(100, temperature=1.0, top_p=1.0, max_tokens=2, seed=0)
     (length, _) = (answer.prompt_tokens for answer in drawn(made, prompts, sampling))
+    assert made.config._attn_implementation == own
     *_, common, rests, branches = sizes
     assert common > 5
     assert rests == 2 * (length - common)
     assert branches <= 2 * 12, "a row a word at most"
+
+
+def test_what_all_begin_with_is_held_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import DynamicCache
+
+    held: list[tuple[int, int]] = []  # rows, tokens of each
+    inner = DynamicCache.update
+
+    def update(self: Any, key: Any, *rest: Any, **more: Any) -> Any:
+        keys, values = inner(self, key, *rest, **more)
+        held.append((len(keys), keys.shape[2]))
+        return keys, values
+
+    monkeypatch.setattr(DynamicCache, "update", update)
+    prompts = [tiny.ask(*"a" * 50, last) for last in "bcdef"]
+    drawn(tiny.model(), prompts, Sampling(1, temperature=0.0, top_p=1.0, max_tokens=3, seed=0))
+    assert max(tokens for rows, tokens in held if rows == 1) > 50
+    assert max(tokens for rows, tokens in held if rows == 5) < 10
 
 
 def test_likeliest_answers_come_before_all_prompts_are_read(

@@ -1,12 +1,14 @@
-"""The common prefix of a step's examples, read once for all of them.
+"""What texts begin with in common, read once for all of them.
 
-The loss and its gradients are those of examples read one by one; only what is dropped at random is
-shared. Where prompts list a catalog's categories, that is most of what there is to read.
+Where prompts list a catalog's categories, that is most of what there is to read. In training, the
+loss and its gradients are those of examples read one by one; only what is dropped at random is
+shared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -14,6 +16,8 @@ from torch import Tensor
 
 from benchkit_plugins.recommenders.prompted.providers.local.loading import cache_argument
 
+_NAME = "benchkit-prefix"  # of our attention among those of transformers
+_SCORES = 1 << 22  # products of queries and keys at a time
 # Where the tokens of a proof stand in the vocabulary. Control tokens stand at its ends.
 _SHARES = (
     (0.5, 0.3, 0.7, 0.4, 0.6),
@@ -69,6 +73,103 @@ class Prefix:
             torch.autograd.backward(original, gradients)
 
 
+class SharedPrefix:
+    """Keys and values of what all rows of a batch begin with, which their caches do not hold.
+
+    A row's own copy would be most of its memory, and most of what each step reads and writes. On a
+    CPU attention computes in float32, whatever the model does: oneDNN, which multiplies bfloat16
+    there, keeps memory for each new number of keys, which comes to gigabytes.
+
+    Args:
+        model: of transformers, one that `shares`.
+        tokens: the common prefix, at least one.
+
+    Attributes:
+        length: how many tokens that is.
+    """
+
+    def __init__(self, model: Any, tokens: Sequence[int]) -> None:
+        from transformers import DynamicCache
+
+        self.length, cache, self._model = len(tokens), DynamicCache(), model
+        ids = torch.tensor([tokens], device=model.device)  # [1, P]
+        model(input_ids=ids, use_cache=True, logits_to_keep=1, **{cache_argument(model): cache})
+        self._dtype = torch.float32 if model.device.type == "cpu" else model.dtype
+        # [H, P, D] each
+        self._read = [
+            (layer.keys[0].to(self._dtype), layer.values[0].to(self._dtype))
+            for layer in cache.layers
+        ]
+
+    @contextmanager
+    def in_front(self) -> Iterator[None]:
+        """Let the model see the prefix in front of whatever it reads."""
+        from transformers import AttentionInterface
+
+        own = self._model.config._attn_implementation
+        AttentionInterface.register(_NAME, self._attend)
+        self._model.set_attn_implementation(_NAME)
+        try:
+            yield
+        finally:
+            self._model.set_attn_implementation(own)
+            self._read.clear()  # transformers still holds the function
+
+    def _attend(
+        self,
+        module: Any,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attention_mask: Tensor,
+        scaling: float | None = None,
+        **_: Any,
+    ) -> tuple[Tensor, None]:
+        """Attend to the prefix and to each row's own tokens.
+
+        Args:
+            module: the layer.
+            query: ``[B, heads of queries, N, D]``.
+            key: ``[B, H, S, D]``, without the prefix's.
+            value: ``[B, H, S, E]``.
+            attention_mask: which keys each query sees, ``bool[B, 1, N, S]``.
+            scaling: of the products; None for 1 / sqrt(D).
+
+        Returns:
+            ``[B, N, heads of queries, E]``.
+        """
+        scale = scaling or query.shape[3] ** -0.5
+        scores = query.shape[1] * query.shape[2] * (self.length + key.shape[2])  # of a row
+        most, (keys, values) = max(1, _SCORES // scores), self._read[module.layer_idx]
+        mixed = []
+        for start in range(0, len(query), most):
+            rows = slice(start, start + most)
+            own = query[rows], key[rows], value[rows], attention_mask[rows]
+            mixed.append(self._mixed(*own, scale, keys, values))
+        return torch.cat(mixed).to(query.dtype), None
+
+    def _mixed(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Tensor,
+        scale: float,
+        keys: Tensor,
+        values: Tensor,
+    ) -> Tensor:
+        (rows, queries, count, _), heads = query.shape, key.shape[1]
+        # query heads that read the same keys follow one another
+        folded = (query * scale).to(self._dtype).reshape(rows, heads, -1, query.shape[3])
+        near = folded @ key.to(self._dtype).transpose(2, 3)  # [B, H, G * N, S]
+        near.masked_fill_(~mask.repeat(1, 1, folded.shape[2] // count, 1), float("-inf"))
+        far = torch.einsum("bhnd,hpd->bhnp", folded, keys)  # [B, H, G * N, P]
+        shares = torch.cat([far, near], 3).softmax(3, dtype=torch.float32).to(self._dtype)
+        mixed = torch.einsum("bhnp,hpe->bhne", shares[..., : self.length], values)
+        mixed += shares[..., self.length :] @ value.to(self._dtype)
+        return mixed.reshape(rows, queries, count, -1).transpose(1, 2)
+
+
 def probe_texts(model: Any) -> Iterator[Tensor]:
     """Yield a few short texts of tokens that a model has learnt, ``int64[5]`` each.
 
@@ -80,30 +181,54 @@ def probe_texts(model: Any) -> Iterator[Tensor]:
         yield torch.tensor([int(share * size) for share in shares], device=model.device)
 
 
-@torch.no_grad()
 def continues(model: Any) -> bool:
-    """Return whether a model reads on behind a prefix as if it had read all at once.
+    """Return whether a model reads on behind a `Prefix` as if it had read all at once."""
+    return _proved(model, _behind_copies)
 
-    One that looks back only so far, or remembers otherwise than by keys and values, does not. The
-    proof is a short text, read both ways.
+
+def shares(model: Any) -> bool:
+    """Return whether a model reads on behind a `SharedPrefix` as if it had read all at once."""
+    return _proved(model, _behind_shared)
+
+
+@torch.no_grad()
+def _proved(model: Any, read: Callable[[Any, Tensor], Tensor]) -> bool:
+    """Return whether short texts give the same logits, read behind a prefix and at once.
+
+    A model that looks back only so far, or remembers otherwise than by keys and values, does not.
     """
     if getattr(model.config, "sliding_window", None):
         return False
     training = model.training
     model.eval()
     try:
-        return any(_continues(model, text[None, :4]) for text in probe_texts(model))
-    except Exception:  # whatever it says, it does not continue
+        for text in probe_texts(model):
+            expected = model(input_ids=text[None, :4], use_cache=False).logits[:, 2:]  # [1, 2, V]
+            rounding = torch.finfo(expected.dtype).eps ** 0.5 * expected.abs().max()
+            if (read(model, text[:4]) - expected).abs().max() <= rounding:
+                return True
+    except Exception:  # whatever it says, it does not
         return False
     finally:
         model.train(training)
+    return False
 
 
-def _continues(model: Any, text: Tensor) -> bool:
-    expected = model(input_ids=text, use_cache=False).logits[:, 2:]  # [1, 2, V]
-    cache = Prefix(model, text[0, :2].tolist()).cache(1)
+def _behind_copies(model: Any, text: Tensor) -> Tensor:
+    cache = Prefix(model, text[:2].tolist()).cache(1)
+    return _read_on(model, text, cache)
+
+
+def _behind_shared(model: Any, text: Tensor) -> Tensor:
+    from transformers import DynamicCache
+
+    with SharedPrefix(model, text[:2].tolist()).in_front():
+        sees = torch.ones(1, 1, 2, 2, dtype=torch.bool, device=model.device).tril()
+        return _read_on(model, text, DynamicCache(), attention_mask=sees)
+
+
+def _read_on(model: Any, text: Tensor, cache: Any, **options: Any) -> Tensor:
     places = torch.arange(2, 4, device=model.device)[None]
-    arguments = {"position_ids": places, "use_cache": True, cache_argument(model): cache}
-    logits = model(input_ids=text[:, 2:], **arguments).logits
-    rounding = torch.finfo(logits.dtype).eps ** 0.5 * expected.abs().max()
-    return bool((logits - expected).abs().max() <= rounding)
+    options |= {"position_ids": places, "use_cache": True, cache_argument(model): cache}
+    logits: Tensor = model(input_ids=text[None, 2:], **options).logits
+    return logits
