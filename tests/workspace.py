@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from click.testing import CliRunner
 
 from benchkit.cli import cli
+from benchkit.components.registry import registry
 from benchkit.contracts.errors import BenchkitError
+from benchkit.evaluation import processes
 from benchkit.leaderboards import lines
 from benchkit.leaderboards.render import sorted_tables
 from benchkit.leaderboards.tables import Table, tables
+from tests.forking import Forking
 
 
 def board(out: Path, dataset: str = "beauty") -> list[Table]:
@@ -61,8 +67,9 @@ class Workspace:
         return out, err
 
     def here(self, *arguments: str, code: int = 0) -> tuple[str, str]:
-        """Run a command in this process, which has none of the tests' plugins and is there."""
-        done = CliRunner().invoke(cli, _evaluating(arguments), env=self.environment)
+        """Run a command in this process, whose children have all imports when they begin."""
+        with self._plugins(), patch.object(processes, "multiprocessing", Forking):
+            done = CliRunner().invoke(cli, _evaluating(arguments), env=self.environment)
         err = done.stderr
         if isinstance(done.exception, BenchkitError):
             err, status = f"{err}Error: {done.exception}", 2
@@ -70,6 +77,21 @@ class Workspace:
             status = done.exit_code
         assert status == code, (err, done.exception)
         return done.stdout, err
+
+    @contextmanager
+    def _plugins(self) -> Iterator[None]:
+        """Put the plugins of the environment's path where this process finds them."""
+        if not (site := self.environment.get("PYTHONPATH")):
+            yield
+            return
+        registry.cache_clear()
+        try:
+            with patch.object(sys, "path", [*site.split(os.pathsep), *sys.path]):
+                yield
+        finally:
+            registry.cache_clear()
+            for name in {path.stem for path in Path(site).glob("*.py")} & set(sys.modules):
+                del sys.modules[name]
 
     def rows(self, dataset: str = "steam-sample") -> list[dict[str, Any]]:
         return [row.as_dict() for row in board(self.out, dataset)[0].rows]

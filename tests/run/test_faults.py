@@ -111,7 +111,7 @@ def test_wrong_inputs_get_one_sentence_and_exit_code_2(
 def test_a_folder_that_cannot_be_written_is_one_sentence(workspace: Workspace) -> None:
     blocked = workspace.folder / "file"
     blocked.write_text("")
-    _, err = workspace.run(
+    _, err = workspace.here(
         "run", "-r", "random", "--dataset", "steam", "--out", str(blocked / "below"), code=2
     )
     assert "Error: cannot write" in err

@@ -48,7 +48,7 @@ def test_the_plugin_in_the_readme_works_as_it_stands(workspace: Workspace) -> No
     (about / "entry_points.txt").write_text(
         points.replace("project.entry-points.", "").replace('"', "")
     )
-    workspace.run("run", "-r", "newest", "--dataset", "steam")
+    workspace.here("run", "-r", "newest", "--dataset", "steam")
     (row,) = workspace.rows()
     assert (row["recommender"], row["distribution"]) == ("newest", "newest")
     assert row["metrics"]["hr@20"] > 0
@@ -64,7 +64,7 @@ def test_a_recommender_of_another_protocol_has_a_table_of_its_own(workspace: Wor
         'name = "newest"', 'name = "newest"\n    protocol = "leave-one-out"'
     )
     (site / "newest_own.py").write_text(code)
-    workspace.run("run", "-r", "most-popular", "-r", "newest", "--dataset", "steam")
+    workspace.here("run", "-r", "most-popular", "-r", "newest", "--dataset", "steam")
     assert [
         (table.protocol["name"], [row.recommender for row in table.rows])
         for table in board(workspace.out, "steam-sample")

@@ -130,8 +130,8 @@ def test_strict_keeps_prompts_out_and_has_a_table_of_its_own(
 ) -> None:
     workspace.environment["AWKWARD_LOG"] = str(tmp_path / "log")
     command = ("run", "-r", "most-popular", "-r", "slow", "--dataset", "steam")
-    workspace.run(*command)
-    workspace.run(*command, "--protocol", "strict")
+    workspace.here(*command)
+    workspace.here(*command, "--protocol", "strict")
     names = [table.protocol["name"] for table in board(workspace.out, "steam-sample")]
     assert names == ["strict", "paper"]
     for path in workspace.records():

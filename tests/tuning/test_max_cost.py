@@ -76,23 +76,23 @@ def payments(workspace: Workspace) -> int:
 
 def test_what_a_killed_worker_has_paid_counts(workspace: Workspace) -> None:
     workspace.environment["KILLED_AT"] = "2"
-    _, err = workspace.run(*COMMAND, "--trials", "5", code=1)
+    _, err = workspace.here(*COMMAND, "--trials", "5", code=1)
     assert payments(workspace) == 3
     assert "Failed: pays: the cap of $1 would be exceeded: $0.9000 spent" in err
     # so does what the search of an earlier run has paid
-    _, err = workspace.run(*COMMAND, "--trials", "6", code=1)
+    _, err = workspace.here(*COMMAND, "--trials", "6", code=1)
     assert payments(workspace) == 3
 
 
 def test_seeds_share_the_cap_with_two_at_a_time(workspace: Workspace) -> None:
-    _, err = workspace.run(*COMMAND, "--trials", "0", "--seeds", "0,1,2,3", "--jobs", "2", code=1)
+    _, err = workspace.here(*COMMAND, "--trials", "0", "--seeds", "0,1,2,3", "--jobs", "2", code=1)
     assert payments(workspace) == len(workspace.records()) == 3
     assert err.count("Failed: pays: the cap of $1 would be exceeded") == 1
 
 
 def test_a_search_leaves_what_the_evaluations_cost(workspace: Workspace) -> None:
     workspace.environment["ESTIMATE"] = "0.2"
-    out, err = workspace.run(*COMMAND, "--trials", "1", "--seeds", "0,1", code=1)
+    out, err = workspace.here(*COMMAND, "--trials", "1", "--seeds", "0,1", code=1)
     # two folds, the third would take what is kept for both seeds; then one of these has its money
     assert "no trial finished" in err
     journal = (workspace.out / "studies" / "steam-sample.journal").read_text()
