@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -45,6 +46,14 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sample")
     open_dataset("steam", folder, None, {})
     return folder / "datasets"
+
+
+@pytest.fixture
+def steam_home(tmp_path: Path, sample: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The workspace, a folder with the prepared sample."""
+    shutil.copytree(sample, tmp_path / "datasets")
+    monkeypatch.setenv("BENCHKIT_HOME", str(tmp_path))
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

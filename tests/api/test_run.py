@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,8 +26,9 @@ print(len(results.records), results.records[0].experiment)
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
     folder = tmp_path_factory.mktemp("home")
+    shutil.copytree(sample, folder / "datasets")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(HOME, str(folder))
         script = folder / "script.py"

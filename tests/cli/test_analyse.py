@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 from io import StringIO
 from pathlib import Path
@@ -14,31 +15,16 @@ from click.testing import CliRunner, Result
 from benchkit.analysis.questions import QUESTIONS
 from benchkit.cli import cli
 from benchkit.cli.analyse import BY, CUT, FORMATS
-from benchkit.components.registry import registry
 from benchkit.contracts.errors import BenchkitError
-from tests.workspace import board
+from tests.workspace import Workspace, board
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if "steam" not in registry().components["dataset"]:
-        pytest.skip("benchkit is not installed")
+def home(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
     folder = tmp_path_factory.mktemp("home")
-    arguments = (
-        "run",
-        "-r",
-        "most-popular",
-        "-r",
-        "v-sknn",
-        "--dataset",
-        "steam",
-        "--trials",
-        "0",
-        "--ties",
-        "0,1",
-    )
-    done = call(folder, *arguments, "--k", "20")
-    assert done.exit_code == 0, done.output
+    shutil.copytree(sample, folder / "datasets")
+    recommenders = ("-r", "most-popular", "-r", "v-sknn")
+    Workspace(folder, os.environ).here("run", *recommenders, "--dataset", "steam", "--ties", "0,1")
     return folder
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -49,8 +48,8 @@ def test_an_unknown_title_gets_the_nearest(items: Catalog) -> None:
         find(items, "")
 
 
-def test_it_prints_the_nearest_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BENCHKIT_HOME", str(tmp_path))
+@pytest.mark.usefixtures("steam_home")
+def test_it_prints_the_nearest_first() -> None:
     command = ["steam", "the", "--embedder", "random", "--set", "random.dims=4", "-n", "5"]
     done = CliRunner().invoke(neighbours, command, catch_exceptions=False)
     assert done.exit_code == 0
@@ -60,8 +59,8 @@ def test_it_prints_the_nearest_first(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert all(-1 <= share <= 1 for share in shares)
 
 
-def test_it_never_pays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BENCHKIT_HOME", str(tmp_path))
+@pytest.mark.usefixtures("steam_home")
+def test_it_never_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
     done = CliRunner().invoke(neighbours, ["steam", "the", "--embedder", "openai"])
     assert "texts are not in the store of openai; `benchkit embed` asks" in str(done.exception)

@@ -30,13 +30,16 @@ def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_new_project_passes_its_tests(tmp_path: Path, kind: str) -> None:
-    result = new(f"sample-{kind}", "--kind", kind, "--dir", str(tmp_path / "project"))
-    assert f"is a working {kind} plugin" in result.stdout
+def test_new_projects_pass_their_tests(tmp_path: Path) -> None:
+    for kind in KINDS:
+        result = new(f"sample-{kind}", "--kind", kind, "--dir", str(tmp_path / kind))
+        assert f"is a working {kind} plugin" in result.stdout
+        assert 'pythonpath = ["src"]' in (tmp_path / kind / "pyproject.toml").read_text()
+    path = " ".join(f"{kind}/src" for kind in KINDS)
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\npythonpath = {path}\n")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
-        cwd=tmp_path / "project",
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,

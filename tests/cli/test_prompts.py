@@ -53,12 +53,11 @@ class LongerName(Parrot):
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("BENCHKIT_HOME", str(tmp_path))
+def home(steam_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     known = registry().components["recommender"]
     for kind in (LongerName, Parrot):
         monkeypatch.setitem(known, kind.name, Registered(kind, "stranger", "1.0"))
-    return tmp_path
+    return steam_home
 
 
 def call(*arguments: str) -> Result:
@@ -124,10 +123,11 @@ def test_export_writes_every_file_once(home: Path) -> None:
 
 
 def test_export_leaves_the_workspace_that_it_goes_to_alone(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BENCHKIT_HOME", ".")
-    monkeypatch.chdir(home)
+    (tmp_path / "new").mkdir()
+    monkeypatch.chdir(tmp_path / "new")
     result = call("--task", "echo", "-n", "0", "--export", ".")
     assert result.exit_code == 0, result.exception
     assert sorted(os.listdir(".")) == ["datasets", "train.jsonl", "validation.jsonl"]

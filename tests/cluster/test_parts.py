@@ -95,16 +95,13 @@ def test_a_record_travels_with_its_weights(tmp_path: Path) -> None:
     assert weights.exists()
 
 
-def test_a_study_that_a_machine_does_not_reach_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("BENCHKIT_HOME", str(tmp_path))
+def test_a_study_that_a_machine_does_not_reach_is_refused(steam_home: Path) -> None:
     from benchkit.data.open import open_dataset
 
-    data = open_dataset("steam", tmp_path, None, {})
+    data = open_dataset("steam", steam_home, None, {})
     job = SearchJob(
         "sknn-1",
-        str(tmp_path / "nowhere.journal"),
+        str(steam_home / "nowhere.journal"),
         1,
         Data("steam", None, data.name, data.config, data.fingerprint),
     )

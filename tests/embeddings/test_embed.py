@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from benchkit.toolkit.spending import Account, SharedBudget
 from tests.embedders.asking import embedded, kept
 from tests.embedders.server import Server, serving
 from tests.making import catalog
+from tests.workspace import Workspace
 
 TEXTS = [f"title {number}" for number in range(10)]
 KEY = "sk-test-93b1f0c2aa77"
@@ -228,19 +228,13 @@ def test_spending_replaces_promises_by_what_it_cost() -> None:
     spending.allow(0.0)
 
 
-def command(folder: Path, server: Server, *more: str) -> subprocess.Popen[str]:
-    """Start `benchkit embed` on the generated sample, one request at a time."""
+def command(server: Server, *more: str) -> tuple[str, ...]:
+    """Return `benchkit embed` on the generated sample, one request at a time."""
     settings = {"base_url": f"{server.url}/v1", "concurrency": 1, "retries": 0}
     values = [
         word for key, value in settings.items() for word in ("--set", f"openai.{key}={value}")
     ]
-    return subprocess.Popen(
-        [sys.executable, "-m", "benchkit", "embed", "steam", "-e", "openai", *values, *more],
-        env={**os.environ, "BENCHKIT_HOME": str(folder), "OPENAI_API_KEY": KEY},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return ("embed", "steam", "-e", "openai", *values, *more)
 
 
 def finish(process: subprocess.Popen[str], code: int = 0) -> str:
@@ -251,14 +245,19 @@ def finish(process: subprocess.Popen[str], code: int = 0) -> str:
     return out + err
 
 
-def test_killed_it_goes_on_and_two_at_once_ask_nothing_twice(tmp_path: Path) -> None:
+@pytest.fixture
+def workspace(steam_home: Path) -> Workspace:
+    return Workspace(steam_home, {**os.environ, "OPENAI_API_KEY": KEY})
+
+
+def test_killed_it_goes_on_and_two_at_once_ask_nothing_twice(workspace: Workspace) -> None:
     with serving() as server:
-        told = finish(command(tmp_path, server, "--dry-run"))
+        told, _ = workspace.here(*command(server, "--dry-run"))
         assert "to ask for: 1,107 texts, about " in told
         assert "tokens, about $0.0" in told
         assert not server.asked
         server.orders = ["", "slow"]
-        process = command(tmp_path, server)
+        process = workspace.start(*command(server))
         while len(server.asked) < 2:
             time.sleep(0.01)
             assert process.poll() is None
@@ -266,26 +265,30 @@ def test_killed_it_goes_on_and_two_at_once_ask_nothing_twice(tmp_path: Path) -> 
         finish(process, -signal.SIGKILL)
         server.asked.clear()
         server.delay = 0.3
-        both = [command(tmp_path, server), command(tmp_path, server)]
+        both = [workspace.start(*command(server)) for _ in range(2)]
         assert any("done in" in finish(process) for process in both)
         asked = server.texts()
         assert len(asked) == len(set(asked)) == 1107 - 512, "the first request was kept"
-        told = finish(command(tmp_path, server))
+        told, _ = workspace.here(*command(server))
         assert "to ask for: nothing" in told
         assert re.search(r"1,107 of them in the store, paid [\d,]{5,} tokens, \$0\.0\d+\n", told)
-    everything = b"".join(p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
-    assert KEY.encode() not in everything
+    assert KEY.encode() not in everything_in(workspace.folder)
 
 
-def test_no_key_is_shown_even_where_the_server_shows_it(tmp_path: Path) -> None:
+def everything_in(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+def test_no_key_is_shown_even_where_the_server_shows_it(workspace: Workspace) -> None:
     with serving() as server:
         server.orders = ["401", "500"]
         server.body = {"error": {"message": "wrong key: {key}", "param": "{key}", "code": "{key}"}}
-        words = finish(command(tmp_path, server), 2)
+        words = finish(workspace.start(*command(server)), 2)
         assert "openai answered 401" in words
         assert "wrong key: [secret]" in words
-        assert "openai answered 500" in finish(command(tmp_path, server), 2)
-        told = finish(command(tmp_path, server, "--max-cost", "0.0001"), 2)
-        assert "the cap of $0.0001 would be exceeded" in told
-    everything = b"".join(p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
-    assert KEY.encode() not in everything
+        _, err = workspace.here(*command(server), code=2)
+        assert "openai answered 500" in err
+        assert KEY not in err
+        _, err = workspace.here(*command(server, "--max-cost", "0.0001"), code=2)
+        assert "the cap of $0.0001 would be exceeded" in err
+    assert KEY.encode() not in everything_in(workspace.folder)

@@ -185,7 +185,8 @@ def test_all_downloads_nothing_that_nobody_named(workspace: Workspace) -> None:
     command = ("run", "--dataset", "steam", "--dry-run")
     # what prompted models would ask for is told without embedding the catalog
     tasks = ("class", "gen-list", "rank")
-    quick = [f"--set=llm-seq-prompt-{task}.embedder=random" for task in tasks]
+    embedding = (*(f"llm-seq-prompt-{task}" for task in tasks), "llm-seq-sim")
+    quick = [f"--set={name}.embedder=random" for name in embedding]
     out, _ = workspace.run(*command, "--all", "--set", "bert2sasrec.embedder=bert", *quick)
     assert re.search(r"to run +bert2sasrec", out)
     assert re.search(r"left out +bert2gru4rec: .*bert-base-uncased must be downloaded first", out)

@@ -89,12 +89,12 @@ def test_a_worker_goes_on_with_what_a_killed_run_has_begun(
     assert kinds() == Counter(lost=before + 2, waiting=2)  # the other one is sknn's first
 
     helper.environment["SLOW_SECONDS"] = "0"
-    out, _ = helper.run("worker", *search, "--timeout", "5m")
+    out, _ = helper.here("worker", *search, "--timeout", "5m")
     assert "4 trials (4 done) in 2 searches." in out
     assert not helper.records()
     # The run has nothing left to search, and records that it is over.
     host.environment["SLOW_SECONDS"] = "0"
-    _, err = host.run(*command)
+    _, err = host.here(*command)
     assert err.count("(kept from an earlier run)") == 2
     assert len(host.records()) == 2
     done = here()
