@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchkit.cli.options import out_option
+from benchkit.cli.options import folder_option, format_option, out_option
 from benchkit.cli.results import (
     collected,
     of_each,
@@ -48,13 +48,8 @@ class _Request:
 @click.option("-r", "--recommender", "names", multiple=True, metavar="NAME", help="Only this one.")
 @click.option("--k", type=click.IntRange(min=1), default=20, show_default=True, help="Cutoff.")
 @click.option("--by", type=click.Choice((*BY, CUT)), multiple=True, help="Only this question.")
-@click.option("--format", "style", type=click.Choice(FORMATS), default="rich", show_default=True)
-@click.option(
-    "--pictures",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Also draw each question, as SVG and PNG.",
-)
+@format_option(*FORMATS)
+@folder_option("--pictures", "Also draw each question, as SVG and PNG.")
 @wanted_options
 @out_option
 def analyse(

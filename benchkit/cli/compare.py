@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from benchkit.cli.options import out_option
+from benchkit.cli.options import format_option, out_option
 from benchkit.cli.results import print_sheets, results_of, wanted_options, write
 from benchkit.contracts.errors import ConfigError
 from benchkit.toolkit.texts import visible
@@ -30,7 +30,7 @@ FORMATS = ("rich", "csv", "json")
     metavar="A:B[,...]",
     help="Relative gains of each A over its B on all DATASETs (paper 7.2), and their mean.",
 )
-@click.option("--format", "style", type=click.Choice(FORMATS), default="rich", show_default=True)
+@format_option(*FORMATS)
 @wanted_options
 @out_option
 def compare(

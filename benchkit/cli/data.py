@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from benchkit.cli.options import protocol_option
+from benchkit.cli.options import folder_option, format_option, protocol_option
 from benchkit.components.registry import registry
 from benchkit.contracts.errors import ConfigError, DataError
 from benchkit.contracts.published import Published
-from benchkit.data.open import names_of
+from benchkit.data.open import names_of, statistics
 from benchkit.toolkit.workspace import workspace
 
 if TYPE_CHECKING:
     from benchkit.analysis.profile import Portrait
-    from benchkit.contracts.arrays import Float32
     from benchkit.contracts.dataset import Dataset, PreparedDataset
-    from benchkit.contracts.protocol import Protocol, Ties
+    from benchkit.contracts.protocol import Protocol
+    from benchkit.data.split import SplitCard
 
 _LABELS = {
     "sessions": "{:,.0f}",
@@ -89,16 +92,11 @@ def fetch(name: str, out: Path | None) -> None:
     metavar="NAME",
     help="Also how close the items of a session are, by this embedder.",
 )
-@click.option(
+@folder_option(
     "--pictures",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Also draw popularity, session lengths and distances, datasets side by side, as SVG and "
-    "PNG.",
+    "Also draw popularity, session lengths and distances, datasets side by side, as SVG and PNG.",
 )
-@click.option(
-    "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@format_option("text", "json")
 def info(
     names: tuple[str, ...],
     folders: tuple[Path, ...],
@@ -115,104 +113,120 @@ def info(
     benchkit data info beauty --raw DIR --set beauty.p_core=1
     benchkit data info beauty steam --embedder minilm --pictures DIR
     """
-    import json
-
-    from benchkit.analysis.profile import portrait
     from benchkit.analysis.profile_pictures import draw
     from benchkit.contracts.protocol import Protocol, parse_ties
     from benchkit.data.open import open_dataset
 
-    order: Ties = parse_ties(ties)[0]
-    rules = Protocol(name=protocol, ties=order)  # type: ignore[arg-type]
-    values = {name: _values(assignments, name, names) for name in names}
-    raw = _raw_folders(names, folders)
-    opened = [open_dataset(name, workspace(), raw.get(name), values[name]) for name in names]
-    shapes = {
-        prepared.name: portrait(prepared, _vectors(prepared, embedder) if embedder else None)
-        for prepared in opened
-    }
-    if style == "json":
-        content = [
-            _plain_data(prepared, rules, shapes[prepared.name], embedder) for prepared in opened
-        ]
-        click.echo(json.dumps(content[0] if len(content) == 1 else content, indent=2))
-    else:
-        for place, prepared in enumerate(opened):
-            click.echo("\n" * bool(place), nl=False)
-            _print_all(prepared, rules, shapes[prepared.name], embedder)
-    for path in draw(shapes, pictures) if pictures else ():
-        click.echo(f"Drawn: {path}", err=style == "json")
-
-
-def _raw_folders(names: tuple[str, ...], folders: tuple[Path, ...]) -> dict[str, Path]:
-    """Return the folder of raw files of each dataset.
-
-    Raises:
-        ConfigError: there are folders, and not one for each dataset.
-    """
+    rules = Protocol(name=protocol, ties=parse_ties(ties)[0])  # type: ignore[arg-type]
     if folders and len(folders) != len(names):
         raise ConfigError(
             f"--raw takes one folder a dataset, in their order; there are {len(folders)} for "
             f"{', '.join(names)}"
         )
-    return dict(zip(names, folders, strict=False))
+    raw = dict(zip(names, folders, strict=False))
+    values = {name: _values(assignments, name, names) for name in names}
+    opened = [open_dataset(name, workspace(), raw.get(name), values[name]) for name in names]
+    described = [_Described.of(prepared, rules, embedder) for prepared in opened]
+    if style == "json":
+        content = [dataset.as_dict() for dataset in described]
+        click.echo(json.dumps(content[0] if len(content) == 1 else content, indent=2))
+    else:
+        for place, dataset in enumerate(described):
+            click.echo("\n" * bool(place), nl=False)
+            dataset.print()
+    shapes = {dataset.prepared.name: dataset.shapes for dataset in described}
+    for path in draw(shapes, pictures) if pictures else ():
+        click.echo(f"Drawn: {path}", err=style == "json")
 
 
-def _plain_data(
-    prepared: PreparedDataset, rules: Protocol, shapes: Portrait, embedder: str | None
-) -> dict[str, object]:
-    """Return what is said of a dataset as plain data."""
-    from benchkit.data.open import statistics
-    from benchkit.data.split import split_sessions
+@dataclass(frozen=True)
+class _Described:
+    """A dataset, and what `info` says of it."""
 
-    split = split_sessions(prepared, rules)
-    return {
-        "dataset": prepared.name,
-        "synthetic": prepared.synthetic,
-        "fingerprint": prepared.fingerprint,
-        "statistics": statistics(prepared),
-        "published": dict(_published(prepared).statistics),
-        "dropped": dict(prepared.dropped),
-        "checks": dict(prepared.checks),
-        "warnings": [*prepared.warnings, *split.card.warnings()],
-        "shapes": dict(shapes.rows()),
-        **({} if embedder is None else {"texts_cut": _cut(prepared, embedder)}),
-        "split": dict(split.card.rows()),
-    }
+    prepared: PreparedDataset
+    rules: Protocol
+    card: SplitCard
+    shapes: Portrait
+    published: Published
+    embedder: str | None
+    texts_cut: int
+
+    @classmethod
+    def of(cls, prepared: PreparedDataset, rules: Protocol, embedder: str | None) -> _Described:
+        from benchkit.analysis.profile import portrait
+        from benchkit.data.split import split_sessions
+        from benchkit.embeddings.embed import embed_catalog, held, to_embed
+        from benchkit.toolkit.spending import Account
+
+        vectors, cut, published = None, 0, Published()
+        if embedder is not None:
+            account = Account(cap=0.0)
+            vectors = embed_catalog(prepared.catalog, embedder, {}, workspace(), account)
+            cut = held(embedder, {}, to_embed(prepared.catalog), workspace()).cut
+        if prepared.family in registry().components["dataset"]:
+            published = registry().dataset(prepared.family).published
+        card = split_sessions(prepared, rules).card
+        return cls(prepared, rules, card, portrait(prepared, vectors), published, embedder, cut)
+
+    def as_dict(self) -> dict[str, object]:
+        """Return it as plain data."""
+        return {
+            "dataset": self.prepared.name,
+            "synthetic": self.prepared.synthetic,
+            "fingerprint": self.prepared.fingerprint,
+            "statistics": statistics(self.prepared),
+            "published": dict(self.published.statistics),
+            "dropped": dict(self.prepared.dropped),
+            "checks": dict(self.prepared.checks),
+            "warnings": self._warnings(),
+            "shapes": dict(self.shapes.rows()),
+            **({} if self.embedder is None else {"texts_cut": self.texts_cut}),
+            "split": dict(self.card.rows()),
+        }
+
+    def _warnings(self) -> list[str]:
+        return [*self.prepared.warnings, *self.card.warnings()]
+
+    def print(self) -> None:
+        """Print it, warnings on standard error."""
+        self._print_statistics()
+        _print_rows("Left out", self.prepared.dropped.items())
+        _print_rows("Checks", self.prepared.checks.items())
+        longer = f"texts longer than {self.embedder} reads"
+        cut = [] if self.embedder is None else [(longer, self.texts_cut)]
+        _print_rows("Shapes", [*self.shapes.rows(), *cut])
+        title = f"Split (protocol {self.rules.name}, ties {self.rules.ties})"
+        _print_rows(title, self.card.rows())
+        for warning in self._warnings():
+            click.echo(f"Warning: {warning}", err=True)
+
+    def _print_statistics(self) -> None:
+        from benchkit.leaderboards.published import other_data
+        from benchkit.toolkit.texts import fold
+
+        prepared, printed = self.prepared, self.published.statistics
+        ours = statistics(prepared)
+        click.secho(prepared.name, bold=True)
+        if prepared.synthetic:
+            click.secho("GENERATED SAMPLE with fictional items, not the real data", fg="yellow")
+        click.echo(f"fingerprint {prepared.fingerprint[:16]}\n")
+        click.echo(f"  {'Statistics':<{_WIDTH}}{'here':>14}" + f"{'published':>14}" * bool(printed))
+        for key, value in ours.items():
+            line = f"  {key.replace('_', ' '):<{_WIDTH}}{_LABELS[key].format(value):>14}"
+            click.echo(line + (f"{_shown(printed[key], key):>14}" if key in printed else ""))
+        reason = printed and other_data(
+            prepared.name, prepared.family, self.published, ours, generated=prepared.synthetic
+        )
+        for line in fold(f"Not comparable: {reason}", _WIDTH + 28) if reason else ():
+            click.secho(f"  {line}", fg="yellow")
 
 
-def _print_all(
-    prepared: PreparedDataset, rules: Protocol, shapes: Portrait, embedder: str | None
-) -> None:
-    from benchkit.data.open import statistics
-    from benchkit.data.split import split_sessions
-
-    split = split_sessions(prepared, rules)
-    _print_data(prepared, statistics(prepared), _published(prepared))
-    click.echo("\nShapes")
-    for label, value in shapes.rows():
-        click.echo(f"  {label:<{_WIDTH}}{value:>14}")
-    if embedder is not None:
-        label = f"texts longer than {embedder} reads"
-        click.echo(f"  {label:<{_WIDTH}}{_cut(prepared, embedder):>14,}")
-    click.echo(f"\nSplit (protocol {rules.name}, ties {rules.ties})")
-    for label, value in split.card.rows():
-        click.echo(f"  {label:<{_WIDTH}}{value:>14}")
-    for warning in (*prepared.warnings, *split.card.warnings()):
-        click.echo(f"Warning: {warning}", err=True)
-
-
-def _vectors(prepared: PreparedDataset, embedder: str) -> Float32:
-    from benchkit.embeddings.embed import embed_catalog
-    from benchkit.toolkit.spending import Account
-
-    return embed_catalog(prepared.catalog, embedder, {}, workspace(), Account(cap=0.0))
-
-
-def _cut(prepared: PreparedDataset, embedder: str) -> int:
-    from benchkit.embeddings.embed import held, to_embed
-
-    return held(embedder, {}, to_embed(prepared.catalog), workspace()).cut
+def _print_rows(title: str, rows: Iterable[tuple[str, str | int]]) -> None:
+    for place, (label, value) in enumerate(rows):
+        if place == 0:
+            click.echo(f"\n{title}")
+        text = f"{value:,}" if isinstance(value, int) else value
+        click.echo(f"  {label:<{_WIDTH}}{text:>14}")
 
 
 @data.command()
@@ -270,50 +284,6 @@ def _values(assignments: tuple[str, ...], name: str, names: tuple[str, ...]) -> 
             raise ConfigError(f"--set takes PARAM=VALUE, such as p_core=1; not {text!r}")
         values[parameter] = value
     return values
-
-
-def _published(prepared: PreparedDataset) -> Published:
-    if prepared.family not in registry().components["dataset"]:
-        return Published()
-    return registry().dataset(prepared.family).published
-
-
-def _print_data(
-    prepared: PreparedDataset, statistics: dict[str, float], published: Published
-) -> None:
-    from benchkit.toolkit.texts import fold
-
-    click.secho(prepared.name, bold=True)
-    if prepared.synthetic:
-        click.secho("GENERATED SAMPLE with fictional items, not the real data", fg="yellow")
-    click.echo(f"fingerprint {prepared.fingerprint[:16]}")
-    printed = published.statistics
-    click.echo(f"\n  {'Statistics':<{_WIDTH}}{'here':>14}" + f"{'published':>14}" * bool(printed))
-    for key, value in statistics.items():
-        line = f"  {key.replace('_', ' '):<{_WIDTH}}{_LABELS[key].format(value):>14}"
-        click.echo(line + (f"{_shown(printed[key], key):>14}" if key in printed else ""))
-    if printed and (reason := _not_comparable(prepared, published)):
-        for line in fold(f"Not comparable: {reason}", _WIDTH + 28):
-            click.secho(f"  {line}", fg="yellow")
-    for title, counts in (("Left out", prepared.dropped), ("Checks", prepared.checks)):
-        if counts:
-            click.echo(f"\n{title}")
-        for label, count in counts.items():
-            click.echo(f"  {label:<{_WIDTH}}{count:>14,}")
-
-
-def _not_comparable(prepared: PreparedDataset, published: Published) -> str:
-    """Return how the data differ from those that were published about, "" if they do not."""
-    from benchkit.data.open import statistics
-    from benchkit.leaderboards.published import other_data
-
-    return other_data(
-        prepared.name,
-        prepared.family,
-        published,
-        statistics(prepared),
-        generated=prepared.synthetic,
-    )
 
 
 def _shown(figure: float | None, key: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchkit import DISTRIBUTION
+from benchkit.cli.options import format_option
 from benchkit.components.describe import Facts, overview, printable
 from benchkit.components.registry import Registry, registry
 from benchkit.contracts.component import KINDS
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
 @click.argument(
     "kind", required=False, type=click.Choice([f"{kind}s" for kind in KINDS]), metavar="[KIND]"
 )
-@click.option(
-    "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@format_option("text", "json")
 def list_(kind: str | None, style: str) -> None:
     """List the installed components: what each is, where it is described, who brings it.
 

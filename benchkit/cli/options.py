@@ -75,6 +75,18 @@ raw_option = click.option(
 )
 
 
+def format_option(*styles: str) -> Callable[..., Any]:
+    """Return the option that chooses among formats, the first by default, as ``style``."""
+    kind = click.Choice(styles)
+    return click.option("--format", "style", type=kind, default=styles[0], show_default=True)
+
+
+def folder_option(name: str, help: str) -> Callable[..., Any]:
+    """Return an option that names a folder to write into."""
+    kind = click.Path(path_type=Path, file_okay=False)
+    return click.option(name, type=kind, metavar="DIR", help=help)
+
+
 def read_assignments(texts: tuple[str, ...]) -> dict[str, dict[str, str]]:
     """Read ``NAME.PARAM=VALUE`` texts into values by name.
 

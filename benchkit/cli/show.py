@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from benchkit.cli.list import warn
+from benchkit.cli.options import format_option
 from benchkit.components.describe import Facts, details
 from benchkit.components.registry import registry
 from benchkit.contracts.component import KINDS
@@ -23,9 +24,7 @@ INDENT = "    "
 @click.command()
 @click.argument("name")
 @click.option("--kind", type=click.Choice(KINDS), help="Where several kinds share the name.")
-@click.option(
-    "--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@format_option("text", "json")
 def show(name: str, kind: str | None, style: str) -> None:
     """Explain component NAME: what it is and every parameter with its range and meaning."""
     plugins = registry()

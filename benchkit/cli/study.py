@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchkit.cli.options import out_option
+from benchkit.cli.options import folder_option, format_option, out_option
 from benchkit.cli.tuning import storage_option
 
 if TYPE_CHECKING:
@@ -19,15 +19,8 @@ TOP = 10
 @click.command()
 @click.argument("dataset")
 @click.argument("recommender")
-@click.option(
-    "--format", "style", type=click.Choice(["rich", "json"]), default="rich", show_default=True
-)
-@click.option(
-    "--pictures",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Also draw the objective against each parameter, as SVG and PNG.",
-)
+@format_option("rich", "json")
+@folder_option("--pictures", "Also draw the objective against each parameter, as SVG and PNG.")
 @storage_option
 @out_option
 def study(

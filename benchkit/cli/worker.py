@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +13,7 @@ from benchkit.cli.options import out_option, raw_option, recommenders_option
 from benchkit.contracts.errors import BenchkitError
 
 if TYPE_CHECKING:
-    from benchkit.contracts.dataset import PreparedDataset
-    from benchkit.tuning.join import Helper, StoredSearch
-    from benchkit.tuning.search import Search
+    from benchkit.tuning.join import Helper
 
 
 @click.command()
@@ -60,9 +57,10 @@ def worker(
     """
     from benchkit.components.registry import registry
     from benchkit.evaluation.display import display
+    from benchkit.toolkit.workspace import workspace
     from benchkit.tuning.budget import seconds_of
     from benchkit.tuning.database import database_errors
-    from benchkit.tuning.join import Helper
+    from benchkit.tuning.join import Helper, Studies
     from benchkit.tuning.pool import WorkerPool
     from benchkit.tuning.progress import SearchProgress
 
@@ -72,12 +70,13 @@ def worker(
     for problem in registry().problems:
         click.echo(f"Warning: {problem}", err=True)
     with database_errors():
-        studies = _Studies(storage, dataset, names, raw, out)
+        studies = Studies(storage, dataset, names, raw, workspace(), out)
+        studies.check()
         waiting = [search for search in studies.look() if not search.over]
         with display() as shown, WorkerPool(jobs) as pool:
             helper = Helper(pool, SearchProgress(len(waiting), shown), until)
             try:
-                refused = helper.work_on_all(studies.look, studies.rebuild)
+                refused = helper.work_on_all(studies)
             except KeyboardInterrupt:
                 click.echo(f"Interrupted. {_summary(helper)}", err=True)
                 click.echo("Unfinished trials will be run again by others.", err=True)
@@ -102,68 +101,3 @@ def _summary(helper: Helper) -> str:
     trials = "trial" if total == 1 else "trials"
     searches = "search" if helper.searches == 1 else "searches"
     return f"{total} {trials} ({counts or 'none'}) in {helper.searches} {searches}."
-
-
-class _Studies:
-    """The studies of a dataset, and the data prepared as each of them needs them."""
-
-    def __init__(
-        self, storage: str, dataset: str, names: Sequence[str], raw: Path | None, out: Path
-    ) -> None:
-        self.storage, self.dataset, self.names = storage, dataset, names
-        self.raw, self.out = raw, out
-        self._prepared: dict[str, PreparedDataset] = {}
-        self._check()
-
-    def look(self) -> list[StoredSearch]:
-        """Return the searches in the storage now."""
-        from benchkit.tuning.join import stored_searches
-
-        return stored_searches(self.storage, self._name(), self.names)
-
-    def _name(self) -> str:
-        if not self.dataset.endswith(".toml"):
-            return self.dataset
-        from benchkit.toolkit.session_log import read_toml
-
-        return read_toml(Path(self.dataset), {}).name
-
-    def rebuild(self, stored: StoredSearch) -> Search:
-        """Return a search as it is here."""
-        from benchkit.toolkit.workspace import workspace
-        from benchkit.tuning.join import rebuild
-
-        prepared = self._data(stored)
-        return rebuild(stored, prepared, self.storage, workspace(), self.out)
-
-    def _check(self) -> None:
-        """Raise unless there are studies, and some of them are on the data that are here."""
-        from benchkit.components.registry import registry
-
-        if not self.dataset.endswith(".toml"):
-            registry().get("dataset", self.dataset)
-        searches = self.look()
-        if not searches:
-            of = f" of {' or '.join(self.names)}" if self.names else ""
-            raise BenchkitError(
-                f"no run has begun a search{of} on {self.dataset} in this storage; `benchkit run "
-                f"--dataset {self.dataset} --storage ...` with the same storage begins some"
-            )
-        refused = []
-        for search in searches:
-            try:
-                search.check_data(self._data(search))
-            except BenchkitError as error:
-                refused.append(error)
-        if len(refused) == len(searches):
-            raise refused[-1]
-
-    def _data(self, search: StoredSearch) -> PreparedDataset:
-        from benchkit.data.open import open_dataset
-        from benchkit.toolkit.workspace import workspace
-
-        config = search.about["dataset"]["config"]
-        key = json.dumps(config, sort_keys=True)
-        if key not in self._prepared:
-            self._prepared[key] = open_dataset(self.dataset, workspace(), self.raw, config)
-        return self._prepared[key]

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchkit.components.registry import registry
 from benchkit.contracts.dataset import PreparedDataset
 from benchkit.contracts.errors import BenchkitError, DataError, UnavailableError
 from benchkit.contracts.protocol import Protocol
+from benchkit.data.open import open_dataset
 from benchkit.evaluation.availability import why_left_out
 from benchkit.evaluation.settings import Settings, Tuned
+from benchkit.toolkit.session_log import read_name
 from benchkit.tuning.budget import Options
 from benchkit.tuning.heartbeat import requeue_lost
 from benchkit.tuning.ledger import Kind, kind_of
@@ -120,6 +123,65 @@ def rebuild(
     return search
 
 
+@dataclass(frozen=True)
+class Studies:
+    """The searches on a dataset in a storage, and the data prepared as each of them needs them.
+
+    Attributes:
+        storage: where the run keeps its studies.
+        dataset: name of the dataset, or path of its TOML file.
+        names: of recommenders; none for all.
+        raw: folder of the raw files; None for the workspace's.
+        workspace: of this machine.
+        out: folder of the leaderboards.
+    """
+
+    storage: str
+    dataset: str
+    names: Sequence[str]
+    raw: Path | None
+    workspace: Path
+    out: Path
+    _prepared: dict[str, PreparedDataset] = field(default_factory=dict)
+
+    def look(self) -> list[StoredSearch]:
+        """Return the searches in the storage now."""
+        file = self.dataset.endswith(".toml")
+        name = read_name(Path(self.dataset)) if file else self.dataset
+        return stored_searches(self.storage, name, self.names)
+
+    def rebuild(self, stored: StoredSearch) -> Search:
+        """Return a search as it is here, see `rebuild`."""
+        return rebuild(stored, self._data(stored), self.storage, self.workspace, self.out)
+
+    def check(self) -> None:
+        """Raise BenchkitError unless there are searches, and some are on the data that are here."""
+        if not self.dataset.endswith(".toml"):
+            registry().get("dataset", self.dataset)
+        searches = self.look()
+        if not searches:
+            of = f" of {' or '.join(self.names)}" if self.names else ""
+            raise BenchkitError(
+                f"no run has begun a search{of} on {self.dataset} in this storage; `benchkit run "
+                f"--dataset {self.dataset} --storage ...` with the same storage begins some"
+            )
+        refused = []
+        for search in searches:
+            try:
+                search.check_data(self._data(search))
+            except BenchkitError as error:
+                refused.append(error)
+        if len(refused) == len(searches):
+            raise refused[-1]
+
+    def _data(self, search: StoredSearch) -> PreparedDataset:
+        config = search.about["dataset"]["config"]
+        key = json.dumps(config, sort_keys=True)
+        if key not in self._prepared:
+            self._prepared[key] = open_dataset(self.dataset, self.workspace, self.raw, config)
+        return self._prepared[key]
+
+
 @dataclass
 class Helper:
     """The work of `benchkit worker` on the searches of a run, until each is over.
@@ -143,21 +205,17 @@ class Helper:
         """Whether it is time to leave."""
         return time.monotonic() >= self.until
 
-    def work_on_all(
-        self,
-        look: Callable[[], Sequence[StoredSearch]],
-        rebuild: Callable[[StoredSearch], Search],
-    ) -> dict[str, BenchkitError]:
-        """Work on all open searches that `look` returns; return why some cannot be, by study."""
+    def work_on_all(self, studies: Studies) -> dict[str, BenchkitError]:
+        """Work on all open searches; return why some cannot be worked on, by study."""
         seen: set[str] = set()
         refused: dict[str, BenchkitError] = {}
         while not self.time_is_up:
-            waiting = [s for s in look() if not s.over and s.study not in seen]
+            waiting = [s for s in studies.look() if not s.over and s.study not in seen]
             if not waiting:
                 break
             seen.add(waiting[0].study)
             try:
-                search = rebuild(waiting[0])
+                search = studies.rebuild(waiting[0])
             except BenchkitError as error:
                 refused[waiting[0].study] = error
             else:
