@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from benchkit.analysis.profile import Portrait
     from benchkit.contracts.dataset import Dataset, PreparedDataset
     from benchkit.contracts.protocol import Protocol
-    from benchkit.data.split import SplitCard
+    from benchkit.data.split_card import SplitCard
 
 _LABELS = {
     "sessions": "{:,.0f}",

@@ -166,7 +166,8 @@ def test_own_data_and_lists_longer_than_the_catalog(workspace: Workspace) -> Non
         '[dataset]\nname = "my-shop"\n[interactions]\nfile = "log.csv"\n'
         'session = "user"\nitem = "product"\ntime = "when"\n'
     )
-    workspace.here("run", "-r", "most-popular", "--dataset", "my-shop.toml", "--k", "1,20,100000")
+    data = str(workspace.folder / "my-shop.toml")
+    workspace.here("run", "-r", "most-popular", "--dataset", data, "--k", "1,20,100000")
     (row,) = workspace.rows("my-shop")
     # Every session is four items of a cycle of nine: the whole catalog holds each truth.
     assert row["metrics"]["hr@100000"] == row["metrics"]["hr@20"] == 1

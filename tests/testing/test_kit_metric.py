@@ -91,6 +91,11 @@ class IgnoresCutoff(HitRate):
         return (lists.ranks > 0).astype(np.float64)
 
 
+class GainsOfAnother(HitRate):
+    def gains(self, k: int) -> Any:
+        return 1 / np.arange(1, k + 1)
+
+
 class SortsLists(HitRate):
     def values(self, lists: RankedLists, k: int) -> Any:
         lists.items.sort(axis=1)
@@ -126,6 +131,7 @@ WRONG: list[tuple[type[Metric], str, str]] = [
     (EarlyPromptsWeighMore, "test_order_of_prompts_does_not_matter", "depends on the order"),
     (NumberOfPrompt, "test_order_of_prompts_does_not_matter", "values of shuffled prompts"),
     (IgnoresCutoff, "test_only_the_first_k_count", "items behind the cutoff"),
+    (GainsOfAnother, "test_gains_are_the_values", "values of what has gains"),
     (SortsLists, "test_input_is_left_unmodified", "writes to its input"),
 ]
 
