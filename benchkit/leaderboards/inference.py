@@ -29,7 +29,8 @@ _MOST_PERMUTATIONS = 200_000
 # Holm's first step must be within reach: a pair that no permutation exceeds comes to 1 / 30.
 _PERMUTATIONS_A_PAIR = 30
 _CHUNK = 1 << 24  # random numbers at a time: 64 MiB
-_ROUNDING = 1e-5  # of a sum in float32, against the sum of magnitudes
+_ROUNDING = 1e-5  # of a sum in float32 with random signs, against the root of the sum of squares
+_DIGITS = 12  # after the point; what a mean over runs has beyond them depends on their order
 Float32 = npt.NDArray[np.float32]
 _Key = TypeVar("_Key", bound=Hashable)
 # The eight signs that a random byte stands for, and the weights that two bytes do: Poisson(1).
@@ -55,7 +56,7 @@ class Sample:
     @classmethod
     def of(cls, runs: Mapping[_Key, Float64]) -> Sample:
         """Return the sample of some runs' values, ``float64[sessions]`` each."""
-        by_session = np.mean(list(runs.values()), axis=0)
+        by_session = np.round(np.mean(list(runs.values()), axis=0), _DIGITS)
         by_run = np.array([values.mean() for values in runs.values()])
         return cls(by_session, by_run, list(runs))
 
@@ -157,8 +158,10 @@ class _Pairs:
         self.pairs = list(combinations(range(len(samples)), 2))
         values = np.stack([sample.by_session for sample in samples], axis=1)  # [S, R]
         self.centred = values - values.mean(axis=1, keepdims=True)
-        differences = (self.centred[:, a] - self.centred[:, b] for a, b in self.pairs)
-        self._limits = [abs(d.sum()) - _ROUNDING * np.abs(d).sum() for d in differences]
+        sums = self.centred.sum(axis=0)
+        # A pair that hardly differs has the errors of sums that are far larger than its difference.
+        errors = _ROUNDING * np.linalg.norm(self.centred, axis=0)
+        self._limits = [abs(sums[a] - sums[b]) - errors[a] - errors[b] for a, b in self.pairs]
         self._errors = run_errors(samples)
         self._exceeding = np.zeros(len(self.pairs), dtype=np.int64)
 

@@ -74,6 +74,22 @@ def test_equal_rows_are_not_told_apart_and_metrics_do_not_disturb_each_other() -
     assert permutation_tests([]) == []
 
 
+def test_a_pair_that_hardly_differs_keeps_its_p_among_rows_that_do() -> None:
+    rng = np.random.default_rng(5)
+    rows = [(rng.random(30_000) < 0.3).astype(np.float64) for _ in range(4)]
+    almost = rows[0].copy()
+    almost[np.flatnonzero(almost)[0]] = 0.0
+    samples = [Sample.of({0: row}) for row in (rows[0], almost, *rows[1:])]
+    assert permutation_tests([samples], permutations=500)[0][0, 1] == 1.0
+
+
+def test_what_runs_rounded_otherwise_is_no_difference() -> None:
+    values = np.random.default_rng(6).random(200)
+    thrice, once = Sample.of(dict.fromkeys(range(3), values)), Sample.of({0: values})
+    np.testing.assert_array_equal(thrice.by_session, once.by_session)
+    assert p_of(thrice, once)[0, 1] == 1.0
+
+
 def test_seeds_that_differ_by_more_than_rows_do_tell_nothing() -> None:
     rng = np.random.default_rng(4)
     noise = rng.normal(0, 0.01, (4, 500))
