@@ -236,8 +236,9 @@ def gains_of(
         metrics: with cutoff, such that the truth's rank decides them.
 
     Raises:
-        BenchkitError: a row is not there or has no ranks, or the second of a pair never hits.
+        BenchkitError: a row is not there or has no ranks, or the second of a pair hardly ever hits.
     """
+    pairs = list(dict.fromkeys(pairs))  # twice the same would look like more evidence
     gains: list[Gain] = []
     for metric in metrics:
         means: list[tuple[float, Float64]] = []
@@ -247,16 +248,22 @@ def gains_of(
             samples = samples_of(distinct, kept, [metric])
             for label, reason in samples.untested.items():
                 raise BenchkitError(f"{label} on {table.dataset} cannot be compared: {reason}")
-            by_label = samples.by_metric.get(metric, {})
-            if len(by_label) < len(distinct):
-                raise BenchkitError(f"{metric} on {table.dataset} is not decided by ranks alone")
+            by_label = samples.by_metric.get(metric)
+            if by_label is None:
+                raise BenchkitError(f"{metric} takes more than the truth's rank")
+            if lacking := [row.label for row in distinct if row.label not in by_label]:
+                raise BenchkitError(f"{lacking[0]} on {table.dataset} has no {metric}")
             drawn = inference.resampled_means(list(by_label.values()), seed=place)
             columns = dict(zip(by_label, drawn.T, strict=True))
             for first, second in pairs:
                 one, other = rows[first].label, rows[second].label
+                if one == other:
+                    raise ConfigError(f"{first} and {second} are one row, {one!r}")
                 base = rows[second].metrics[metric]
-                if not base or not columns[other].all():
-                    raise BenchkitError(f"{second} on {table.dataset} has no {metric} to gain on")
+                if not base or not columns[other].all():  # some resample would divide by 0
+                    raise BenchkitError(
+                        f"{second} on {table.dataset} hits in too few sessions for a gain over it"
+                    )
                 gain = rows[first].metrics[metric] / base - 1
                 resampled = columns[one] / columns[other] - 1
                 means.append((gain, resampled))

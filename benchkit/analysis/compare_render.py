@@ -30,8 +30,9 @@ _METHOD = (
 _ONE_RUN = "Of a row with one run the variance over seeds is not known."
 _GAINS = (
     "Gain: first over second, less one, with its 95 % interval by bootstrap over sessions and runs "
-    "(paper 7.2); last the mean."
+    "(paper 7.2)."
 )
+_MEAN = "Mean: of the gains above, each counting alike."
 
 
 def sheet_of(comparison: Comparison) -> Sheet:
@@ -84,7 +85,8 @@ def sheet_of_gains(gains: Sequence[Gain]) -> Sheet:
     lines = dict.fromkeys((gain.first, gain.second, gain.dataset) for gain in gains)
     figures = {(g.first, g.second, g.dataset, g.metric): g for g in gains}
     columns = [_column(heading_of(metric)) for metric in metrics]
-    sheet = Sheet("Relative gains", "", [_GAINS], columns)
+    mean = [_MEAN] * any(not gain.dataset for gain in gains)
+    sheet = Sheet("Relative gains", "", [_GAINS, *mean], columns)
     for first, second, dataset in sorted(lines, key=lambda line: line[2] == ""):
         cells = []
         for metric in metrics:

@@ -98,7 +98,7 @@ class Leaderboard:
             first = self.by.key if self.by else ""
             chosen = sorted((c for c in shown if not c.extra), key=lambda c: c.key != first)
         else:
-            chosen = [column for name in names for column in named(shown, name.strip())]
+            chosen = [column for name in names for column in named(shown, name.strip(), "metric")]
         return [column.key for column in chosen]
 
     @property
@@ -280,7 +280,7 @@ def leaderboard(
 
 
 def relative_gains(
-    datasets: Sequence[str],
+    datasets: Sequence[str | Leaderboard],
     pairs: Sequence[tuple[str, str]],
     *,
     metrics: Sequence[str] | None = None,
@@ -289,15 +289,20 @@ def relative_gains(
     """Return relative gains of pairs of rows on several datasets, and their mean (paper 7.2).
 
     Args:
-        datasets: their names.
+        datasets: their names, or their leaderboards.
         pairs: labels of rows or names of recommenders; the gain is of the first over the second.
         metrics: with cutoff or without; None for NDCG@20.
-        which: ``out``, ``protocol``, ``ties`` and ``data``, as `leaderboard` takes them.
+        which: of names, ``out``, ``protocol``, ``ties`` and ``data``, as `leaderboard` takes them.
 
     Raises:
         BenchkitError: there is no such row, or no ranks of it.
     """
-    boards = [leaderboard(dataset, **which) for dataset in datasets]
+    boards = [
+        leaderboard(dataset, **which) if isinstance(dataset, str) else dataset
+        for dataset in datasets
+    ]
+    # Results that are named twice are no more evidence than once.
+    boards = list({board.table.newest.identity.key: board for board in boards}.values())
     keys = dict.fromkeys(
         key for board in boards for key in board.metric_keys(metrics or ["ndcg@20"])
     )

@@ -55,15 +55,23 @@ def compare(
     benchkit compare beauty,steam --pairs llm2sasrec:sasrec,llm2gru4rec:gru4rec --metric ndcg,hr
     """
     from benchkit.analysis import compare_render as render
-    from benchkit.api.results import leaderboard, relative_gains
+    from benchkit.api.results import Leaderboard, leaderboard, relative_gains
+
+    def board_of(name: str) -> Leaderboard:
+        [name] = results_of(out, name, here=False)
+        board = leaderboard(name, **wanted)
+        for warning in board.warnings:
+            click.echo(f"Warning: {visible(warning)}", err=True)
+        return board
 
     wanted: dict[str, Any] = {"out": out, "protocol": protocol, "ties": ties, "data": data}
     metrics = metric.split(",") if metric else None
     if pairs is not None:
         if first or second:
             raise ConfigError("rows are named by --pairs or as FIRST and SECOND, not both")
-        names = [name for each in dataset.split(",") for name in results_of(out, each, here=False)]
-        gains = relative_gains(names, _pairs(pairs), metrics=metrics, **wanted)
+        named = _pairs(pairs)
+        boards = [board_of(name) for name in dict.fromkeys(map(str.strip, dataset.split(",")))]
+        gains = relative_gains(boards, named, metrics=metrics)
         if style == "rich":
             print_sheets([render.sheet_of_gains(gains)])
         else:
@@ -71,11 +79,7 @@ def compare(
         return
     if not first or not second:
         raise ConfigError("name two rows, FIRST and SECOND, or give --pairs A:B")
-    (name,) = results_of(out, dataset, here=False)
-    board = leaderboard(name, **wanted)
-    for warning in board.warnings:
-        click.echo(f"Warning: {visible(warning)}", err=True)
-    comparison = board.compare(first, second, metrics=metrics)
+    comparison = board_of(dataset).compare(first, second, metrics=metrics)
     if style == "rich":
         print_sheets([render.sheet_of(comparison)])
     else:
@@ -85,8 +89,8 @@ def compare(
 def _pairs(text: str) -> list[tuple[str, str]]:
     pairs = []
     for part in text.split(","):
-        first, colon, second = part.partition(":")
-        if not (first and colon and second):
+        first, _, second = (name.strip() for name in part.partition(":"))
+        if not (first and second):
             raise ConfigError(f"--pairs takes A:B, with commas between pairs, not {part!r}")
-        pairs.append((first.strip(), second.strip()))
+        pairs.append((first, second))
     return pairs

@@ -73,8 +73,9 @@ class _WithSubcommands(click.Command):
 @click.option(
     "--columns",
     metavar="[+]COLUMN[,...]",
-    help=f"Metrics with or without @k, {', '.join(dict.fromkeys(map(base, FACTS)))}; a leading + "
-    "adds to the usual ones. Trials are done/pruned/failed. JSON always has everything.",
+    help=f"Metrics with or without @k, {', '.join(dict.fromkeys(map(base, FACTS)))}, ci for 95 % "
+    "intervals; a leading + adds to the usual ones. Trials are done/pruned/failed. JSON always has "
+    "everything.",
 )
 @click.option(
     "--paper",

@@ -56,9 +56,9 @@ class Sample:
     @classmethod
     def of(cls, runs: Mapping[_Key, Float64]) -> Sample:
         """Return the sample of some runs' values, ``float64[sessions]`` each."""
-        by_session = np.round(np.mean(list(runs.values()), axis=0), _DIGITS)
+        by_session: Float64 = np.mean(list(runs.values()), axis=0)
         by_run = np.array([values.mean() for values in runs.values()])
-        return cls(by_session, by_run, list(runs))
+        return cls(by_session.round(_DIGITS), by_run, list(runs))
 
 
 @dataclass(frozen=True)

@@ -73,8 +73,17 @@ def test_relative_gains_are_means_over_pairs_and_datasets() -> None:
     assert first.interval[0] < 0.5 < first.interval[1]
     # a wins b's 20 sessions and 10 more: the ratio is never below 1
     assert first.interval[0] > 0
-    with pytest.raises(BenchkitError, match="b on beauty has no hr@20 to gain on"):
+    with pytest.raises(BenchkitError, match="b on beauty hits in too few sessions"):
         gains_of([board(a=range(3), b=range(0))], [("a", "b")], ["hr@20"])
+    with pytest.raises(BenchkitError, match="b on beauty hits in too few sessions"):
+        gains_of([board(a=range(3), b=range(2))], [("a", "b")], ["hr@20"])
+    with pytest.raises(BenchkitError, match="coverage@20 takes more than the truth's rank"):
+        gains_of(boards, [("a", "b")], ["coverage@20"])
+    with pytest.raises(BenchkitError, match="a on beauty has no hr@10"):
+        gains_of(boards, [("a", "b")], ["hr@10"])
+    with pytest.raises(ConfigError, match="a and a are one row, 'a'"):
+        gains_of(boards, [("a", "a")], ["hr@20"])
+    assert len(gains_of(boards[:1], [("a", "b")] * 2, ["hr@20"])) == 1, "no mean of the same gain"
 
 
 def test_comparisons_fit_into_80_columns_and_into_files() -> None:

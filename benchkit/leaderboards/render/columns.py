@@ -243,7 +243,12 @@ def pick(columns: Sequence[Column], wanted: str | None) -> list[Column]:
     if wanted is None:
         return usual
     names = _names(wanted)
-    chosen = [column for name in names if name != INTERVALS for column in named(columns, name)]
+    chosen = [
+        column
+        for name in names
+        if name != INTERVALS
+        for column in named(columns, name, also=[INTERVALS])
+    ]
     start = usual if wanted.startswith("+") or not chosen else []
     return _grouped(dict.fromkeys((*start, *chosen)))
 
@@ -264,8 +269,16 @@ def _grouped(columns: Iterable[Column]) -> list[Column]:
     return sorted(ungrouped, key=lambda column: (column.group == "", groups.index(column.group)))
 
 
-def named(columns: Sequence[Column], name: str) -> list[Column]:
+def named(
+    columns: Sequence[Column], name: str, what: str = "column", also: Sequence[str] = ()
+) -> list[Column]:
     """Return the columns that a name stands for.
+
+    Args:
+        columns: all there are.
+        name: key, or what stands for several.
+        what: what the message calls them.
+        also: other names that the message offers.
 
     Raises:
         ConfigError: it stands for none; the message has the nearest names.
@@ -275,7 +288,7 @@ def named(columns: Sequence[Column], name: str) -> list[Column]:
     names = dict.fromkeys(base(column) for column in columns)
     if "@" in name:
         names |= dict.fromkeys(column.key for column in columns)
-    raise ConfigError(unknown_name("column", name, [*names, INTERVALS]))
+    raise ConfigError(unknown_name(what, name, [*names, *also]))
 
 
 def base(column: Column) -> str:
