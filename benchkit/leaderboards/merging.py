@@ -203,6 +203,8 @@ def _read_folder(pool: _Pool, folder: Path) -> None:
         pool.find(*collected.unreadable)
         _add_lines(pool, path, collected.file)
         records = [*collected.records, *collected.file.duplicates]
+        if not records and not collected.warnings and not collected.file.newer:
+            pool.find(f"{folder} holds no record of {dataset}")
         _add_records(pool, path, files.ranks_file(folder, dataset), records)
 
 

@@ -245,6 +245,7 @@ def test_files_that_are_cut_lose_what_is_cut_alone(tmp_path: Path) -> None:
     assert [*records_of(tmp_path / "out")] == [ONE[0].identity.key]
     (source / "beauty.jsonl").write_bytes(b"")
     assert check([source / "beauty.jsonl"]).findings[0].endswith("holds no record")
+    assert f"{source} holds no record of beauty" in check([source]).findings
     (source / "beauty.jsonl").write_bytes(b"\0\1\2\n")
     assert check([source / "beauty.jsonl"]).findings[0].startswith("cannot use")
 

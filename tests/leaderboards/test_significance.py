@@ -104,6 +104,7 @@ def test_what_does_not_fit_is_untested_and_says_why() -> None:
     assert list(found.tests["hr@20"].p) == ["best", "near"]
     shown = laid_out(table, found)
     assert any("not tested: no ranks were kept" in note for note in shown.notes)
+    assert any("against the best of the rows that could be tested" in s for s in shown.caption)
 
 
 def laid_out(table: Table, found: Significance, *, intervals: bool = False) -> Sheet:
@@ -151,6 +152,9 @@ def test_without_ranks_a_table_says_that_nothing_was_tested(tmp_path: Path) -> N
     table, _ = board(best=100, far=40)
     sheet = laid_out(table, examined(table, {}))
     assert any("No test of significance" in sentence for sentence in sheet.caption)
+    shown = laid_out(table, examined(table, {}), intervals=True).caption
+    assert any("No intervals" in sentence for sentence in shown)
+    assert not any("In brackets" in sentence for sentence in shown)
     assert [cell.mark for cell in sheet.lines[0].cells] == ["best", "best"]
     assert read_or_say(tmp_path / "none.parquet") == ({}, "")
     (tmp_path / "cut.parquet").write_bytes(b"PAR1")

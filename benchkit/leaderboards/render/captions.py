@@ -18,7 +18,7 @@ GENERATED = (
 )
 
 
-NO_RANKS = "No test of significance: fewer than two rows have ranks."
+NO_RANKS = "No test of significance: fewer than two rows have ranks that can be compared."
 OUTDATED = (
     "Evaluated by revision {} of the protocol; this benchkit evaluates by revision {}: "
     "their figures are not comparable."
@@ -29,6 +29,9 @@ INTERVALS = (
     "In brackets 95 % intervals by bootstrap over sessions and runs; metrics that take more than "
     "the truth's rank have none."
 )
+NO_INTERVALS = (
+    "No intervals: they need two rows with ranks, and a metric that the truth's rank alone decides."
+)
 
 
 def tested(significance: Significance, columns: Sequence[Column]) -> list[str]:
@@ -37,8 +40,9 @@ def tested(significance: Significance, columns: Sequence[Column]) -> list[str]:
     if not names:
         metrics = any(column.is_metric for column in columns)
         return [NO_RANKS] if metrics and significance.untested else []
+    best = "best of the rows that could be tested" if significance.untested else "best row"
     sentences = [
-        f"{_listed(names)}: paired permutation test over sessions against the best row, Holm's "
+        f"{_listed(names)}: paired permutation test over sessions against the {best}, Holm's "
         f"correction over all pairs of rows, level {LEVEL}."
     ]
     if significance.single:
@@ -58,9 +62,16 @@ def caption(
     columns: Sequence[Column],
     comparison: Comparison | None = None,
     *,
-    intervals: bool = False,
+    intervals: str = "",
 ) -> list[str]:
-    """Return the sentences below a table; the marks are for each format to explain."""
+    """Return the sentences below a table; the marks are for each format to explain.
+
+    Args:
+        table: the table.
+        columns: those shown.
+        comparison: the published figures beside it.
+        intervals: the sentence about what stands beside figures, where that is no deviation.
+    """
     sentences = [
         f"Protocol {table.protocol['name']}, revision {table.revision} "
         f"({table.protocol['rules'][:8]}), "
@@ -70,7 +81,7 @@ def caption(
     if table.revision < REVISION:
         sentences.append(OUTDATED.format(table.revision, REVISION))
     if intervals:
-        sentences.append(INTERVALS)
+        sentences.append(intervals)
     elif any(column.spread(row) is not None for row in table.rows for column in columns):
         sentences.append("Mean ± sample standard deviation over the runs of each row.")
     sentences += _tuned(table)

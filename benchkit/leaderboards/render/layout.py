@@ -6,7 +6,14 @@ from collections.abc import Sequence
 
 from benchkit.leaderboards.published import Comparison
 from benchkit.leaderboards.render.beside import ONLY, add_rows, set_beside
-from benchkit.leaderboards.render.captions import alarm, caption, failures, tested
+from benchkit.leaderboards.render.captions import (
+    INTERVALS,
+    NO_INTERVALS,
+    alarm,
+    caption,
+    failures,
+    tested,
+)
 from benchkit.leaderboards.render.columns import Column
 from benchkit.leaderboards.render.sheet import NOTHING, Cell, Line, Mark, Sheet
 from benchkit.leaderboards.rows import Row
@@ -39,17 +46,19 @@ def lay_out(
     """
     significance = significance or Significance()
     sorted_by = [f"Rows by {by.name}, best first."] if by and len(table.rows) > 1 else []
+    keys = [column.key for column in columns if column.key in significance.tests]
+    words = (INTERVALS if keys else NO_INTERVALS) if intervals else ""
     sheet = Sheet(
         title=f"{table.dataset}, {table.protocol['name']} protocol",
         alarm=alarm(table),
         caption=[
             *sorted_by,
             *tested(significance, columns),
-            *caption(table, columns, comparison, intervals=intervals),
+            *caption(table, columns, comparison, intervals=words),
         ],
         columns=columns,
         failures=failures(table),
-        tested=[column.key for column in columns if column.key in significance.tests],
+        tested=keys,
     )
     marks = [_marks(table.rows, column, significance) for column in columns]
     for row, row_marks in zip(table.rows, zip(*marks, strict=True), strict=True):
