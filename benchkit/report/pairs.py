@@ -11,9 +11,6 @@ from benchkit.contracts.arrays import Float64, Int64
 from benchkit.leaderboards.inference import intervals_of_differences
 from benchkit.leaderboards.significance import MetricTest, Significance
 
-# Pairs grow with the square; of a longer table only its first rows are compared.
-MOST_ROWS = 60
-
 
 def pairs(significance: Significance, labels: Sequence[str]) -> dict[str, Any]:
     """Return the comparison of all pairs of rows, by metric with cutoff, as plain data.
@@ -32,7 +29,7 @@ def pairs(significance: Significance, labels: Sequence[str]) -> dict[str, Any]:
 
 
 def _of_metric(test: MetricTest, labels: Sequence[str]) -> dict[str, list[Any]]:
-    rows = [row for row, label in enumerate(labels) if label in test.samples][:MOST_ROWS]
+    rows = [row for row, label in enumerate(labels) if label in test.samples]
     samples = [test.samples[labels[row]] for row in rows]
     order = [list(test.samples).index(labels[row]) for row in rows]
     ends = intervals_of_differences(samples)

@@ -15,7 +15,6 @@ from benchkit.leaderboards.render.sheet import Sheet
 from benchkit.leaderboards.rows import Row
 from benchkit.leaderboards.significance import Significance, rank_metrics, significance
 from benchkit.leaderboards.tables import Table
-from benchkit.report.pairs import MOST_ROWS as MOST_COMPARED
 from benchkit.report.pairs import pairs
 from benchkit.toolkit.texts import visible
 
@@ -106,7 +105,6 @@ class Shown:
             "by": None if self.by is None else self.by.key,
             "axes": self._axes(),
             "pairs": pairs(self.significance, labels),
-            "most_compared": MOST_COMPARED,
         }
 
     def _axes(self) -> list[str]:
