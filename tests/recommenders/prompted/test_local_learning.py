@@ -18,8 +18,6 @@ TITLES = [
     "Argan Oil Shampoo",
     "Black Mascara",
     "Mint Lip Balm",
-    "Red Nail Polish",
-    "Vanilla Perfume",
 ]
 RULE = "Name the product that is bought next."
 
@@ -34,8 +32,8 @@ def bought(at: int, count: int) -> Conversation:
 @pytest.mark.usefixtures("one_thread")
 def test_a_fine_tuned_model_beats_its_base(tmp_path: Path) -> None:
     places = range(len(TITLES))
-    pairs = [Example(bought(at, count), TITLES[at]) for at in places for count in (2, 4)]
-    config = PromptedConfig(epochs=6, learning_rate=2e-3, batch_size=4, dropout=0.0, device="cpu")
+    pairs = [Example(bought(at, count), TITLES[at]) for at in places for count in (1, 2)]
+    config = PromptedConfig(epochs=4, learning_rate=2e-3, batch_size=4, dropout=0.0, device="cpu")
     local = Local(config, tmp_path)
     fine_tune = FineTune(local.identity(), local.recipe(), Pairs(pairs, []), seed=0)
     base = answers(local, None)
@@ -48,7 +46,7 @@ def test_a_fine_tuned_model_beats_its_base(tmp_path: Path) -> None:
 def answers(local: Local, model: str | None) -> list[Sequence[str]]:
     """Return the answers to prompts of three titles, which no model has learnt on."""
     prompts = [bought(at, 3) for at in range(len(TITLES))]
-    sampling = Sampling(10, temperature=0.5, top_p=1.0, max_tokens=8, seed=0)
+    sampling = Sampling(5, temperature=0.5, top_p=1.0, max_tokens=8, seed=0)
     found = dict(local.sample(model, prompts, sampling, lambda _: None, print))
     return [found[at].texts for at in range(len(TITLES))]
 
