@@ -14,13 +14,13 @@ from benchkit.toolkit.texts import visible
 
 @click.command()
 @click.argument("dataset")
-@click.option("--to", "target", type=click.Choice(["mlflow"]), required=True)
+@click.option("--to", type=click.Choice(["mlflow"]), required=True, expose_value=False)
 @click.option(
     "--tracking-uri", "uri", metavar="URI", help="MLflow's server or store.  [default: MLflow's]"
 )
 @click.option("--experiment", metavar="NAME", help="Of MLflow.  [default: benchkit DATASET]")
 @out_option
-def export(dataset: str, target: str, uri: str | None, experiment: str | None, out: Path) -> None:  # noqa: ARG001
+def export(dataset: str, uri: str | None, experiment: str | None, out: Path) -> None:
     """Make a run in MLflow of each record of DATASET.
 
     Configuration and seed become parameters, digests and commit tags; the record and, where they

@@ -14,7 +14,7 @@ from benchkit.contracts.recommender import Recommender
 
 @dataclass(frozen=True)
 class Presets:
-    """Where the values of recommenders come from that nobody set.
+    """Where recommenders take the values from that the user has not set.
 
     Attributes:
         family: dataset family, whose published values apply.

@@ -126,7 +126,7 @@ def _bench(
 def forecast(task: Task, prepared: PreparedDataset) -> Work | None:
     """Return what a prompted recommender would still ask for; None for any other.
 
-    Nothing is sent and nobody is paid.
+    Nothing is sent, and no paid call is made.
 
     Raises:
         BenchkitError: it cannot be estimated here, and why.

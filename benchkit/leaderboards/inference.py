@@ -257,15 +257,15 @@ def intervals_of_differences(samples: Sequence[Sample], seed: int = 0) -> Float6
     """
     rng = np.random.default_rng(seed)
     means = _resampled(np.stack([sample.by_session for sample in samples], axis=1), rng)
-    intervals = np.zeros((len(samples), len(samples), 2))
+    matrix = np.zeros((len(samples), len(samples), 2))
     pairs = combinations(range(len(samples)), 2)
     for (a, b), error in zip(pairs, run_errors(samples), strict=True):
         differences = means[:, a] - means[:, b]
         if error.variance:
             differences += error.variance**0.5 * rng.standard_t(error.freedom, len(means))
-        intervals[a, b] = ends(differences)
-        intervals[b, a] = -intervals[a, b, ::-1]
-    return intervals
+        matrix[a, b] = ends(differences)
+        matrix[b, a] = -matrix[a, b, ::-1]
+    return matrix
 
 
 def _resampled(values: Float64, rng: np.random.Generator) -> Float64:

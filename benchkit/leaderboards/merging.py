@@ -139,11 +139,11 @@ def merge(sources: Sequence[Path], out: Path) -> Verified:
         BenchkitError: a source is neither; nothing is written.
         StorageError: the files cannot be written.
     """
-    theirs = _read(sources)
-    for dataset in sorted(theirs.entries.keys() | theirs.newer.keys()):
+    pool = _read(sources)
+    for dataset in sorted(pool.entries.keys() | pool.newer.keys()):
         with files.lock(out, dataset):
-            _write(theirs, out, dataset)
-    return theirs.result()
+            _write(pool, out, dataset)
+    return pool.result()
 
 
 def _write(pool: _Pool, out: Path, dataset: str) -> None:

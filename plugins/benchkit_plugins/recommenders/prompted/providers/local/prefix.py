@@ -26,6 +26,16 @@ _SHARES = (
 )
 
 
+def _read(model: Any, tokens: Sequence[int]) -> Any:
+    """Return a cache that holds the keys and values of some tokens, ``[1, H, P, D]`` a layer."""
+    from transformers import DynamicCache
+
+    cache = DynamicCache()
+    ids = torch.tensor([tokens], device=model.device)  # [1, P]
+    model(input_ids=ids, use_cache=True, logits_to_keep=1, **{cache_argument(model): cache})
+    return cache
+
+
 class Prefix:
     """Keys and values of tokens of a prefix that texts share, and the gradients that reach them.
 
@@ -41,11 +51,8 @@ class Prefix:
     """
 
     def __init__(self, model: Any, tokens: Sequence[int]) -> None:
-        from transformers import DynamicCache
-
-        self.length, cache = len(tokens), DynamicCache()
-        ids = torch.tensor([tokens], device=model.device)  # [1, P]
-        model(input_ids=ids, use_cache=True, logits_to_keep=1, **{cache_argument(model): cache})
+        self.length = len(tokens)
+        cache = _read(model, tokens)
         self._read = [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
         self._copies = [
             tensor.detach().requires_grad_(tensor.requires_grad) for tensor in self._read
@@ -89,11 +96,8 @@ class SharedPrefix:
     """
 
     def __init__(self, model: Any, tokens: Sequence[int]) -> None:
-        from transformers import DynamicCache
-
-        self.length, cache, self._model = len(tokens), DynamicCache(), model
-        ids = torch.tensor([tokens], device=model.device)  # [1, P]
-        model(input_ids=ids, use_cache=True, logits_to_keep=1, **{cache_argument(model): cache})
+        self.length, self._model = len(tokens), model
+        cache = _read(model, tokens)
         self._dtype = torch.float32 if model.device.type == "cpu" else model.dtype
         # [H, P, D] each
         self._read = [
